@@ -1,0 +1,34 @@
+//! Device policy under a development root: one JWS by a root key that the app was configured with. No device policy is ever
+//! taken from the network unsigned.
+
+use crate::jose::jws::Unsigned;
+use crate::jose::{Algorithm, Compact, JwkSet, JwsError};
+use crate::policy::DevicePolicy;
+
+/// Media type of a development bundle.
+pub const TYP: &str = "attest-development-policy+jwt";
+/// A bundle beyond this is refused unread: the size limit of a policy file with room for its encoding.
+pub const MAX_BUNDLE_BYTES: usize = 512 * 1024;
+
+/// The bundle, lacking the root's signature.
+///
+/// # Errors
+/// [`JwsError::Json`] if the policy cannot be written.
+pub fn prepare(policy: &DevicePolicy, root_kid: &str) -> Result<Unsigned, JwsError> {
+    Unsigned::new(Algorithm::Es256, TYP, Some(root_kid), policy)
+}
+
+/// The device policy, if one of `roots` signed it.
+///
+/// # Errors
+/// [`JwsError`].
+///
+/// # Security
+/// Authentic, not fresh: the caller compares the version with the one that it holds and the environment with its own.
+pub fn verify(bundle: &str, roots: &JwkSet) -> Result<DevicePolicy, JwsError> {
+    let jws = Compact::parse(bundle, MAX_BUNDLE_BYTES)?;
+    jws.header().expect_typ(TYP)?;
+    let kid = jws.header().kid.as_deref().ok_or(JwsError::UnknownKey)?;
+    let payload = jws.verify(&roots.find(kid).ok_or(JwsError::UnknownKey)?)?;
+    crate::jose::jws::read_claims(&payload)
+}

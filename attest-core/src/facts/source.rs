@@ -1,0 +1,259 @@
+//! How answers reach the evaluator: borrowed, so that a lookup never allocates.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, Visitor},
+    ser::SerializeMap,
+};
+
+use super::{FactRef, Value};
+
+/// The error number of a fact that nobody asked the platform about.
+pub const NOT_OBSERVED: i32 = -1;
+
+/// What a source says about one fact.
+#[derive(Debug, Clone, Copy)]
+pub enum Answer<'a> {
+    /// Text.
+    Text(&'a str),
+    /// An integer.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+    /// A list of text.
+    List(&'a dyn TextList),
+    /// The platform was asked and says that there is no such thing.
+    Absent,
+    /// The question could not be answered, with the platform's error number.
+    Error(i32),
+}
+
+/// Answers questions about facts; never fails, never blocks.
+pub trait FactSource {
+    /// The answer to one question. A fact the source does not know is [`Answer::Error`] with [`NOT_OBSERVED`].
+    fn answer(&self, fact: &FactRef) -> Answer<'_>;
+}
+
+/// A list of text that is borrowed item by item, so that a source may keep it in any form.
+pub trait TextList: fmt::Debug {
+    /// The number of items.
+    fn len(&self) -> usize;
+    /// The item at `index`, `None` from [`TextList::len`] on.
+    fn item(&self, index: usize) -> Option<&str>;
+    /// True without any item.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl TextList for Vec<String> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.get(index).map(String::as_str)
+    }
+}
+
+impl TextList for Vec<&str> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.get(index).copied()
+    }
+}
+
+impl TextList for &[&str] {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.get(index).copied()
+    }
+}
+
+impl<const N: usize> TextList for [&str; N] {
+    fn len(&self) -> usize {
+        N
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.get(index).copied()
+    }
+}
+
+/// What a probe observed, owned. In a policy's tests: a value, `null` for absent, `{error: 13}` for an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// A value.
+    Value(Value),
+    /// There is no such thing.
+    Absent,
+    /// The probe failed with this error number.
+    Error(i32),
+}
+
+impl Observation {
+    /// The borrowed form of this observation.
+    #[must_use]
+    pub fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::Value(Value::Text(text)) => Answer::Text(text),
+            Self::Value(Value::Integer(number)) => Answer::Integer(*number),
+            Self::Value(Value::Boolean(flag)) => Answer::Boolean(*flag),
+            Self::Value(Value::List(items)) => Answer::List(items),
+            Self::Absent => Answer::Absent,
+            Self::Error(errno) => Answer::Error(*errno),
+        }
+    }
+}
+
+impl From<Value> for Observation {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl Serialize for Observation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Absent => serializer.serialize_unit(),
+            Self::Error(errno) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("error", errno)?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Observation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObservationVisitor)
+    }
+}
+
+struct ObservationVisitor;
+
+impl<'de> Visitor<'de> for ObservationVisitor {
+    type Value = Observation;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, null (absent) or {error: number}")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Observation, E> {
+        Ok(Value::Text(text.to_owned()).into())
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Observation, E> {
+        Ok(Value::Boolean(flag).into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Observation, E> {
+        Ok(Value::Integer(number).into())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Observation, E> {
+        i64::try_from(number)
+            .map(|number| Value::Integer(number).into())
+            .map_err(|_| E::custom("an integer beyond 64 signed bits"))
+    }
+
+    fn visit_unit<E>(self) -> Result<Observation, E> {
+        Ok(Observation::Absent)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Observation, A::Error> {
+        Value::deserialize(serde::de::value::SeqAccessDeserializer::new(seq)).map(Into::into)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Observation, A::Error> {
+        match map.next_entry::<String, i32>()? {
+            Some((key, errno)) if key == "error" => match map.next_key::<String>()? {
+                None => Ok(Observation::Error(errno)),
+                Some(_) => Err(A::Error::custom("only `error` may stand here")),
+            },
+            _ => Err(A::Error::custom("expected {error: number}")),
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Observation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Observation".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let value = generator.subschema_for::<Value>();
+        schemars::json_schema!({
+            "description": "A value, null for absent, or the error number of a probe that failed.",
+            "oneOf": [
+                value,
+                { "type": "null" },
+                {
+                    "type": "object",
+                    "properties": { "error": { "type": "integer" } },
+                    "required": ["error"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+/// Observations by question: the phone's collected answers, or those a policy's test states.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FactMap(BTreeMap<FactRef, Observation>);
+
+impl FactMap {
+    /// Stores an observation and returns the one it replaced.
+    pub fn insert(&mut self, fact: FactRef, observation: impl Into<Observation>) -> Option<Observation> {
+        self.0.insert(fact, observation.into())
+    }
+
+    /// The observations in the order of their questions.
+    pub fn iter(&self) -> impl Iterator<Item = (&FactRef, &Observation)> {
+        self.0.iter()
+    }
+
+    /// True if the question was answered.
+    #[must_use]
+    pub fn contains(&self, fact: &FactRef) -> bool {
+        self.0.contains_key(fact)
+    }
+
+    /// The number of observations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True without any observation.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FactSource for FactMap {
+    fn answer(&self, fact: &FactRef) -> Answer<'_> {
+        self.0
+            .get(fact)
+            .map_or(Answer::Error(NOT_OBSERVED), Observation::answer)
+    }
+}
+
+impl FromIterator<(FactRef, Observation)> for FactMap {
+    fn from_iter<I: IntoIterator<Item = (FactRef, Observation)>>(iter: I) -> Self {
+        Self(iter.into_iter().collect())
+    }
+}

@@ -1,0 +1,148 @@
+//! The value of a fact or of a policy clause: text, an integer, a boolean or a list of text.
+//!
+//! Read by a visitor of its own, so that an error keeps its place; numbers with a fraction are never accepted.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{SeqAccess, Visitor},
+};
+
+/// A value in a policy or an observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// UTF-8 text.
+    Text(String),
+    /// A signed 64-bit integer.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+    /// A list of text; integers in a list are kept as their decimal text.
+    List(Vec<String>),
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Boolean(flag) => serializer.serialize_bool(*flag),
+            Self::List(items) => items.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, an integer, a boolean or a list of text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Value, E> {
+        i64::try_from(number)
+            .map(Value::Integer)
+            .map_err(|_| E::custom("an integer beyond 64 signed bits"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<Item>()? {
+            items.push(item.0);
+        }
+        Ok(Value::List(items))
+    }
+}
+
+struct Item(String);
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemVisitor;
+        impl Visitor<'_> for ItemVisitor {
+            type Value = Item;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or an integer")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Item, E> {
+                Ok(Item(text.to_owned()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Item, E> {
+                Ok(Item(number.to_string()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Item, E> {
+                Ok(Item(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(ItemVisitor)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Text, an integer, a boolean or a list of text.",
+            "oneOf": [
+                { "type": "string" },
+                { "type": "integer" },
+                { "type": "boolean" },
+                { "type": "array", "items": { "type": ["string", "integer"] } },
+            ],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_each_shape_and_refuses_the_rest() {
+        let check = |input: &str, expect: Option<Value>| {
+            assert_eq!(serde_json::from_str::<Value>(input).ok(), expect, "{input}");
+        };
+        check(r#""a""#, Some(Value::Text("a".into())));
+        check("-3", Some(Value::Integer(-3)));
+        check("true", Some(Value::Boolean(true)));
+        check(r#"["a",7]"#, Some(Value::List(vec!["a".into(), "7".into()])));
+        check("1.5", None);
+        check("null", None);
+        check("{}", None);
+        check("[[]]", None);
+        check("18446744073709551615", None);
+    }
+}

@@ -1,0 +1,257 @@
+//! Conditions as they are written: a map with exactly one of `fact`, `all`, `any`, `not` and `at_least`.
+//!
+//! Names of facts, operators and lists stay text here and are resolved by compilation, so that an older engine can
+//! read a newer policy and say what it does not know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Value;
+
+/// A condition over facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Condition {
+    /// One fact compared.
+    Fact(FactTest),
+    /// True if all are.
+    All(Vec<Self>),
+    /// True if any is.
+    Any(Vec<Self>),
+    /// True if it is false.
+    Not(Box<Self>),
+    /// True if at least `n` are.
+    AtLeast(AtLeast),
+}
+
+/// `{fact, op, value, except}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactTest {
+    /// The question: `name(param)@view`.
+    pub fact: String,
+    /// The operator, such as `eq` or `any_not_prefix_ci`.
+    pub op: String,
+    /// What to compare with.
+    pub value: Option<Value>,
+    /// Items of a list that do not count.
+    pub except: Option<Except>,
+}
+
+/// Items of a list that do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Except {
+    /// The operator, without quantifier.
+    pub op: String,
+    /// What to compare with.
+    pub value: Value,
+}
+
+/// `{n, of}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AtLeast {
+    /// How many must be true.
+    pub n: u16,
+    /// Of these.
+    pub of: Vec<Condition>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fact: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    op: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    except: Option<Except>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    all: Option<Vec<Condition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    any: Option<Vec<Condition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not: Option<Box<Condition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_least: Option<AtLeast>,
+}
+
+impl Written {
+    const EMPTY: Self = Self {
+        fact: None,
+        op: None,
+        value: None,
+        except: None,
+        all: None,
+        any: None,
+        not: None,
+        at_least: None,
+    };
+}
+
+impl TryFrom<Written> for Condition {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, &'static str> {
+        match written {
+            Written {
+                fact: Some(fact),
+                op: Some(op),
+                value,
+                except,
+                all: None,
+                any: None,
+                not: None,
+                at_least: None,
+            } => Ok(Self::Fact(FactTest {
+                fact,
+                op,
+                value,
+                except,
+            })),
+            Written {
+                fact: Some(_),
+                op: None,
+                ..
+            } => Err("a fact needs an `op`"),
+            Written {
+                fact: None,
+                op: None,
+                value: None,
+                except: None,
+                all,
+                any,
+                not,
+                at_least,
+            } => match (all, any, not, at_least) {
+                (Some(all), None, None, None) => Ok(Self::All(all)),
+                (None, Some(any), None, None) => Ok(Self::Any(any)),
+                (None, None, Some(not), None) => Ok(Self::Not(not)),
+                (None, None, None, Some(at_least)) => Ok(Self::AtLeast(at_least)),
+                _ => Err(ONE_OF),
+            },
+            Written { .. } => Err(ONE_OF),
+        }
+    }
+}
+
+const ONE_OF: &str = "a condition has exactly one of `fact`, `all`, `any`, `not`, `at_least`";
+
+impl From<Condition> for Written {
+    fn from(condition: Condition) -> Self {
+        match condition {
+            Condition::Fact(FactTest {
+                fact,
+                op,
+                value,
+                except,
+            }) => Self {
+                fact: Some(fact),
+                op: Some(op),
+                value,
+                except,
+                ..Self::EMPTY
+            },
+            Condition::All(all) => Self {
+                all: Some(all),
+                ..Self::EMPTY
+            },
+            Condition::Any(any) => Self {
+                any: Some(any),
+                ..Self::EMPTY
+            },
+            Condition::Not(not) => Self {
+                not: Some(not),
+                ..Self::EMPTY
+            },
+            Condition::AtLeast(at_least) => Self {
+                at_least: Some(at_least),
+                ..Self::EMPTY
+            },
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Condition {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Condition".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = generator.subschema_for::<Self>();
+        let (value, except) = (
+            generator.subschema_for::<Value>(),
+            generator.subschema_for::<Except>(),
+        );
+        let at_least = generator.subschema_for::<AtLeast>();
+        let only = |name: &str, schema: serde_json::Value| {
+            serde_json::json!({
+                "type": "object",
+                "properties": { name: schema },
+                "required": [name],
+                "additionalProperties": false,
+            })
+        };
+        let list = serde_json::json!({ "type": "array", "items": one, "minItems": 1 });
+        schemars::json_schema!({
+            "description": "A condition over facts: exactly one of `fact`, `all`, `any`, `not`, `at_least`.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        "fact": { "type": "string", "description": "name, name(parameter) or name(parameter)@view" },
+                        "op": {
+                            "type": "string",
+                            "description": "[any_|all_|none_|count_][not_]base[_ci]",
+                            "pattern": "^(any_|all_|none_|count_)?(not_)?(exists|eq|ne|in|in_list|lt|le|gt|ge|between|prefix|suffix|contains|matches|version_lt|version_ge|any_bits|all_bits)(_ci)?$",
+                        },
+                        "value": value,
+                        "except": except,
+                    },
+                    "required": ["fact", "op"],
+                    "additionalProperties": false,
+                },
+                only("all", list.clone()),
+                only("any", list),
+                only("not", serde_json::json!(one)),
+                only("at_least", serde_json::json!(at_least)),
+            ],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_form_is_read_and_printed() {
+        let check = |input: &str, expect: Result<(), &str>| {
+            let read = serde_json::from_str::<Condition>(input);
+            match (&read, expect) {
+                (Ok(condition), Ok(())) => assert_eq!(serde_json::to_string(condition).unwrap(), input),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{input}: {error}"),
+                _ => panic!("{input}: {read:?}"),
+            }
+        };
+        check(r#"{"fact":"route.id","op":"eq","value":"pay"}"#, Ok(()));
+        check(
+            r#"{"fact":"maps.path","op":"any_matches","value":"x","except":{"op":"eq","value":"y"}}"#,
+            Ok(()),
+        );
+        check(
+            r#"{"all":[{"not":{"any":[]}},{"at_least":{"n":1,"of":[]}}]}"#,
+            Ok(()),
+        );
+        check("{}", Err("exactly one"));
+        check(r#"{"fact":"a"}"#, Err("needs an `op`"));
+        check(r#"{"all":[],"any":[]}"#, Err("exactly one"));
+        check(r#"{"all":[],"op":"eq"}"#, Err("exactly one"));
+        check(r#"{"fact":"a","op":"eq","not":{"all":[]}}"#, Err("exactly one"));
+        check(r#"{"fact":"a","op":"eq","vale":1}"#, Err("unknown field"));
+    }
+}

@@ -1,0 +1,61 @@
+//! Policy as phone and gateway share it: source types, compilation, and one total evaluator.
+//!
+//! Plain serde types say what was written; `compile` turns them into prebuilt forms that look nothing up and allocate
+//! nothing while deciding. Compilation reports every problem with its field path. Nothing here loops without a bound,
+//! reads a clock, or turns a missing answer into a clean one.
+
+mod canonical;
+mod condition;
+mod detector;
+mod device;
+mod document;
+mod error;
+mod gateway;
+mod identity;
+mod limits;
+mod matcher;
+mod operator;
+mod pattern;
+mod predicate;
+mod route;
+mod rule;
+mod variables;
+mod verify;
+
+pub use self::{
+    canonical::canonical_json,
+    condition::{AtLeast, Condition, Except, FactTest},
+    detector::{
+        Category, Detection, Detector, DetectorEntry, DetectorSet, Mode, Scanned, Severity, evaluated_digest,
+    },
+    device::CompiledDevice,
+    document::{
+        DevicePolicy, GatewayPolicy, KeySet, MAX_DETECTORS, MAX_POLICY_BYTES, MAX_ROUTES, MAX_RULES,
+        PolicyReadError, StepUpIssuer,
+    },
+    error::{Fault, PolicyError},
+    gateway::CompiledGateway,
+    identity::{App, EvidenceKind},
+    limits::{DeviceLimits, Limits},
+    matcher::{Clause, MAX_DEPTH, MAX_NODES, Matcher, Outcome, Scope, Side, Verdict},
+    pattern::{PathPattern, PathPatternError},
+    predicate::MAX_REGEX_BYTES,
+    route::{
+        Bind, CompiledRoute, Require, Requirement, RequirementTable, Route, RouteLimits, RouteTable,
+        TokenKind, WhenStoreDown,
+    },
+    rule::{Action, Cause, Completed, Decided, Decision, Rule, Shadow, StepUp, StepUpKind, Subject},
+    variables::Variables,
+};
+
+/// The version of this evaluator. A policy or detector that asks for a newer one is `unsupported`, never skipped.
+pub const ENGINE_VERSION: u32 = 1;
+
+/// The longest list in a policy.
+pub const MAX_LIST_ITEMS: usize = 1_000;
+
+/// The longest text in a policy, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Variables such as `${package}`: a closed set of names that each phone fills in, escaped where they meet a pattern.
+
+use std::collections::BTreeMap;
+
+/// The values of the variables on one phone. A known variable without a value makes its clause inconclusive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables(BTreeMap<&'static str, String>);
+
+/// Why a text with variables could not be filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unfilled {
+    /// There is no such variable.
+    Unknown(String),
+    /// The variable has no value here.
+    NoValue,
+}
+
+impl Variables {
+    /// The names a policy may use.
+    pub const NAMES: [&'static str; 7] = [
+        "package",
+        "user_id",
+        "uid",
+        "data_dir",
+        "own_apk",
+        "dev:/data",
+        "bundle",
+    ];
+
+    /// These variables and `name`; a name that is not in [`Self::NAMES`] changes nothing.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        if let Some(name) = Self::NAMES.into_iter().find(|known| *known == name) {
+            self.0.insert(name, value.into());
+        }
+        self
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Replaces each `${name}`; `escape` is applied to the values only.
+    pub(super) fn fill(&self, text: &str, escape: impl Fn(&str) -> String) -> Result<String, Unfilled> {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut no_value = false;
+        while let Some((before, after)) = rest.split_once("${") {
+            filled.push_str(before);
+            let Some((name, tail)) = after.split_once('}') else {
+                return Err(Unfilled::Unknown(after.chars().take(40).collect()));
+            };
+            if !Self::NAMES.contains(&name) {
+                return Err(Unfilled::Unknown(name.chars().take(40).collect()));
+            }
+            match self.value(name) {
+                Some(value) => filled.push_str(&escape(value)),
+                None => no_value = true,
+            }
+            rest = tail;
+        }
+        filled.push_str(rest);
+        if no_value {
+            Err(Unfilled::NoValue)
+        } else {
+            Ok(filled)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fills_escapes_and_refuses() {
+        let variables = Variables::default()
+            .with("package", "com.bank")
+            .with("nonsense", "x");
+        let check = |input: &str, expect: Result<&str, Unfilled>| {
+            assert_eq!(
+                variables.fill(input, regex_lite::escape),
+                expect.map(str::to_owned),
+                "{input}"
+            );
+        };
+        check("^/data/${package}/$", Ok(r"^/data/com\.bank/$"));
+        check("no variable", Ok("no variable"));
+        check("${uid}", Err(Unfilled::NoValue));
+        check("${uid}${nonsense}", Err(Unfilled::Unknown("nonsense".into())));
+        check("${package", Err(Unfilled::Unknown("package".into())));
+    }
+
+    #[test]
+    fn a_value_is_never_filled_in_again() {
+        let variables = Variables::default().with("package", "${uid}").with("uid", "1");
+        assert_eq!(variables.fill("${package}", str::to_owned).unwrap(), "${uid}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Bodies of the attestation service's calls, as JSON. Both sides read them from here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::challenge::Purpose;
+use crate::device::DeviceId;
+
+/// `POST challenge`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeRequest {
+    /// Enrolment or renewal.
+    pub purpose: Purpose,
+    /// The app's id.
+    pub app: String,
+    /// The registration to renew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
+}
+
+/// Answer to `POST challenge`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeResponse {
+    /// 43 base64url characters.
+    pub challenge: String,
+    /// Seconds until it is refused.
+    pub expires_in_s: u64,
+}
+
+/// What the platform says about the key and the app, beside the evidence JWS. One member names the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PlatformEvidence {
+    /// Nothing vouches for the key: development only.
+    Software {},
+    /// Android Key Attestation: certificates in base64, leaf first.
+    AndroidKey {
+        /// DER certificates, standard base64.
+        chain: Vec<String>,
+    },
+    /// Apple App Attest.
+    AppAttest {
+        /// CBOR attestation object or assertion, base64url.
+        object: String,
+        /// Key id, base64.
+        key_id: String,
+    },
+}
+
+/// `POST enroll` and `POST renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceRequest {
+    /// The evidence JWS.
+    pub evidence: String,
+    /// The platform's proof; absent at renewal where the platform needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformEvidence>,
+}
+
+/// Answer to `POST enroll` and `POST renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceResponse {
+    /// The response JWS.
+    pub response: String,
+}
+
+/// Answer to `GET policy/bundle`, as long as policy is signed by a development root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyBundle {
+    /// The device policy as a JWS by the development root.
+    pub development: String,
+}

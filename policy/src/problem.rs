@@ -1,0 +1,115 @@
+//! A problem of a policy source: where it is, what it is called and what a person should read.
+
+use std::fmt;
+
+/// Where something stands in a file. Lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Position {
+    /// The start of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// Whether a problem keeps the policy from being used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// It does.
+    Error,
+    /// It does not, but is probably not meant.
+    Warning,
+}
+
+/// A problem of a policy source. Prints as `policy.yaml:12:7: rules[2].when.fact: unknown fact …`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// The file as the caller named it.
+    pub file: String,
+    /// The place.
+    pub position: Position,
+    /// The field, such as `rules[2].when.all[0].value`; empty for the whole file.
+    pub path: String,
+    /// The stable kebab-case code.
+    pub code: &'static str,
+    /// Whether it keeps the policy from being used.
+    pub level: Level,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: ",
+            self.file, self.position.line, self.position.column
+        )?;
+        if self.level == Level::Warning {
+            f.write_str("warning: ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Collects problems of one file and knows where its fields are.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    file: &'a str,
+    root: &'a crate::node::Node,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) const fn new(file: &'a str, root: &'a crate::node::Node) -> Self {
+        Self {
+            file,
+            root,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(crate) fn error(&mut self, path: impl fmt::Display, code: &'static str, message: impl fmt::Display) {
+        self.add(Level::Error, &path.to_string(), code, message.to_string());
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        path: impl fmt::Display,
+        code: &'static str,
+        message: impl fmt::Display,
+    ) {
+        self.add(Level::Warning, &path.to_string(), code, message.to_string());
+    }
+
+    fn add(&mut self, level: Level, path: &str, code: &'static str, message: String) {
+        let problem = Problem {
+            file: self.file.to_owned(),
+            position: self.root.locate(path),
+            path: path.to_owned(),
+            code,
+            level,
+            message,
+        };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.level == Level::Error)
+    }
+
+    /// The problems in the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| problem.position);
+        self.problems
+    }
+}

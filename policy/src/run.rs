@@ -1,0 +1,296 @@
+//! Runs the tests that a policy carries, on the compiled policy itself.
+//!
+//! Roll-outs count as complete, detectors that are off are run too: a test shows what a rule or detector does, not for
+//! whom it is switched on.
+
+mod facts;
+
+use std::collections::BTreeMap;
+
+use attest_core::{
+    facts::{FactId, FactMap, FactRef, Observation, Platform, Value},
+    policy::{
+        App, Clause, CompiledGateway, Completed, Decided, Decision, Detection, DetectorSet, GatewayPolicy,
+        Mode, Require, Scope, Side, StepUpKind, Subject, TokenKind, Variables,
+    },
+};
+use ring::hmac;
+
+use self::facts::{Union, complete_findings, default, read_facts};
+use crate::{
+    problem::Report,
+    source::{DecisionTest, DetectorTest, Expected, ExpectedDecision, PolicySource, TestRequest},
+};
+
+/// Runs every test; a failing one is an error at its place.
+pub(crate) fn run(source: &PolicySource, gateway: &GatewayPolicy, report: &mut Report<'_>) {
+    let mut everyone = gateway.clone();
+    for rule in &mut everyone.rules {
+        rule.rollout_percent = if rule.rollout_percent == 0 { 0 } else { 100 };
+    }
+    // Errors of the policy itself are reported before tests are run.
+    let Ok(compiled) = everyone.compile() else { return };
+    for (index, test) in source.tests.iter().enumerate() {
+        let path = format!("tests[{index}]");
+        match (&test.decision, &test.detector) {
+            (Some(test), None) => decision(test, &compiled, &format!("{path}.decision"), report),
+            (None, Some(test)) => detector(test, source, &format!("{path}.detector"), report),
+            _ => report.error(
+                path,
+                "test-shape",
+                "a test has exactly one of `decision` and `detector`",
+            ),
+        }
+    }
+}
+
+fn decision(test: &DecisionTest, policy: &CompiledGateway, path: &str, report: &mut Report<'_>) {
+    let Some(app) = policy.app(&test.request.app) else {
+        let message = format!("unknown app `{}`", test.request.app);
+        return report.error(format_args!("{path}.request.app"), "unknown-reference", message);
+    };
+    let Some(stated) = read_facts(&test.facts, path, report) else {
+        return;
+    };
+    let mut known = true;
+    let rules = &policy.policy().rules;
+    let shadows = test.expect.shadow.iter().flatten().enumerate();
+    let places = shadows.map(|(index, rule)| (format!("shadow[{index}]"), rule));
+    for (place, rule) in test
+        .expect
+        .rule
+        .iter()
+        .map(|rule| ("rule".to_owned(), rule))
+        .chain(places)
+    {
+        if !rules.iter().any(|known| known.id == *rule) {
+            known = false;
+            let message = format!("unknown rule `{rule}`");
+            report.error(
+                format_args!("{path}.expect.{place}"),
+                "unknown-reference",
+                message,
+            );
+        }
+    }
+    if known {
+        compare(
+            &test.expect,
+            &outcome(&test.request, app, stated, policy),
+            path,
+            report,
+        );
+    }
+}
+
+/// What a gateway would answer, in its order: route, app, token, rules.
+fn outcome(
+    request: &TestRequest,
+    app: &App,
+    mut stated: BTreeMap<FactRef, Observation>,
+    policy: &CompiledGateway,
+) -> Outcome {
+    let Some(route) = policy.routes().find(&request.method, &request.path) else {
+        return Outcome::refused("no route matches");
+    };
+    let written = route.route();
+    if written.require == Require::None {
+        return Outcome::plain(ExpectedDecision::Allow, "the route is public");
+    }
+    if !route.accepts_app(&app.id) {
+        return Outcome::refused("the route does not accept this app");
+    }
+    let token = request.token.unwrap_or(written.token);
+    if written.token == TokenKind::Proof && token == TokenKind::Session {
+        return Outcome::refused("the route asks for a proof token");
+    }
+    let completed = Completed {
+        proof: token == TokenKind::Proof,
+        user: request.step_up.as_deref(),
+    };
+    let done = [("proof", completed.proof), ("user", completed.user.is_some())];
+    let done = done
+        .iter()
+        .filter(|(_, done)| *done)
+        .map(|(kind, _)| (*kind).to_owned())
+        .collect();
+    let text = |value: &str| Value::Text(value.to_owned());
+    let version = i64::try_from(policy.policy().version).unwrap_or(i64::MAX);
+    for (fact, value) in [
+        (FactId::REQUEST_METHOD, text(&request.method)),
+        (FactId::REQUEST_PATH, text(&request.path)),
+        (FactId::ROUTE_ID, text(&written.id)),
+        (FactId::TOKEN_KIND, text(token.as_str())),
+        (FactId::APP_ID, text(&app.id)),
+        (FactId::APP_PLATFORM, text(app.platform.as_str())),
+        (FactId::POLICY_VERSION, Value::Integer(version)),
+        (FactId::STEP_UP_DONE, Value::List(done)),
+    ] {
+        default(&mut stated, fact, value);
+    }
+    complete_findings(&mut stated, policy);
+    let rollout_key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
+    let subject = Subject {
+        device: b"device under test",
+        rollout_key: &rollout_key,
+        completed,
+    };
+    Outcome::of(policy.decide(route, &Union(&stated), &subject))
+}
+
+struct Outcome {
+    decision: ExpectedDecision,
+    step_up: Option<StepUpKind>,
+    rule: Option<String>,
+    shadow: Vec<String>,
+    because: String,
+}
+
+impl Outcome {
+    fn of(decided: Decided<'_>) -> Self {
+        let (decision, step_up) = match decided.decision {
+            Decision::Allow => (ExpectedDecision::Allow, None),
+            Decision::StepUp { kind, .. } => (ExpectedDecision::StepUp, Some(kind)),
+            Decision::Deny => (ExpectedDecision::Deny, None),
+        };
+        let because = match (&decided.cause, decided.inconclusive) {
+            (Some(cause), _) => found(&cause.clause),
+            (None, 0) => "no rule fired".to_owned(),
+            (None, count) => format!("no rule fired, {count} could not be decided"),
+        };
+        Self {
+            decision,
+            step_up,
+            rule: decided.cause.map(|cause| cause.rule.to_owned()),
+            shadow: decided
+                .shadows
+                .iter()
+                .map(|shadow| shadow.rule.to_owned())
+                .collect(),
+            because,
+        }
+    }
+
+    fn plain(decision: ExpectedDecision, because: &str) -> Self {
+        Self {
+            decision,
+            step_up: None,
+            rule: None,
+            shadow: Vec::new(),
+            because: because.to_owned(),
+        }
+    }
+
+    fn refused(because: &str) -> Self {
+        Self::plain(ExpectedDecision::Deny, because)
+    }
+}
+
+/// Which clause found what.
+fn found(clause: &Clause) -> String {
+    let place = if clause.path.is_empty() {
+        "the condition"
+    } else {
+        &clause.path
+    };
+    match &clause.fact {
+        Some(fact) => format!("{place} found {fact} = {}", clause.value),
+        None => format!("{place} has a variable without a value"),
+    }
+}
+
+fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Report<'_>) {
+    let by = |rule: &Option<String>| {
+        rule.as_ref()
+            .map(|rule| format!(" by `{rule}`"))
+            .unwrap_or_default()
+    };
+    let wrong_rule = expected.rule.is_some() && expected.rule != actual.rule;
+    let wrong_kind = expected.step_up.is_some() && expected.step_up != actual.step_up;
+    if expected.decision != actual.decision || wrong_rule || wrong_kind {
+        let message = format!(
+            "expected {}{}, got {}{} ({})",
+            expected.decision.as_str(),
+            by(&expected.rule),
+            actual.decision.as_str(),
+            by(&actual.rule),
+            actual.because,
+        );
+        report.error(format_args!("{path}.expect"), "test-failed", message);
+    }
+    if let Some(shadow) = &expected.shadow
+        && *shadow != actual.shadow
+    {
+        let list = |rules: &[String]| {
+            if rules.is_empty() {
+                "none".to_owned()
+            } else {
+                rules.join(", ")
+            }
+        };
+        let message = format!(
+            "expected rules in shadow: {}, got: {}",
+            list(shadow),
+            list(&actual.shadow)
+        );
+        report.error(format_args!("{path}.expect.shadow"), "test-failed", message);
+    }
+}
+
+fn detector(test: &DetectorTest, source: &PolicySource, path: &str, report: &mut Report<'_>) {
+    let Some(detector) = source.detectors.iter().find(|detector| detector.id == test.id) else {
+        let message = format!("unknown detector `{}`", test.id);
+        return report.error(format_args!("{path}.id"), "unknown-reference", message);
+    };
+    let Some(stated) = read_facts(&test.facts, path, report) else {
+        return;
+    };
+    let mut variables = sample(source, detector.platform);
+    for (name, value) in &test.variables {
+        if !Variables::NAMES.contains(&name.as_str()) {
+            let message = format!("unknown variable `{name}`");
+            report.error(
+                format_args!("{path}.variables.{name}"),
+                "variable-unknown",
+                message,
+            );
+        }
+        variables = variables.with(name, value);
+    }
+    let mut running = detector.clone();
+    running.mode = Mode::Enforce;
+    let scope = Scope::new(Side::Device(running.platform), &source.lists, variables);
+    let Ok(set) = DetectorSet::compile(std::slice::from_ref(&running), running.platform, &scope) else {
+        return;
+    };
+    let stated: FactMap = stated.into_iter().collect();
+    let actual = set
+        .scan(&stated)
+        .next()
+        .map_or(Detection::Unsupported, |scanned| scanned.detection);
+    if actual.as_str() != test.expect.as_str() {
+        let because = set
+            .explain(&test.id, &stated)
+            .map_or_else(String::new, |clause| found(&clause));
+        let message = format!(
+            "expected {}, got {} ({because})",
+            test.expect.as_str(),
+            actual.as_str()
+        );
+        report.error(format_args!("{path}.expect"), "test-failed", message);
+    }
+}
+
+fn sample(source: &PolicySource, platform: Platform) -> Variables {
+    let app = source.apps.iter().find(|app| app.platform == platform);
+    let mut variables = Variables::default().with("user_id", "0").with("uid", "10123");
+    if let Some(package) = app.and_then(|app| app.package.as_ref()) {
+        variables = variables
+            .with("package", package)
+            .with("data_dir", format!("/data/user/0/{package}"));
+    }
+    if let Some(bundle) = app.and_then(|app| app.bundle.as_ref()) {
+        variables = variables.with("bundle", bundle);
+    }
+    variables
+}

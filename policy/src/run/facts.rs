@@ -1,0 +1,122 @@
+//! The facts of a test: what it states, and what a gateway would derive from that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use attest_core::{
+    facts::{Answer, FactId, FactRef, FactSource, Kind, Observation, TextList, Value, View},
+    policy::{CompiledGateway, Mode},
+};
+
+use crate::problem::Report;
+
+/// The stated facts, if every one is a known fact with an answer of its type.
+pub(super) fn read_facts(
+    written: &BTreeMap<String, Observation>,
+    path: &str,
+    report: &mut Report<'_>,
+) -> Option<BTreeMap<FactRef, Observation>> {
+    let mut stated = BTreeMap::new();
+    let mut good = true;
+    for (text, observation) in written {
+        let place = format!("{path}.facts.{text}");
+        match text.parse::<FactRef>() {
+            Err(error) => {
+                good = false;
+                report.error(place, error.code(), error);
+            }
+            Ok(fact) if !fits(fact.fact().entry().kind, observation) => {
+                good = false;
+                let kind = fact.fact().entry().kind.as_str();
+                report.error(
+                    place,
+                    "value-kind",
+                    format_args!("`{text}` is {kind}, null or {{error: number}}"),
+                );
+            }
+            Ok(fact) => {
+                stated.insert(fact, observation.clone());
+            }
+        }
+    }
+    good.then_some(stated)
+}
+
+const fn fits(kind: Kind, observation: &Observation) -> bool {
+    matches!(
+        (kind, observation),
+        (_, Observation::Absent | Observation::Error(_))
+            | (Kind::Text, Observation::Value(Value::Text(_)))
+            | (Kind::Integer, Observation::Value(Value::Integer(_)))
+            | (Kind::Boolean, Observation::Value(Value::Boolean(_)))
+            | (Kind::List, Observation::Value(Value::List(_)))
+    )
+}
+
+pub(super) fn default(stated: &mut BTreeMap<FactRef, Observation>, fact: FactId, value: Value) {
+    if let Some(fact) = FactRef::plain(fact) {
+        stated.entry(fact).or_insert(Observation::Value(value));
+    }
+}
+
+/// What a gateway derives from the hits: those of detectors in force, their categories and severities, per view.
+pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, policy: &CompiledGateway) {
+    let index = &policy.policy().detectors;
+    for view in [None, Some(View::Ticket), Some(View::Token)] {
+        let at = |fact| FactRef::new(fact, None, view).ok();
+        let (Some(hit), Some(category), Some(severity)) = (
+            at(FactId::FINDINGS_HIT),
+            at(FactId::FINDINGS_CATEGORY),
+            at(FactId::FINDINGS_SEVERITY),
+        ) else {
+            continue;
+        };
+        let Some(Observation::Value(Value::List(hits))) = stated.get_mut(&hit) else {
+            continue;
+        };
+        hits.retain(|id| index.get(id).is_none_or(|entry| entry.mode == Mode::Enforce));
+        let entries: Vec<_> = hits.iter().filter_map(|id| index.get(id)).collect();
+        let distinct = |words: BTreeSet<&str>| {
+            Observation::Value(Value::List(words.into_iter().map(str::to_owned).collect()))
+        };
+        let categories = distinct(entries.iter().map(|entry| entry.category.as_str()).collect());
+        let severities = distinct(entries.iter().map(|entry| entry.severity.as_str()).collect());
+        stated.entry(category).or_insert(categories);
+        stated.entry(severity).or_insert(severities);
+    }
+}
+
+/// Stated facts; a view that is not stated answers as the plain fact, and findings that nobody stated are none.
+#[derive(Debug)]
+pub(super) struct Union<'a>(pub(super) &'a BTreeMap<FactRef, Observation>);
+
+static NOTHING: [&str; 0] = [];
+
+impl FactSource for Union<'_> {
+    fn answer(&self, fact: &FactRef) -> Answer<'_> {
+        let plain = FactRef::new(fact.fact(), fact.param(), None).ok();
+        let stated = self
+            .0
+            .get(fact)
+            .or_else(|| plain.as_ref().and_then(|plain| self.0.get(plain)));
+        let of_view = |view| FactRef::new(fact.fact(), fact.param(), Some(view)).ok();
+        let views = [View::Ticket, View::Token].into_iter().filter_map(of_view);
+        let of_findings = matches!(
+            fact.fact(),
+            FactId::FINDINGS_HIT
+                | FactId::FINDINGS_INCONCLUSIVE
+                | FactId::FINDINGS_CATEGORY
+                | FactId::FINDINGS_SEVERITY
+        );
+        match stated {
+            Some(observation) => observation.answer(),
+            None if of_findings => {
+                let viewed = views
+                    .filter(|_| fact.view().is_none())
+                    .find_map(|view| self.0.get(&view));
+                let none: &dyn TextList = &NOTHING;
+                viewed.map_or(Answer::List(none), Observation::answer)
+            }
+            None => Answer::Absent,
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The policy as an admin writes it: one YAML file, from which device and gateway policy are made.
+
+use std::collections::BTreeMap;
+
+use attest_core::{
+    environment::Environment,
+    facts::Observation,
+    policy::{
+        App, Detector, DevicePolicy, GatewayPolicy, Limits, Require, Requirement, Route, Rule, StepUpIssuer,
+        StepUpKind, TokenKind,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// A policy source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySource {
+    /// Rises with every change; gateways and phones never go back.
+    pub version: u64,
+    /// The environment it is made for.
+    pub environment: Environment,
+    /// The oldest engine that understands it.
+    #[serde(default = "first_engine")]
+    pub engine_min: u32,
+    /// The public origins of routes that name none.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// The apps and their reference values.
+    #[serde(default)]
+    pub apps: Vec<App>,
+    /// What phones look for.
+    #[serde(default)]
+    pub detectors: Vec<Detector>,
+    /// What phones must send.
+    #[serde(default)]
+    pub requirements: RequirementSource,
+    /// What follows from findings and facts; the first rule that fires decides.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// The routes; a request that none matches is refused.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Lists that rules and detectors name.
+    #[serde(default)]
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// Who may confirm a step-up of kind `user`.
+    #[serde(default)]
+    pub step_up_issuers: BTreeMap<String, StepUpIssuer>,
+    /// The public keys (JWK) that sign the attestation service's responses.
+    #[serde(default)]
+    pub response_keys: Vec<Json>,
+    /// Tests that must pass before the policy is used.
+    #[serde(default)]
+    pub tests: Vec<TestCase>,
+}
+
+const fn first_engine() -> u32 {
+    1
+}
+
+/// What phones must send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequirementSource {
+    /// Derive them from the routes that ask for tokens.
+    #[serde(default = "yes")]
+    pub from_routes: bool,
+    /// Further ones, for example of gateways with another policy.
+    #[serde(default)]
+    pub extra: Vec<Requirement>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for RequirementSource {
+    fn default() -> Self {
+        Self {
+            from_routes: true,
+            extra: Vec::new(),
+        }
+    }
+}
+
+/// One test: of a decision or of a detector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestCase {
+    /// What it shows.
+    pub name: String,
+    /// A request and what is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionTest>,
+    /// Observations and what a detector concludes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<DetectorTest>,
+}
+
+/// A request and what is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionTest {
+    /// The request.
+    pub request: TestRequest,
+    /// What is known beside the request. Categories and severities follow from `findings.hit` unless stated.
+    #[serde(default)]
+    pub facts: BTreeMap<String, Observation>,
+    /// What is expected.
+    pub expect: Expected,
+}
+
+/// The request of a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The app that calls.
+    pub app: String,
+    /// The kind of its token; absent: what the route asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenKind>,
+    /// The step-up by a user that it carries, by the issuer's name in `step_up_issuers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<String>,
+}
+
+/// What a test expects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The decision.
+    pub decision: ExpectedDecision,
+    /// The rule that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The rules in shadow that would have decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Vec<String>>,
+    /// The kind of step-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<StepUpKind>,
+}
+
+/// A decision that a test expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedDecision {
+    /// Forwarded.
+    Allow,
+    /// Refused: by a rule, or because no route, app or token fits.
+    Deny,
+    /// Asked for more.
+    StepUp,
+}
+
+impl ExpectedDecision {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::StepUp => "step_up",
+        }
+    }
+}
+
+/// Observations and what a detector concludes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorTest {
+    /// The detector.
+    pub id: String,
+    /// Values of `${…}`; the package comes from the first app of the platform, unless stated.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// What probes observed; anything else was not observed.
+    #[serde(default)]
+    pub facts: BTreeMap<String, Observation>,
+    /// What is expected.
+    pub expect: ExpectedDetection,
+}
+
+/// A conclusion that a test expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedDetection {
+    /// It hits.
+    Hit,
+    /// It does not.
+    Clear,
+    /// It cannot tell.
+    Inconclusive,
+}
+
+impl ExpectedDetection {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Clear => "clear",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl PolicySource {
+    /// What phones get.
+    #[must_use]
+    pub fn device(&self) -> DevicePolicy {
+        let mut requirements = self.requirements.extra.clone();
+        if self.requirements.from_routes {
+            requirements.extend(self.routes.iter().flat_map(|route| self.required_by(route)));
+        }
+        DevicePolicy {
+            version: self.version,
+            environment: self.environment,
+            engine_min: self.engine_min,
+            issued_at: None,
+            expires_at: None,
+            detectors: self.detectors.clone(),
+            requirements,
+            response_keys: self.response_keys.clone(),
+            limits: self.limits.into(),
+            lists: self.lists_of_detectors(),
+        }
+    }
+
+    /// What gateways get.
+    #[must_use]
+    pub fn gateway(&self) -> GatewayPolicy {
+        GatewayPolicy {
+            version: self.version,
+            environment: self.environment,
+            engine_min: self.engine_min,
+            issued_at: None,
+            expires_at: None,
+            origins: self.origins.clone(),
+            apps: self.apps.clone(),
+            detectors: self
+                .detectors
+                .iter()
+                .map(|detector| (detector.id.clone(), detector.into()))
+                .collect(),
+            rules: self.rules.clone(),
+            routes: self.routes.clone(),
+            limits: self.limits,
+            lists: self.lists.clone(),
+            step_up_issuers: self.step_up_issuers.clone(),
+        }
+    }
+
+    fn required_by<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = Requirement> + 'a {
+        let origins = if route.origins.is_empty() {
+            &self.origins
+        } else {
+            &route.origins
+        };
+        let asked = route.require != Require::None;
+        origins.iter().filter(move |_| asked).map(|origin| Requirement {
+            origin: origin.clone(),
+            methods: route.methods.clone(),
+            path: route.path.clone(),
+            token: route.token,
+            bind: route.bind.clone(),
+            single_use: route.single_use,
+        })
+    }
+
+    /// Only the lists that detectors name go to phones.
+    fn lists_of_detectors(&self) -> BTreeMap<String, Vec<String>> {
+        let named = |name: &String| {
+            self.detectors
+                .iter()
+                .any(|detector| crate::lint::names_list(&detector.when, name))
+        };
+        self.lists
+            .iter()
+            .filter(|(name, _)| named(name))
+            .map(|(name, items)| (name.clone(), items.clone()))
+            .collect()
+    }
+}
