@@ -1,0 +1,3 @@
+//! The attest command: gateway, policy, tokens, simulated phones and the demo.
+
+fn main() {}

@@ -1,0 +1,227 @@
+//! The default and the permitted range of every bound. A bound outside its range is refused, never silently moved.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use attest_core::environment::Environment;
+
+use super::{Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig, Upstream};
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: Environment::Production,
+            allow_public_development: false,
+            listen: Listen::default(),
+            keys: Keys::default(),
+            store: StoreConfig::default(),
+            policy: PolicySource::default(),
+            upstreams: Vec::new(),
+            limits: Limits::default(),
+            attestation: Attestation::default(),
+            proxy: Proxy::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            cores: 0,
+            base_path: "/.attest/v1".to_owned(),
+        }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            directory: "keys".into(),
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: "attest.redb".into(),
+            queue_len: 4096,
+            events_max: 100_000,
+            cache_bytes: 64 << 20,
+            sweep_interval_s: 5,
+        }
+    }
+}
+
+impl Default for PolicySource {
+    fn default() -> Self {
+        Self {
+            file: "policy.yaml".into(),
+            poll_ms: 200,
+        }
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            url: String::new(),
+            connect_timeout_ms: 3_000,
+            response_header_timeout_ms: 30_000,
+            body_idle_timeout_ms: 30_000,
+            idle_per_core: 64,
+            idle_timeout_ms: 4_000,
+            connections_per_core: 1_024,
+            preserve_host: false,
+            forward_client_tokens: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 16 << 10,
+            head_fields: 100,
+            head_timeout_ms: 15_000,
+            body_idle_timeout_ms: 15_000,
+            body_total_timeout_ms: 300_000,
+            write_idle_timeout_ms: 30_000,
+            body_max_bytes: 16 << 20,
+            connections_max: 16_384,
+            drain_s: 25,
+            appraisal_workers: 0,
+            appraisal_queue: 256,
+            single_use_max: 1 << 20,
+            rate_sources_max: 1 << 17,
+        }
+    }
+}
+
+impl Default for Attestation {
+    fn default() -> Self {
+        Self {
+            challenge_ttl_s: 120,
+            session_ttl_s: 900,
+            attestation_ttl_s: 7 * 86_400,
+            response_ttl_s: 600,
+            clock_skew_s: 30,
+            evidence_max_bytes: 64 << 10,
+            challenges_per_source_per_minute: 3_000,
+            enroll_failures_per_source_per_minute: 60,
+        }
+    }
+}
+
+/// A key, its value and the values it may have.
+pub(super) type Bound = (String, u64, RangeInclusive<u64>);
+
+/// Ten minutes: no wait of this gateway is meant to be longer.
+const WAIT_MS: RangeInclusive<u64> = 1..=600_000;
+/// Counts that size memory: large enough for any machine, small enough not to overflow one.
+const COUNT: RangeInclusive<u64> = 1..=(1 << 32);
+/// A rate as good as none.
+const RATE: RangeInclusive<u64> = 1..=60_000_000;
+
+/// Every numeric bound of `config`.
+pub(super) fn all(config: &Config) -> Vec<Bound> {
+    let Config {
+        listen,
+        store,
+        policy,
+        limits,
+        attestation,
+        upstreams,
+        ..
+    } = config;
+    let mut bounds = Vec::new();
+    let mut section = |name: &str, keys: &[(&str, u64, RangeInclusive<u64>)]| {
+        bounds.extend(
+            keys.iter()
+                .map(|(key, value, range)| (format!("{name}.{key}"), *value, range.clone())),
+        );
+    };
+    section("listen", &[("cores", count(listen.cores), 0..=1024)]);
+    section("store", &of_store(store));
+    section("policy", &[("poll_ms", policy.poll_ms, 10..=60_000)]);
+    section("limits", &of_limits(limits));
+    section("attestation", &of_attestation(attestation));
+    for (index, upstream) in upstreams.iter().enumerate() {
+        section(&format!("upstreams[{index}]"), &of_upstream(upstream));
+    }
+    bounds
+}
+
+fn count(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+fn of_store(of: &StoreConfig) -> [(&'static str, u64, RangeInclusive<u64>); 4] {
+    [
+        ("queue_len", count(of.queue_len), 2..=(1 << 20)),
+        ("events_max", of.events_max, COUNT),
+        ("cache_bytes", count(of.cache_bytes), (1 << 20)..=(1 << 40)),
+        ("sweep_interval_s", of.sweep_interval_s, 1..=3600),
+    ]
+}
+
+fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
+    [
+        ("head_bytes", count(of.head_bytes), 8192..=(1 << 20)),
+        ("head_fields", count(of.head_fields), 16..=1024),
+        ("head_timeout_ms", of.head_timeout_ms, WAIT_MS),
+        ("body_idle_timeout_ms", of.body_idle_timeout_ms, WAIT_MS),
+        ("body_total_timeout_ms", of.body_total_timeout_ms, 1..=86_400_000),
+        ("write_idle_timeout_ms", of.write_idle_timeout_ms, WAIT_MS),
+        ("body_max_bytes", of.body_max_bytes, 1..=(1 << 40)),
+        ("connections_max", count(of.connections_max), 1..=(1 << 24)),
+        ("drain_s", of.drain_s, 1..=3600),
+        ("appraisal_workers", count(of.appraisal_workers), 0..=1024),
+        ("appraisal_queue", count(of.appraisal_queue), 1..=(1 << 20)),
+        ("single_use_max", count(of.single_use_max), COUNT),
+        ("rate_sources_max", count(of.rate_sources_max), COUNT),
+    ]
+}
+
+fn of_attestation(of: &Attestation) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+    [
+        ("challenge_ttl_s", of.challenge_ttl_s, 5..=600),
+        ("session_ttl_s", of.session_ttl_s, 30..=86_400),
+        ("attestation_ttl_s", of.attestation_ttl_s, 60..=(90 * 86_400)),
+        ("response_ttl_s", of.response_ttl_s, 1..=86_400),
+        ("clock_skew_s", of.clock_skew_s, 0..=300),
+        (
+            "evidence_max_bytes",
+            count(of.evidence_max_bytes),
+            4096..=(1 << 20),
+        ),
+        (
+            "challenges_per_source_per_minute",
+            of.challenges_per_source_per_minute.into(),
+            RATE,
+        ),
+        (
+            "enroll_failures_per_source_per_minute",
+            of.enroll_failures_per_source_per_minute.into(),
+            RATE,
+        ),
+    ]
+}
+
+fn of_upstream(of: &Upstream) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
+    [
+        ("connect_timeout_ms", of.connect_timeout_ms, WAIT_MS),
+        (
+            "response_header_timeout_ms",
+            of.response_header_timeout_ms,
+            WAIT_MS,
+        ),
+        ("body_idle_timeout_ms", of.body_idle_timeout_ms, WAIT_MS),
+        ("idle_per_core", count(of.idle_per_core), 0..=65_536),
+        ("idle_timeout_ms", of.idle_timeout_ms, WAIT_MS),
+        ("connections_per_core", count(of.connections_per_core), 1..=65_536),
+    ]
+}

@@ -1,0 +1,290 @@
+//! `attest.toml`: what one gateway process is told by its operator. Policy is elsewhere; nothing here decides a request.
+//!
+//! A configuration either loads whole or is refused with every problem it has, each with its line: no key is ever ignored,
+//! no bound is ever absent. Every bound has a default, and the reason for it beside it.
+
+mod bounds;
+mod problems;
+mod semantics;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use attest_core::environment::Environment;
+use serde::Deserialize;
+
+pub use problems::ConfigProblem;
+pub use semantics::{IpRange, IpRangeError};
+
+/// A whole `attest.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Bound into challenges, tickets and attestations. Required: nobody should be in production, or not, by omission.
+    pub environment: Environment,
+    /// Lets a development gateway listen beyond loopback. Off: its software evidence would be accepted from anywhere.
+    pub allow_public_development: bool,
+    /// Where clients connect.
+    pub listen: Listen,
+    /// Where the gateway's secrets are.
+    pub keys: Keys,
+    /// Where the gateway's state is.
+    pub store: StoreConfig,
+    /// Where its policy is.
+    pub policy: PolicySource,
+    /// The backends that policy's routes name.
+    pub upstreams: Vec<Upstream>,
+    /// What one client, and all of them, may cost.
+    pub limits: Limits,
+    /// The attestation service.
+    pub attestation: Attestation,
+    /// Proxies in front of this gateway.
+    pub proxy: Proxy,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port. Loopback, so that exposure is a decision; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Threads that serve requests; 0 is one for each core.
+    pub cores: usize,
+    /// Path under which the attestation service answers. Well known to the SDK, changed only where it collides.
+    pub base_path: String,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// Folder of the key files, made by `attest gateway init`.
+    pub directory: PathBuf,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The embedded store's file; its folder must exist.
+    pub path: PathBuf,
+    /// Calls waiting for the disk before callers are told `later`: about a second's worth on a slow disk.
+    pub queue_len: usize,
+    /// Events kept, about 200 bytes each: 20 MB.
+    pub events_max: u64,
+    /// Memory for the file's pages: the working set of some 100 000 devices.
+    pub cache_bytes: usize,
+    /// Pause between sweeps of what expired: short, because one sweep is bounded.
+    pub sweep_interval_s: u64,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicySource {
+    /// The YAML source.
+    pub file: PathBuf,
+    /// How often the file is looked at: a new policy acts within a second, a look costs microseconds.
+    pub poll_ms: u64,
+}
+
+/// `[[upstreams]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upstream {
+    /// The name that routes use.
+    pub name: String,
+    /// `http://host:port`, without a path.
+    pub url: String,
+    /// Time to connect: three lost SYNs would take longer, and a client would rather hear 503.
+    pub connect_timeout_ms: u64,
+    /// Time from the request's last byte to the response's head: slower than any sane payment, faster than a phone gives up.
+    pub response_header_timeout_ms: u64,
+    /// Longest pause inside a response's body: a stream that stalls longer is dead.
+    pub body_idle_timeout_ms: u64,
+    /// Idle connections kept by each core: enough for a busy core, few enough for a backend with many gateways.
+    pub idle_per_core: usize,
+    /// How long one is kept: below the 5 s after which common backends (Node.js) close theirs, because a request that meets
+    /// a closing connection is never sent twice.
+    pub idle_timeout_ms: u64,
+    /// Open connections of each core, idle ones included: what keeps a slow backend from eating every socket.
+    pub connections_per_core: usize,
+    /// Sends the client's `Host` instead of the upstream's own name. Off: backends route by the name they know.
+    pub preserve_host: bool,
+    /// Sends the client's tokens on. Off: a backend that logs headers would log them.
+    pub forward_client_tokens: bool,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request head. Tokens are at most 4 KiB each; 16 KiB leaves room for cookies.
+    pub head_bytes: usize,
+    /// Most header fields of one request.
+    pub head_fields: usize,
+    /// Time for a whole request head, counted from the connection or from the end of the last response; so it is also how
+    /// long a kept-alive connection may idle. A phone on a bad network needs a few seconds, a slow-loris gets no more.
+    pub head_timeout_ms: u64,
+    /// Longest pause inside a request body.
+    pub body_idle_timeout_ms: u64,
+    /// Longest time for a whole request body, however steadily it drips.
+    pub body_total_timeout_ms: u64,
+    /// Longest pause of a client in taking its response.
+    pub write_idle_timeout_ms: u64,
+    /// Largest request body that is streamed. Bodies bound to tokens have policy's own, smaller limit.
+    pub body_max_bytes: u64,
+    /// Open client connections, all cores together: about 64 KiB each, so 1 GiB at worst.
+    pub connections_max: usize,
+    /// Time to finish requests in flight on SIGTERM: below the 30 s after which orchestrators kill.
+    pub drain_s: u64,
+    /// Threads that appraise evidence, apart from the request cores; 0 is half of the cores, at least one.
+    pub appraisal_workers: usize,
+    /// Appraisals waiting before clients are told `later`: a second's worth at a few milliseconds each.
+    pub appraisal_queue: usize,
+    /// Single-use tokens remembered, at most 80 bytes each: 3 000 a second for their 300 s.
+    pub single_use_max: usize,
+    /// Client addresses whose rates are remembered, 16 bytes each.
+    pub rate_sources_max: usize,
+}
+
+/// `[attestation]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attestation {
+    /// Life of a challenge: hardware key generation may take tens of seconds on a cheap phone.
+    pub challenge_ttl_s: u64,
+    /// Life of a session: what a stolen session key is worth, against one renewal per life and device.
+    pub session_ttl_s: u64,
+    /// Life of an attestation, and so the longest time between two enrolments.
+    pub attestation_ttl_s: u64,
+    /// How long the answer to one piece of evidence is repeated to whoever shows it again, after a lost response.
+    pub response_ttl_s: u64,
+    /// Difference of clocks that is tolerated, both ways.
+    pub clock_skew_s: u64,
+    /// Largest evidence: certificate chains and findings need about 20 KiB.
+    pub evidence_max_bytes: usize,
+    /// Challenges per client address and minute. High: carriers put thousands of phones behind one address.
+    pub challenges_per_source_per_minute: u32,
+    /// Failed enrolments per client address and minute; accepted ones do not count.
+    pub enroll_failures_per_source_per_minute: u32,
+}
+
+/// `[proxy]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Proxy {
+    /// Addresses or ranges whose `X-Forwarded-For` is believed, nearest hop first. Empty: the peer is the client.
+    pub trusted_proxies: Vec<IpRange>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How much.
+    pub level: LogLevel,
+    /// For whom.
+    pub format: LogFormat,
+}
+
+/// How much is logged. Secrets never are, at any level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what needs the operator.
+    Error,
+    /// And what soon may.
+    Warn,
+    /// And what changes the gateway's state.
+    #[default]
+    Info,
+    /// And each refusal's reasons.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word that tracing filters understand.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Proxy {
+    /// Whether forwarded headers of this peer are believed.
+    #[must_use]
+    pub fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(address))
+    }
+}
+
+impl Limits {
+    /// The bounds of a request body that is streamed.
+    #[must_use]
+    pub const fn streamed_body(&self) -> crate::upstream::BodyLimits {
+        crate::upstream::BodyLimits {
+            max_bytes: self.body_max_bytes,
+            idle: std::time::Duration::from_millis(self.body_idle_timeout_ms),
+            total: std::time::Duration::from_millis(self.body_total_timeout_ms),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration in `text`, its paths as written.
+    ///
+    /// # Errors
+    /// Every [`ConfigProblem`] of the text, in the order of its lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<ConfigProblem>> {
+        problems::read(text, |_, _| ())
+    }
+
+    /// The configuration in a file, its paths resolved against the file's folder and found to exist.
+    ///
+    /// # Errors
+    /// Every [`ConfigProblem`] of the file, in the order of its lines.
+    pub fn read(path: &Path) -> Result<Self, Vec<ConfigProblem>> {
+        let text = problems::read_text(path)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        problems::read(&text, |config, report| {
+            config.resolve(folder);
+            semantics::files(config, report);
+        })
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        for path in [
+            &mut self.keys.directory,
+            &mut self.store.path,
+            &mut self.policy.file,
+        ] {
+            *path = folder.join(&*path);
+        }
+    }
+}

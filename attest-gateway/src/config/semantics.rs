@@ -1,0 +1,237 @@
+//! What a well-formed configuration must also make sense of: bounds, names, addresses, files, and no accidental exposure.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
+
+use attest_core::environment::Environment;
+use serde::{Deserialize, Deserializer};
+
+use super::problems::Report;
+use super::{Config, bounds};
+
+/// An address range in CIDR notation; a bare address is a range of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IpRange {
+    network: IpAddr,
+    prefix_len: u8,
+}
+
+impl IpRange {
+    /// Whether `address` is in the range. An IPv4-mapped IPv6 address counts as the IPv4 one.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.network.is_ipv4() && masked(address, self.prefix_len) == Some(self.network)
+    }
+}
+
+/// `address` with only its first `prefix_len` bits; `None` if it has fewer.
+fn masked(address: IpAddr, prefix_len: u8) -> Option<IpAddr> {
+    Some(match address {
+        IpAddr::V4(v4) => {
+            let host_bits = 32_u8.checked_sub(prefix_len)?;
+            let mask = u32::MAX.checked_shl(host_bits.into()).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let host_bits = 128_u8.checked_sub(prefix_len)?;
+            let mask = u128::MAX.checked_shl(host_bits.into()).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    })
+}
+
+/// Why a text is no [`IpRange`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IpRangeError {
+    /// Not an address, or not a number of bits that it has.
+    #[error("expected an address or a range such as `10.0.0.0/8` or `2001:db8::/32`")]
+    Malformed,
+    /// Bits are set beyond the prefix: which range was meant is a guess.
+    #[error("the range has bits beyond its prefix; did you mean `{0}`?")]
+    HostBits(IpRange),
+}
+
+impl fmt::Display for IpRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.network, self.prefix_len)
+    }
+}
+
+impl FromStr for IpRange {
+    type Err = IpRangeError;
+
+    fn from_str(text: &str) -> Result<Self, IpRangeError> {
+        let (address, prefix_len) = match text.split_once('/') {
+            Some((address, bits)) => (
+                address,
+                Some(bits.parse::<u8>().map_err(|_| IpRangeError::Malformed)?),
+            ),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| IpRangeError::Malformed)?;
+        let prefix_len = prefix_len.unwrap_or(if address.is_ipv4() { 32 } else { 128 });
+        let network = masked(address, prefix_len).ok_or(IpRangeError::Malformed)?;
+        let range = Self { network, prefix_len };
+        if network == address {
+            Ok(range)
+        } else {
+            Err(IpRangeError::HostBits(range))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for IpRange {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Everything about `config` that needs no file system.
+pub(super) fn all(config: &Config, report: &mut Report<'_>) {
+    for (key, value, range) in bounds::all(config) {
+        if !range.contains(&value) {
+            let message = format!("{value} is not between {} and {}", range.start(), range.end());
+            report.at(&key, "out-of-bounds", &message);
+        }
+    }
+    if !report.has("environment") {
+        report.at(
+            "environment",
+            "missing",
+            "say `environment = \"development\"` or `\"production\"`",
+        );
+    }
+    exposure(config, report);
+    if !is_base_path(&config.listen.base_path) {
+        let message = "expected a path such as `/.attest/v1`: segments of letters, digits, `-`, `.`, `_`, no `/` at the end";
+        report.at("listen.base_path", "wrong-value", message);
+    }
+    upstreams(config, report);
+}
+
+/// What must exist before the gateway starts. The store's file is made by the gateway, its folder is not.
+pub(super) fn files(config: &Config, report: &mut Report<'_>) {
+    let mut expect = |key: &str, path: &Path, exists: bool, what: &str| {
+        if !exists {
+            report.at(
+                key,
+                "no-such-file",
+                &format!("there is no {what} {}", path.display()),
+            );
+        }
+    };
+    expect(
+        "keys.directory",
+        &config.keys.directory,
+        config.keys.directory.is_dir(),
+        "folder",
+    );
+    expect(
+        "policy.file",
+        &config.policy.file,
+        config.policy.file.is_file(),
+        "file",
+    );
+    if let Some(folder) = config
+        .store
+        .path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        expect("store.path", folder, folder.is_dir(), "folder");
+    }
+}
+
+fn exposure(config: &Config, report: &mut Report<'_>) {
+    let public = !config.listen.address.ip().to_canonical().is_loopback();
+    match config.environment {
+        Environment::Development if public && !config.allow_public_development => {
+            let message = "a development gateway accepts software evidence from whoever reaches it: listen on loopback, or \
+                           set `allow_public_development = true`";
+            report.at("listen.address", "unsafe", message);
+        }
+        Environment::Production if config.allow_public_development => {
+            report.at(
+                "allow_public_development",
+                "unsafe",
+                "this has no place in production",
+            );
+        }
+        Environment::Development | Environment::Production => {}
+    }
+}
+
+fn upstreams(config: &Config, report: &mut Report<'_>) {
+    let mut names = HashSet::new();
+    for (index, upstream) in config.upstreams.iter().enumerate() {
+        let key = |key: &str| format!("upstreams[{index}].{key}");
+        let name_key = key("name");
+        if !report.has(&name_key) {
+            report.at(
+                &name_key,
+                "missing",
+                "every upstream needs a name that routes can use",
+            );
+        } else if !is_name(&upstream.name) {
+            report.at(
+                &name_key,
+                "wrong-value",
+                "expected letters, digits, `-` and `_`, at most 64",
+            );
+        } else if !names.insert(upstream.name.as_str()) {
+            let message = format!("another upstream is called `{}`", upstream.name);
+            report.at(&name_key, "duplicate", &message);
+        }
+        let url_key = key("url");
+        if !report.has(&url_key) {
+            report.at(
+                &url_key,
+                "missing",
+                "every upstream needs an address such as `http://127.0.0.1:9000`",
+            );
+        } else if upstream.url.starts_with("https://") {
+            report.at(
+                &url_key,
+                "unsupported",
+                "TLS to upstreams is not supported yet; use `http://`",
+            );
+        } else if !is_origin(&upstream.url) {
+            let message = "expected `http://host:port`, without path, query or credentials";
+            report.at(&url_key, "wrong-value", message);
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn is_origin(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    let spelled = |end: &str| url == format!("http://{authority}{end}");
+    !authority.host().is_empty()
+        && !authority.as_str().contains('@')
+        && (authority.as_str() == authority.host() || authority.port_u16().is_some_and(|port| port > 0))
+        && (spelled("") || spelled("/"))
+}
+
+fn is_base_path(path: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let segment = |segment: &str| {
+        !segment.is_empty() && segment.bytes().all(allowed) && segment.bytes().any(|byte| byte != b'.')
+    };
+    path.strip_prefix('/')
+        .is_some_and(|rest| path.len() <= 128 && rest.split('/').all(segment))
+}

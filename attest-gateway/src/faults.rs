@@ -1,0 +1,63 @@
+//! Deliberate faults, so that the demo's expectations can be seen to fail. They exist only with feature `faults`; without it every
+//! question here is answered `false` at compile time. Deployable builds are searched for [`MARKER`].
+
+/// What a deliberately broken gateway leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Tokens are not compared with their requests.
+    SkipBinding,
+    /// Used tokens are accepted again.
+    SkipSingleUse,
+    /// MACs and signatures of tokens are taken for good, by refusing nothing that names a token.
+    ForwardRefused,
+    /// Rules in mode `enforce` decide nothing.
+    IgnoreRules,
+    /// Rules in mode `shadow` decide.
+    EnforceShadow,
+    /// Bans are not looked at.
+    IgnoreBans,
+    /// A missing token is refused on `observe` routes.
+    EnforceObserve,
+    /// Headers of the client that start with `attest-` reach the backend.
+    KeepForgedHeaders,
+    /// Completed step-ups are not accepted.
+    IgnoreStepUp,
+    /// A changed policy is not activated.
+    IgnorePolicyChange,
+    /// Genuine phones are refused at enrolment.
+    RefuseEnrolment,
+}
+
+/// Text that stands in every build which can be broken on purpose.
+#[cfg(feature = "faults")]
+pub const MARKER: &str = "attest-gateway-faults-enabled";
+
+/// The faults of one gateway: none, or one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    #[cfg(feature = "faults")]
+    injected: Option<Fault>,
+}
+
+impl Faults {
+    /// A gateway that is broken in one way.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub const fn inject(fault: Fault) -> Self {
+        Self { injected: Some(fault) }
+    }
+
+    /// Whether the gateway is broken this way. Constant `false` in a deployable build.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn has(self, fault: Fault) -> bool {
+        self.injected == Some(fault)
+    }
+
+    /// Whether the gateway is broken this way. Constant `false` in a deployable build.
+    #[cfg(not(feature = "faults"))]
+    #[must_use]
+    pub const fn has(self, _fault: Fault) -> bool {
+        false
+    }
+}

@@ -1,0 +1,25 @@
+//! The verifying reverse proxy and its attestation service.
+//!
+//! A request enters [`stack`], a call to the attestation service leaves it for [`attestation`]. [`server`] puts the pieces
+//! together; [`gateway`] is what all cores share.
+
+pub mod appraisal_pool;
+pub mod attestation;
+pub mod bans;
+pub mod clock;
+pub mod config;
+pub mod counters;
+pub mod faults;
+pub mod gateway;
+pub mod init;
+pub mod keys;
+pub mod policy;
+pub mod rates;
+pub mod refusal;
+pub mod runtime;
+pub mod server;
+pub mod single_use;
+pub mod stack;
+pub mod store;
+pub mod tally;
+pub mod upstream;

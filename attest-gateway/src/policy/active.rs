@@ -1,0 +1,228 @@
+//! One policy, ready to decide and to be served: the compiled gateway side, and the device side signed for phones.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use attest_core::bundle;
+use attest_core::encoding::{base64url, sha256};
+use attest_core::environment::Environment;
+use attest_core::jose::{Jwk, JwkSet};
+use attest_core::policy::{CompiledGateway, DevicePolicy, GatewayPolicy, PolicyError};
+use attest_core::service::PolicyBundle;
+use attest_core::token::binding::normal_origin;
+use bytes::Bytes;
+use ring::rand::SecureRandom;
+
+use crate::keys::Keys;
+
+/// Why a policy that compiles is not put into force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActivationError {
+    /// It was made for another environment than the gateway's.
+    #[error("the policy is for environment `{policy}`, this gateway is `{gateway}`")]
+    Environment {
+        /// What the policy says.
+        policy: Environment,
+        /// What the gateway is.
+        gateway: Environment,
+    },
+    /// Its version is not above the one in force.
+    #[error("the policy has version {offered}, version {active} is in force; a change needs a higher version")]
+    NotNewer {
+        /// The version offered.
+        offered: u64,
+        /// The version in force.
+        active: u64,
+    },
+    /// A route names an upstream that the configuration does not have.
+    #[error("a route names upstream `{name}`, which attest.toml does not define")]
+    Upstream {
+        /// The name.
+        name: String,
+    },
+    /// It does not compile.
+    #[error("{}", join(.0))]
+    Compile(Vec<PolicyError>),
+    /// A step-up issuer's or response key is not a usable JWK.
+    #[error("{place}: {reason}")]
+    Key {
+        /// Where it stands.
+        place: String,
+        /// Why it is not usable.
+        reason: attest_core::jose::JwkError,
+    },
+    /// The first entry of `origins` is missing or not an origin; it is the audience of tokens.
+    #[error("origins[0] must be an http or https origin; it is the audience of tokens")]
+    Audience,
+    /// A production gateway takes signed policy only.
+    #[error("a production gateway takes only policy signed by its TUF repository, which this release cannot read yet")]
+    Unsigned,
+    /// The key directory has no development policy root.
+    #[error("the key directory has no policy-root.pem to sign the device policy with")]
+    NoRoot,
+    /// Signing failed.
+    #[error("the device policy could not be signed")]
+    Signing,
+}
+
+fn join(errors: &[PolicyError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl ActivationError {
+    /// Stable kebab-case code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Environment { .. } => "policy-environment",
+            Self::NotNewer { .. } => "policy-not-newer",
+            Self::Upstream { .. } => "policy-upstream",
+            Self::Compile(_) => "policy-compile",
+            Self::Key { .. } => "policy-key",
+            Self::Audience => "policy-audience",
+            Self::Unsigned => "policy-unsigned",
+            Self::NoRoot => "policy-root-missing",
+            Self::Signing => "policy-signing",
+        }
+    }
+}
+
+/// Who may confirm a step-up, with keys ready to verify.
+#[derive(Debug, Clone)]
+pub struct StepUpKeys {
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// Its keys.
+    pub keys: JwkSet,
+}
+
+/// A policy in force.
+pub struct ActivePolicy {
+    compiled: CompiledGateway,
+    audience: String,
+    issuers: BTreeMap<String, StepUpKeys>,
+    bundle: Bytes,
+    etag: String,
+}
+
+impl fmt::Debug for ActivePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivePolicy").field("version", &self.version()).finish_non_exhaustive()
+    }
+}
+
+impl ActivePolicy {
+    /// Compiles and signs both sides of a policy for this gateway.
+    ///
+    /// # Errors
+    /// [`ActivationError`]; nothing was changed.
+    pub fn build(
+        gateway: GatewayPolicy,
+        device: DevicePolicy,
+        environment: Environment,
+        upstreams: &[String],
+        keys: &Keys,
+        rng: &dyn SecureRandom,
+    ) -> Result<Self, ActivationError> {
+        if environment == Environment::Production {
+            return Err(ActivationError::Unsigned);
+        }
+        if gateway.environment != environment {
+            return Err(ActivationError::Environment { policy: gateway.environment, gateway: environment });
+        }
+        let audience = gateway.origins.first().and_then(|origin| normal_origin(origin));
+        let audience = audience.ok_or(ActivationError::Audience)?;
+        let issuers = issuers(&gateway)?;
+        let compiled = gateway.compile().map_err(ActivationError::Compile)?;
+        if let Some(name) = compiled.upstreams().into_iter().find(|name| !upstreams.iter().any(|known| known == name)) {
+            return Err(ActivationError::Upstream { name: name.to_owned() });
+        }
+        let (bundle, etag) = sign(device, keys, rng)?;
+        Ok(Self { compiled, audience, issuers, bundle, etag })
+    }
+
+    /// The compiled gateway side.
+    #[must_use]
+    pub const fn compiled(&self) -> &CompiledGateway {
+        &self.compiled
+    }
+
+    /// Its version, which is also that of the device policy.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.compiled.policy().version
+    }
+
+    /// The `aud` of tokens: the first public origin.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Whether tokens for `audience` are meant for this policy's routes.
+    #[must_use]
+    pub fn has_audience(&self, audience: &str) -> bool {
+        audience == self.audience || self.compiled.policy().origins.iter().any(|origin| origin == audience)
+    }
+
+    /// The step-up issuer of a name.
+    #[must_use]
+    pub fn issuer(&self, name: &str) -> Option<&StepUpKeys> {
+        self.issuers.get(name)
+    }
+
+    /// Every step-up issuer, by name.
+    pub fn issuers(&self) -> impl Iterator<Item = (&str, &StepUpKeys)> {
+        self.issuers.iter().map(|(name, keys)| (name.as_str(), keys))
+    }
+
+    /// The signed device policy as `GET policy/bundle` answers it, and its entity tag.
+    #[must_use]
+    pub fn bundle(&self) -> (Bytes, &str) {
+        (self.bundle.clone(), &self.etag)
+    }
+}
+
+fn issuers(policy: &GatewayPolicy) -> Result<BTreeMap<String, StepUpKeys>, ActivationError> {
+    let mut issuers = BTreeMap::new();
+    for (name, issuer) in &policy.step_up_issuers {
+        let keys = issuer.jwks.keys.iter().enumerate().map(|(at, key)| {
+            read_key(key).map_err(|reason| ActivationError::Key {
+                place: format!("step_up_issuers.{name}.jwks.keys[{at}]"),
+                reason,
+            })
+        });
+        let keys = JwkSet { keys: keys.collect::<Result<_, _>>()? };
+        issuers.insert(name.clone(), StepUpKeys { issuer: issuer.issuer.clone(), keys });
+    }
+    Ok(issuers)
+}
+
+fn read_key(key: &serde_json::Value) -> Result<Jwk, attest_core::jose::JwkError> {
+    let jwk = Jwk::parse(key.to_string().as_bytes())?;
+    jwk.verifying_key()?;
+    Ok(jwk)
+}
+
+fn sign(
+    mut device: DevicePolicy,
+    keys: &Keys,
+    rng: &dyn SecureRandom,
+) -> Result<(Bytes, String), ActivationError> {
+    let root = keys.policy_root.as_ref().ok_or(ActivationError::NoRoot)?;
+    for (at, key) in device.response_keys.iter().enumerate() {
+        read_key(key)
+            .map_err(|reason| ActivationError::Key { place: format!("response_keys[{at}]"), reason })?;
+    }
+    for key in keys.attestation_jwks().keys {
+        device.response_keys.push(serde_json::to_value(key).map_err(|_| ActivationError::Signing)?);
+    }
+    let etag = serde_json::to_vec(&device).map_err(|_| ActivationError::Signing)?;
+    let etag = format!("\"{}\"", base64url(sha256(&[&etag, root.kid.as_bytes()]).split_at(16).0));
+    let unsigned = bundle::prepare(&device, &root.kid).map_err(|_| ActivationError::Signing)?;
+    let signature = root.key.sign(unsigned.signing_input(), rng).map_err(|_| ActivationError::Signing)?;
+    let body = PolicyBundle { development: unsigned.attach(&signature) };
+    let body = serde_json::to_vec(&body).map_err(|_| ActivationError::Signing)?;
+    Ok((Bytes::from(body), etag))
+}

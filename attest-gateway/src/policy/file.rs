@@ -1,0 +1,203 @@
+//! Policy from a watched YAML file. A change is compiled, linted and tested here, on the caller's thread (never a request
+//! core's), and put into force as a whole. A bad or older one is reported and changes nothing; the last good one is kept beside the
+//! state, so that a restart never falls back behind it.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use attest_core::encoding::sha256;
+use attest_core::environment::Environment;
+use ring::rand::SystemRandom;
+
+use super::{ActivationError, ActivePolicy};
+use crate::keys::Keys;
+
+/// A source beyond this is not read: the compiler's own limit, and one byte to tell.
+const MAX_SOURCE_BYTES: u64 = 256 * 1024 + 1;
+
+/// What the operator sees of the policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// The version in force.
+    pub active_version: u64,
+    /// Why the file as it is now is not in force; `None` if it is.
+    pub problem: Option<String>,
+    /// Warnings of the policy in force.
+    pub warnings: Vec<String>,
+}
+
+/// What a look at the file found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Polled {
+    /// The file is as it was.
+    Unchanged,
+    /// A newer policy is in force now.
+    Activated(u64),
+    /// The file was refused, with the reason; the policy in force stays.
+    Refused(String),
+}
+
+/// The policy in force and the file it comes from.
+#[derive(Debug)]
+pub struct Policies {
+    active: ArcSwap<ActivePolicy>,
+    status: ArcSwap<PolicyStatus>,
+    file: PathBuf,
+    last_good: PathBuf,
+    seen: Mutex<Option<[u8; 32]>>,
+    environment: Environment,
+    upstreams: Vec<String>,
+    keys: Arc<Keys>,
+}
+
+impl Policies {
+    /// Puts the file's policy into force; where it is bad or older than the last good one, that one instead.
+    ///
+    /// # Errors
+    /// The reason as a sentence, when neither can be put into force.
+    pub fn load(
+        file: PathBuf,
+        state_folder: &Path,
+        environment: Environment,
+        upstreams: Vec<String>,
+        keys: Arc<Keys>,
+    ) -> Result<Self, String> {
+        let last_good = state_folder.join("policy.last-good.yaml");
+        let build = |path: &Path| {
+            let source = read(path)?;
+            let (active, warnings) = build(path, &source, environment, &upstreams, &keys)?;
+            Ok::<_, String>((source, active, warnings))
+        };
+        let kept = if last_good.exists() { build(&last_good).ok() } else { None };
+        let offered = build(&file);
+        let (source, active, status) = match (offered, kept) {
+            (Ok((source, active, warnings)), kept)
+                if kept.as_ref().is_none_or(|(kept_source, kept, _)| {
+                    active.version() > kept.version() || source == *kept_source
+                }) =>
+            {
+                let status = PolicyStatus { active_version: active.version(), problem: None, warnings };
+                (source, active, status)
+            }
+            (offered, Some((source, active, warnings))) => {
+                let problem = match offered {
+                    Err(problem) => problem,
+                    Ok((_, offered, _)) => {
+                        ActivationError::NotNewer { offered: offered.version(), active: active.version() }.to_string()
+                    }
+                };
+                let status = PolicyStatus { active_version: active.version(), problem: Some(problem), warnings };
+                (source, active, status)
+            }
+            (Err(problem), None) => return Err(problem),
+            (Ok(_), None) => return Err("the policy was not accepted".to_owned()),
+        };
+        let policies = Self {
+            active: ArcSwap::from_pointee(active),
+            seen: Mutex::new(read(&file).ok().map(|text| sha256(&[text.as_bytes()]))),
+            status: ArcSwap::from_pointee(status),
+            file,
+            last_good,
+            environment,
+            upstreams,
+            keys,
+        };
+        policies.keep(&source)?;
+        Ok(policies)
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn active(&self) -> arc_swap::Guard<Arc<ActivePolicy>> {
+        self.active.load()
+    }
+
+    /// What the operator sees.
+    #[must_use]
+    pub fn status(&self) -> Arc<PolicyStatus> {
+        self.status.load_full()
+    }
+
+    /// Looks at the file once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
+    pub fn poll(&self) -> Polled {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = match read(&self.file) {
+            Ok(source) => source,
+            Err(problem) => return self.refuse(problem),
+        };
+        let digest = sha256(&[source.as_bytes()]);
+        if *seen == Some(digest) {
+            return Polled::Unchanged;
+        }
+        *seen = Some(digest);
+        match self.activate(&source) {
+            Ok(version) => Polled::Activated(version),
+            Err(problem) => self.refuse(problem),
+        }
+    }
+
+    fn activate(&self, source: &str) -> Result<u64, String> {
+        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, &self.keys)?;
+        let active = self.active.load().version();
+        if offered.version() <= active {
+            return Err(ActivationError::NotNewer { offered: offered.version(), active }.to_string());
+        }
+        // Kept before it acts: after a crash in between, the newer one is found again.
+        self.keep(source)?;
+        let version = offered.version();
+        self.active.store(Arc::new(offered));
+        self.status.store(Arc::new(PolicyStatus { active_version: version, problem: None, warnings }));
+        Ok(version)
+    }
+
+    fn refuse(&self, problem: String) -> Polled {
+        let status = self.status.load();
+        if status.problem.as_ref() == Some(&problem) {
+            return Polled::Unchanged;
+        }
+        self.status.store(Arc::new(PolicyStatus { problem: Some(problem.clone()), ..PolicyStatus::clone(&status) }));
+        Polled::Refused(problem)
+    }
+
+    fn keep(&self, source: &str) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", self.last_good.display());
+        let next = self.last_good.with_extension("next");
+        fs::write(&next, source).map_err(failed)?;
+        fs::File::open(&next).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs::rename(&next, &self.last_good).map_err(failed)
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let mut source = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_SOURCE_BYTES).read_to_string(&mut source))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(source)
+}
+
+fn build(
+    path: &Path,
+    source: &str,
+    environment: Environment,
+    upstreams: &[String],
+    keys: &Keys,
+) -> Result<(ActivePolicy, Vec<String>), String> {
+    let name = path.file_name().map_or_else(|| "policy.yaml".into(), |name| name.to_string_lossy());
+    let compiled = attest_policy::compile(&name, source)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
+    let active = ActivePolicy::build(
+        compiled.gateway,
+        compiled.device,
+        environment,
+        upstreams,
+        keys,
+        &SystemRandom::new(),
+    )
+    .map_err(|error| format!("{name}: {error}"))?;
+    Ok((active, warnings))
+}

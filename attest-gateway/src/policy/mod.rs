@@ -1,0 +1,10 @@
+//! The policy in force: compiled off the request cores, swapped as a whole, never replaced by an older or broken one.
+
+mod active;
+mod file;
+
+pub use active::{ActivationError, ActivePolicy, StepUpKeys};
+pub use file::{Policies, PolicyStatus, Polled};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Every refusal's status and public text, in one file. Until a refusal becomes a response here it is data: a stable code, and
+//! for the operator alone what stands behind it.
+//!
+//! Nothing here tells a client more than the code: route, rule, clause and fact travel only inside the support code.
+
+use attest_core::encoding::base64url;
+use attest_core::problem::{MEDIA_TYPE, MissingStrength, Problem, ProblemCode, StepUpRequest, TYPE_PREFIX};
+use attest_core::support_code::{Cause, NameHash, SupportCodes};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use ring::rand::SecureRandom;
+
+use crate::upstream::ResponseBody;
+
+/// Seconds that clients wait after `later` where nothing better is known.
+const RETRY_AFTER_S: u32 = 5;
+
+/// Why a request is refused.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The public code.
+    pub code: ProblemCode,
+    /// The inner reason, a stable kebab-case word that goes to log and support code.
+    pub reason: &'static str,
+    /// The route that matched.
+    pub route: NameHash,
+    /// The rule, clause, fact and value that decided.
+    pub rule: Option<Box<RuleCause>>,
+    /// What the client is told beyond the code.
+    pub hint: Hint,
+}
+
+/// The rule behind a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleCause {
+    /// The rule's id.
+    pub rule: NameHash,
+    /// Preorder ordinal of the clause.
+    pub clause: u16,
+    /// The fact it asks.
+    pub fact: NameHash,
+    /// The value that mattered.
+    pub value: NameHash,
+}
+
+/// What a refusal tells its client beyond the code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hint {
+    /// Nothing.
+    #[default]
+    None,
+    /// What the route needs.
+    Missing(Box<MissingStrength>),
+    /// What to complete.
+    StepUp(Box<StepUpRequest>),
+    /// How long to wait, seconds.
+    RetryAfter(u32),
+}
+
+impl Refusal {
+    /// A refusal outside any route.
+    #[must_use]
+    pub const fn new(code: ProblemCode, reason: &'static str) -> Self {
+        Self { code, reason, route: NameHash::NONE, rule: None, hint: Hint::None }
+    }
+
+    /// The same on a route.
+    #[must_use]
+    pub fn on_route(mut self, route: NameHash) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// The same with something for the client.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Hint) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// What a support code carries of it.
+    #[must_use]
+    pub fn cause(&self, policy_version: u64, now_s: u64) -> Cause {
+        let none = RuleCause {
+            rule: NameHash::of(self.reason),
+            clause: 0,
+            fact: NameHash::NONE,
+            value: NameHash::NONE,
+        };
+        let rule = self.rule.as_deref().unwrap_or(&none);
+        Cause {
+            code: self.code,
+            route: self.route,
+            rule: rule.rule,
+            clause: rule.clause,
+            fact: rule.fact,
+            value: rule.value,
+            policy_version,
+            at_s: u32::try_from(now_s).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The response, with a support code sealed for the operator.
+    #[must_use]
+    pub fn into_response(
+        self,
+        codes: &SupportCodes,
+        policy_version: u64,
+        now_s: u64,
+        rng: &dyn SecureRandom,
+    ) -> Response<ResponseBody> {
+        let (status, title) = words(self.code);
+        // Without randomness there is no support code; the refusal stands all the same.
+        let support = codes.seal(&self.cause(policy_version, now_s), rng).unwrap_or_else(|_| base64url([]));
+        let retry_after_s = match self.hint {
+            Hint::RetryAfter(seconds) => Some(seconds),
+            _ if self.code.retry() == attest_core::problem::RetryClass::Later => Some(RETRY_AFTER_S),
+            Hint::None | Hint::Missing(_) | Hint::StepUp(_) => None,
+        };
+        let problem = Problem {
+            type_uri: format!("{TYPE_PREFIX}{}", self.code.as_str()),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            retry: self.code.retry(),
+            support,
+            missing: match &self.hint {
+                Hint::Missing(missing) => Some((**missing).clone()),
+                _ => None,
+            },
+            step_up: match &self.hint {
+                Hint::StepUp(step_up) => Some((**step_up).clone()),
+                _ => None,
+            },
+            retry_after_s,
+        };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(ResponseBody::full(Bytes::from(body)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Attest"));
+        }
+        if let Some(seconds) = retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if closes(self.code) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// Requests whose framing cannot be trusted, or whose body was not read, end their connection.
+const fn closes(code: ProblemCode) -> bool {
+    matches!(
+        code,
+        ProblemCode::RequestMalformed
+            | ProblemCode::HeaderAmbiguous
+            | ProblemCode::BodyTooLarge
+            | ProblemCode::BodyTimeout
+            | ProblemCode::StreamingRefused
+    )
+}
+
+/// Status and public text of each code.
+const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
+    use ProblemCode as Code;
+    match code {
+        Code::TokenMissing => (StatusCode::UNAUTHORIZED, "This request needs an app token."),
+        Code::TokenMalformed => (StatusCode::UNAUTHORIZED, "The app token is not well formed."),
+        Code::TokenDuplicate => (StatusCode::UNAUTHORIZED, "The request carries more than one app token."),
+        Code::TokenSignature => (StatusCode::UNAUTHORIZED, "The app token does not verify."),
+        Code::TokenTime => (StatusCode::UNAUTHORIZED, "The app token is not valid at this time."),
+        Code::TokenAudience => (StatusCode::UNAUTHORIZED, "The app token is meant for another service."),
+        Code::TokenBinding => (StatusCode::UNAUTHORIZED, "The app token belongs to another request."),
+        Code::TokenReplayed => (StatusCode::UNAUTHORIZED, "The app token has been used."),
+        Code::TokenTooWeak => (StatusCode::UNAUTHORIZED, "This request needs a stronger app token."),
+        Code::SessionExpired => (StatusCode::UNAUTHORIZED, "The session has ended."),
+        Code::TicketUnknown => (StatusCode::UNAUTHORIZED, "The session is not known here."),
+        Code::SessionCut => (StatusCode::UNAUTHORIZED, "The session was ended by the operator."),
+        Code::PolicyOutdated => (StatusCode::UNAUTHORIZED, "The app's policy is out of date."),
+        Code::SessionOutdated => (StatusCode::UNAUTHORIZED, "The session was made under an older policy."),
+        Code::AppNotAllowed => (StatusCode::FORBIDDEN, "This app may not make this request."),
+        Code::Banned => (StatusCode::FORBIDDEN, "This device may not use the service."),
+        Code::Denied => (StatusCode::FORBIDDEN, "The request was denied."),
+        Code::StepUpRequired => (StatusCode::FORBIDDEN, "The request needs a further confirmation."),
+        Code::StepUpInvalid => (StatusCode::FORBIDDEN, "The confirmation does not fit this request."),
+        Code::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many requests."),
+        Code::RouteUnknown => (StatusCode::NOT_FOUND, "Nothing is published here."),
+        Code::TargetAmbiguous => (StatusCode::BAD_REQUEST, "The request target is ambiguous."),
+        Code::HeaderAmbiguous => (StatusCode::BAD_REQUEST, "A request header is ambiguous."),
+        Code::RequestMalformed => (StatusCode::BAD_REQUEST, "The request is malformed."),
+        Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."),
+        Code::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time."),
+        Code::StreamingRefused => (StatusCode::BAD_REQUEST, "This request cannot be streamed or upgraded."),
+        Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "The service is temporarily unavailable."),
+        Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "The service is busy."),
+        Code::UpstreamUnavailable => (StatusCode::BAD_GATEWAY, "The backend cannot be reached."),
+        Code::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "The backend did not answer in time."),
+        Code::CallUnknown => (StatusCode::NOT_FOUND, "The attestation service has no such call."),
+        Code::CallMalformed => (StatusCode::BAD_REQUEST, "The call is malformed."),
+        Code::ChallengeRefused => (StatusCode::CONFLICT, "The challenge is not valid any more."),
+        Code::EvidenceMalformed => (StatusCode::BAD_REQUEST, "The evidence is malformed."),
+        Code::EvidenceRefused => (StatusCode::FORBIDDEN, "The evidence was refused."),
+        Code::EvidenceKind => (StatusCode::FORBIDDEN, "This kind of evidence is not accepted."),
+        Code::AppUnknown => (StatusCode::FORBIDDEN, "The app is not known here."),
+        Code::EnvironmentMismatch => (StatusCode::FORBIDDEN, "The app was made for another environment."),
+        Code::DeviceUnknown => (StatusCode::FORBIDDEN, "The registration is not known here."),
+        Code::EvidenceExpired => (StatusCode::FORBIDDEN, "The registration must be renewed."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use attest_core::fleet::FleetSecret;
+    use http_body_util::BodyExt as _;
+    use ring::rand::SystemRandom;
+
+    #[tokio::test]
+    async fn every_code_makes_a_problem_that_only_the_operator_reads_behind() {
+        let codes = SupportCodes::new(&FleetSecret::new([1; 32]), 1).unwrap();
+        for code in ProblemCode::ALL {
+            let refusal = Refusal::new(*code, "inner-reason").on_route(NameHash::of("payments"));
+            let cause = refusal.cause(3, 1_800_000_000);
+            let response = refusal.into_response(&codes, 3, 1_800_000_000, &SystemRandom::new());
+            assert!(response.status().is_client_error() || response.status().is_server_error());
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(!String::from_utf8_lossy(&body).contains("inner-reason"));
+            assert!(!String::from_utf8_lossy(&body).contains("payments"));
+            let problem: Problem = serde_json::from_slice(&body).unwrap();
+            assert_eq!((problem.code(), problem.status, problem.retry), (Some(*code), status, code.retry()));
+            assert_eq!(codes.open(&problem.support), Ok(cause));
+        }
+    }
+}

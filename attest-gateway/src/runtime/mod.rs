@@ -1,0 +1,269 @@
+//! One single-threaded runtime and one listening socket for each core, and connections that never leave their core.
+//!
+//! Services are built on the core that runs them, so they need neither locks nor `Send`. A connection over the cap is
+//! closed at once, a slow one is timed out, and a drain ends: none of them can hold a core, or the process, for ever.
+
+mod balance;
+mod connection;
+mod core;
+pub(crate) mod idle;
+mod listen;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use self::balance::Loads;
+use self::core::Core;
+use crate::config::Config;
+use crate::upstream::ResponseBody;
+
+/// What serves requests on one core. It answers every request: an error has no way out of it.
+pub trait CoreService:
+    Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible> + Clone + 'static
+{
+}
+
+impl<S> CoreService for S where
+    S: Service<Request<Incoming>, Response = Response<ResponseBody>, Error = Infallible> + Clone + 'static
+{
+}
+
+/// The address of the socket's other end, among a request's extensions. Behind a proxy, that is the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Where a service is being built.
+#[derive(Debug, Clone, Copy)]
+pub struct CoreContext {
+    /// This core, counted from 0.
+    pub core: usize,
+    /// How many there are.
+    pub cores: usize,
+}
+
+/// Bounds of a server.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Threads; 0 is one for each core of the machine.
+    pub cores: usize,
+    /// Largest request head.
+    pub head_bytes: usize,
+    /// Most header fields of a request.
+    pub head_fields: usize,
+    /// Time for a request head, idle time before it included.
+    pub head_timeout: Duration,
+    /// Longest pause of a client in taking its response.
+    pub write_idle_timeout: Duration,
+    /// Open connections of all cores.
+    pub connections_max: usize,
+    /// Lets one core accept for all, as off Linux, where ports are not shared evenly.
+    pub one_acceptor: bool,
+}
+
+impl From<&Config> for ServerOptions {
+    fn from(config: &Config) -> Self {
+        Self {
+            address: config.listen.address,
+            cores: config.listen.cores,
+            head_bytes: config.limits.head_bytes,
+            head_fields: config.limits.head_fields,
+            head_timeout: Duration::from_millis(config.limits.head_timeout_ms),
+            write_idle_timeout: Duration::from_millis(config.limits.write_idle_timeout_ms),
+            connections_max: config.limits.connections_max,
+            one_acceptor: false,
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process, perhaps another gateway, listens there.
+    #[error("{address} is in use by another process")]
+    AddressInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The system refused the address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system refused a thread or its event queue.
+    #[error("cannot start a core: {0}")]
+    Core(io::Error),
+}
+
+impl StartError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AddressInUse { .. } => "address-in-use",
+            Self::Listen { .. } => "cannot-listen",
+            Self::Core(_) => "cannot-start-core",
+        }
+    }
+}
+
+/// What became of the connections that were open when a drain began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Finished by themselves.
+    pub finished: usize,
+    /// Cut off at the deadline.
+    pub aborted: usize,
+}
+
+/// A running server. Dropping it cuts every connection off; [`Running::drain`] is the polite way.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    loads: Arc<Loads>,
+    drain: watch::Sender<Option<Instant>>,
+    ended: Arc<Notify>,
+    cores: Vec<(JoinHandle<()>, oneshot::Receiver<DrainReport>)>,
+}
+
+/// Handed-over connections that wait for a busy core; beyond, the accepting core keeps them.
+const INBOX_LEN: usize = 64;
+/// See [`Loads`]: about what one core serves without noticing.
+const SLACK: usize = 32;
+
+/// Starts the cores and returns when all of them serve.
+///
+/// `factory` runs once on each core, inside its runtime, and may spawn local tasks.
+///
+/// # Errors
+/// [`StartError`] when the address is taken or the system refuses sockets or threads.
+pub fn start<S: CoreService>(
+    options: &ServerOptions,
+    factory: impl Fn(CoreContext) -> S + Clone + Send + 'static,
+) -> Result<Running, StartError> {
+    let cores = match options.cores {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        cores => cores,
+    };
+    let acceptors = if options.one_acceptor { 1 } else { cores };
+    let listeners = listen::listen(options.address, acceptors).map_err(|source| {
+        let address = options.address;
+        if source.kind() == io::ErrorKind::AddrInUse {
+            StartError::AddressInUse { address }
+        } else {
+            StartError::Listen { address, source }
+        }
+    })?;
+    let address = listeners
+        .first()
+        .map_or(Ok(options.address), std::net::TcpListener::local_addr);
+    let address = address.map_err(StartError::Core)?;
+    let slack = if listeners.len() < cores { 0 } else { SLACK };
+    let loads = Arc::new(Loads::new(cores, options.connections_max, slack));
+    let (drain, draining) = watch::channel(None);
+    let ended = Arc::new(Notify::new());
+    let (inboxes, receivers): (Vec<_>, Vec<_>) =
+        (0..cores).map(|_| tokio::sync::mpsc::channel(INBOX_LEN)).unzip();
+    let mut listeners = listeners.into_iter();
+    let (ready, started) = mpsc::channel();
+    let mut running = Running {
+        address,
+        loads: Arc::clone(&loads),
+        drain,
+        ended: Arc::clone(&ended),
+        cores: Vec::new(),
+    };
+    for (number, inbox) in receivers.into_iter().enumerate() {
+        let (report, reported) = oneshot::channel();
+        let core = Core {
+            context: CoreContext { core: number, cores },
+            options: options.clone(),
+            listener: listeners.next(),
+            inbox,
+            inboxes: inboxes.clone(),
+            loads: Arc::clone(&loads),
+            drain: draining.clone(),
+            ended: Arc::clone(&ended),
+        };
+        let (factory, ready) = (factory.clone(), ready.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("core-{number}"))
+            .spawn(move || core.run(factory, ready, report))
+            .map_err(StartError::Core)?;
+        running.cores.push((thread, reported));
+    }
+    drop(ready);
+    for _ in 0..cores {
+        // A core that panicked while it built its service is gone without a word.
+        let word = started
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("a core ended before it served")));
+        word.map_err(StartError::Core)?;
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Where the server listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Open client connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.loads.open()
+    }
+
+    /// Connections closed at once because there were too many.
+    #[must_use]
+    pub fn connections_refused(&self) -> u64 {
+        self.loads.refused()
+    }
+
+    /// Waits until a core ends although nobody asked it to: a defect after which the process should end, too.
+    pub async fn core_ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Stops accepting, lets requests in flight finish for at most `grace`, closes idle connections at once, and returns
+    /// when every core has ended.
+    pub async fn drain(mut self, grace: Duration) -> DrainReport {
+        self.drain.send_replace(Some(Instant::now() + grace));
+        let mut total = DrainReport::default();
+        for (thread, reported) in std::mem::take(&mut self.cores) {
+            let report = reported.await.unwrap_or_default();
+            total.finished += report.finished;
+            total.aborted += report.aborted;
+            // It reports last, so this does not wait; a panic was reported when it happened.
+            let _panicked = thread.join().is_err();
+        }
+        total
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.drain.send_replace(Some(Instant::now()));
+    }
+}

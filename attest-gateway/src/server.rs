@@ -1,0 +1,156 @@
+//! Puts a gateway together and runs it: store, policy, cores, and the two chores beside them (watching the policy file, sweeping
+//! what expired).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::faults::Faults;
+use crate::gateway::{AssemblyError, Gateway, Parts};
+use crate::keys::{KeyFileError, Keys};
+use crate::policy::{Policies, Polled};
+use crate::runtime::{self, DrainReport, Running, ServerOptions, StartError};
+use crate::stack::stack;
+use crate::store::{EmbeddedStore, Store, StoreOpenError, StoreOptions};
+use crate::upstream::{UpstreamConfigError, Upstreams};
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// A key file.
+    #[error("keys: {0}")]
+    Keys(#[from] KeyFileError),
+    /// The policy, and there is no last good one.
+    #[error("policy: {0}")]
+    Policy(String),
+    /// The store's file.
+    #[error("store: {0}")]
+    Store(#[from] StoreOpenError),
+    /// An upstream's address.
+    #[error("upstreams: {0}")]
+    Upstream(#[from] UpstreamConfigError),
+    /// What the cores share.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+    /// The listeners.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A thread beside the cores.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A running gateway. Dropping it cuts connections off; [`Server::drain`] is the polite way.
+#[derive(Debug)]
+pub struct Server {
+    gateway: Arc<Gateway>,
+    running: Running,
+    // Dropped with the server: the chore thread sees it and ends.
+    _stop: Sender<()>,
+    _chores: JoinHandle<()>,
+}
+
+impl Server {
+    /// Reads keys and policy, opens the store and starts serving.
+    ///
+    /// # Errors
+    /// [`ServerError`] names the part and the place.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>, faults: Faults) -> Result<Self, ServerError> {
+        let keys = Arc::new(Keys::read(&config.keys.directory, &SystemRandom::new())?);
+        let state = config.store.path.parent().unwrap_or_else(|| Path::new(".")).to_owned();
+        let names = config.upstreams.iter().map(|upstream| upstream.name.clone()).collect();
+        let policies =
+            Policies::load(config.policy.file.clone(), &state, config.environment, names, Arc::clone(&keys))
+                .map_err(ServerError::Policy)?;
+        report(&policies);
+        let options = StoreOptions::of(&config.store);
+        let store: Arc<dyn Store> =
+            Arc::new(EmbeddedStore::open(&config.store.path, options, Arc::clone(&clock))?);
+        let gateway = Gateway::assemble(Parts { config, keys, policies, store, clock, faults }).await?;
+        Self::serve(Arc::new(gateway))
+    }
+
+    /// Serves with what was assembled.
+    ///
+    /// # Errors
+    /// [`ServerError::Start`] and [`ServerError::Thread`].
+    pub fn serve(gateway: Arc<Gateway>) -> Result<Self, ServerError> {
+        let options = ServerOptions::from(gateway.config());
+        // Refused here and not on the cores, where nobody would see it.
+        drop(Upstreams::new(&gateway.config().upstreams)?);
+        let shared = Arc::clone(&gateway);
+        let running = runtime::start(&options, move |_| stack(Arc::clone(&shared)))?;
+        let (stop, stopped) = channel();
+        let there = Arc::clone(&gateway);
+        let chores = std::thread::Builder::new()
+            .name("chores".to_owned())
+            .spawn(move || chores(&there, &stopped))
+            .map_err(ServerError::Thread)?;
+        Ok(Self { gateway, running, _stop: stop, _chores: chores })
+    }
+
+    /// What all cores share.
+    #[must_use]
+    pub const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> std::net::SocketAddr {
+        self.running.address()
+    }
+
+    /// Waits until a core ends although nobody asked it to.
+    pub async fn core_ended(&self) {
+        self.running.core_ended().await;
+    }
+
+    /// Stops accepting and lets requests in flight finish, for as long as the configuration allows.
+    pub async fn drain(self) -> DrainReport {
+        let grace = Duration::from_secs(self.gateway.config().limits.drain_s);
+        self.running.drain(grace).await
+    }
+}
+
+/// Looks at the policy file and sweeps the store until the server is gone.
+fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
+    let pause = Duration::from_millis(gateway.config().policy.poll_ms);
+    let sweep_interval_ms = gateway.config().store.sweep_interval_s.saturating_mul(1000);
+    let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms);
+    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
+            match gateway.policies().poll() {
+                Polled::Unchanged => {}
+                Polled::Activated(version) => tracing::info!(version, "policy activated"),
+                Polled::Refused(problem) => tracing::error!(%problem, "policy refused; the last good one stays"),
+            }
+        }
+        let now_ms = gateway.clock.monotonic_ms();
+        if now_ms >= next_sweep_ms {
+            next_sweep_ms = now_ms.saturating_add(sweep_interval_ms);
+            // Queued; its outcome matters to nobody, and what remains is swept next time.
+            drop(gateway.store().sweep(gateway.clock.now_s()));
+        }
+    }
+}
+
+fn report(policies: &Policies) {
+    let status = policies.status();
+    for warning in &status.warnings {
+        tracing::warn!(%warning, "policy");
+    }
+    match &status.problem {
+        None => tracing::info!(version = status.active_version, "policy active"),
+        Some(problem) => {
+            tracing::error!(version = status.active_version, %problem, "the policy file was refused; the last good policy is active");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What rules can ask about one request: every fact is authentic by now. Lists are made on first use, so that a rule costs what it
+//! asks.
+
+use std::cell::OnceCell;
+
+use attest_core::appraisal::AppraisalResult;
+use attest_core::device::TokenKind;
+use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, View};
+use attest_core::finding::{FindingSource, United};
+use attest_core::policy::CompiledGateway;
+use attest_core::token::binding::Bound;
+
+use super::route::RouteHandle;
+
+/// The facts of one request.
+pub(super) struct RequestFacts<'a> {
+    pub(super) token: &'a Bound,
+    pub(super) policy: &'a CompiledGateway,
+    pub(super) route: &'a RouteHandle,
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) device: &'a str,
+    pub(super) now_s: u64,
+    pub(super) requests_last_minute: u32,
+    pub(super) step_ups: Vec<&'static str>,
+    pub(super) lists: Lists<'a>,
+}
+
+/// Lists that were asked for, by view: union, ticket, token.
+#[derive(Default)]
+pub(super) struct Lists<'a> {
+    hit: [OnceCell<Vec<&'a str>>; 3],
+    inconclusive: [OnceCell<Vec<&'a str>>; 3],
+    category: [OnceCell<Vec<&'a str>>; 3],
+    severity: [OnceCell<Vec<&'a str>>; 3],
+}
+
+impl<'a> RequestFacts<'a> {
+    fn result(&self) -> &'a AppraisalResult {
+        self.token.token().result()
+    }
+
+    fn united(&self) -> United<'a> {
+        United::new(&self.result().findings, &self.token.token().claims().findings)
+    }
+
+    fn list<'s>(
+        &'s self,
+        cells: &'s [OnceCell<Vec<&'a str>>; 3],
+        view: Option<View>,
+        make: impl FnOnce(Option<FindingSource>) -> Vec<&'a str>,
+    ) -> Answer<'s> {
+        let [union, ticket, token] = cells;
+        let (cell, source) = match view {
+            None => (union, None),
+            Some(View::Ticket) => (ticket, Some(FindingSource::Ticket)),
+            Some(View::Token) => (token, Some(FindingSource::Token)),
+            Some(View::Java | View::Libc | View::Syscall) => return Answer::Error(NOT_OBSERVED),
+        };
+        Answer::List(cell.get_or_init(|| make(source)))
+    }
+
+    fn hits(&self, source: Option<FindingSource>) -> Vec<&'a str> {
+        match source {
+            // A token reports what it reports, even what was sealed before.
+            Some(FindingSource::Token) => texts(&self.token.token().claims().findings.hit),
+            Some(FindingSource::Ticket) => texts(&self.result().findings.hit),
+            None => self.united().hits().map(|(id, _)| id).collect(),
+        }
+    }
+
+    fn inconclusive(&self, source: Option<FindingSource>) -> Vec<&'a str> {
+        match source {
+            Some(FindingSource::Token) => texts(&self.token.token().claims().findings.inconclusive),
+            Some(FindingSource::Ticket) => texts(&self.result().findings.inconclusive),
+            None => self.united().inconclusive().map(|(id, _)| id).collect(),
+        }
+    }
+
+    fn of_entries(
+        &self,
+        source: Option<FindingSource>,
+        word: impl Fn(&'a attest_core::policy::DetectorEntry) -> &'a str,
+    ) -> Vec<&'a str> {
+        let mut words: Vec<&str> = Vec::new();
+        for id in self.hits(source) {
+            // A hit of a detector that this policy does not know (any more), or runs in shadow, moves no rule by category.
+            let entry = self.policy.policy().detectors.get(id).filter(|entry| entry.counts());
+            if let Some(word) = entry.map(&word).filter(|word| !words.contains(word)) {
+                words.push(word);
+            }
+        }
+        words
+    }
+
+    fn integer(value: impl TryInto<i64>) -> Answer<'static> {
+        Answer::Integer(value.try_into().unwrap_or(i64::MAX))
+    }
+}
+
+fn texts(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+impl FactSource for RequestFacts<'_> {
+    fn answer(&self, fact: &FactRef) -> Answer<'_> {
+        let result = self.result();
+        let age = |since_s: u64| Self::integer(self.now_s.saturating_sub(since_s));
+        match fact.fact() {
+            FactId::APP_ID => Answer::Text(&result.app),
+            FactId::APP_PLATFORM => Answer::Text(result.platform.as_str()),
+            FactId::APP_VERSION => Answer::Text(&result.app_version),
+            FactId::KEY_LEVEL => Answer::Text(result.key_level.as_str()),
+            FactId::EVIDENCE_CLASS => Answer::Text(result.evidence_class.as_str()),
+            FactId::EVIDENCE_AGE_S => age(result.evidence_at_s),
+            FactId::DEVICE_ID => Answer::Text(self.device),
+            FactId::DEVICE_GENERATION => Self::integer(result.generation),
+            FactId::DEVICE_AGE_S => age(result.enrolled_at_s),
+            FactId::POLICY_VERSION => Self::integer(result.policy_version),
+            FactId::FINDINGS_HIT => self.list(&self.lists.hit, fact.view(), |source| self.hits(source)),
+            FactId::FINDINGS_INCONCLUSIVE => {
+                self.list(&self.lists.inconclusive, fact.view(), |source| self.inconclusive(source))
+            }
+            FactId::FINDINGS_CATEGORY => self.list(&self.lists.category, fact.view(), |source| {
+                self.of_entries(source, |entry| entry.category.as_str())
+            }),
+            FactId::FINDINGS_SEVERITY => self.list(&self.lists.severity, fact.view(), |source| {
+                self.of_entries(source, |entry| entry.severity.as_str())
+            }),
+            FactId::REQUEST_METHOD => Answer::Text(self.method),
+            FactId::REQUEST_PATH => Answer::Text(self.path),
+            FactId::ROUTE_ID => self.route.route().map_or(Answer::Absent, |route| Answer::Text(&route.route().id)),
+            FactId::TOKEN_KIND => Answer::Text(match self.token.token().kind() {
+                TokenKind::Session => "session",
+                TokenKind::Proof => "proof",
+            }),
+            FactId::COUNTER_DEVICE_REQUESTS_1M => Self::integer(self.requests_last_minute),
+            FactId::STEP_UP_DONE => Answer::List(&self.step_ups),
+            _ => Answer::Error(NOT_OBSERVED),
+        }
+    }
+}

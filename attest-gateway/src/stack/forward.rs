@@ -1,0 +1,79 @@
+//! Sends an admitted request upstream and gives its response back without anything that only the gateway may say. Nothing is
+//! ever sent twice.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use attest_core::problem::ProblemCode;
+use http::Response;
+use tower::Service;
+
+use super::Core;
+use super::admit::Admitted;
+use super::hygiene::{remove_hop_by_hop, remove_ours};
+use super::step::Answer;
+use crate::refusal::Refusal;
+use crate::upstream::{ResponseBody, UpstreamError};
+
+/// The innermost service.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    core: Rc<Core>,
+}
+
+impl Forward {
+    pub(super) fn new(core: &Rc<Core>) -> Self {
+        Self { core: Rc::clone(core) }
+    }
+}
+
+impl Service<Admitted> for Forward {
+    type Response = Response<ResponseBody>;
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Answer>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, admitted: Admitted) -> Self::Future {
+        Box::pin(forward(Rc::clone(&self.core), admitted))
+    }
+}
+
+async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
+    let (request, route, spent) = admitted.into_parts();
+    let name = &route.get()?.route().upstream;
+    let Some(pool) = core.upstreams.named(name) else {
+        return Err(route.refuse(ProblemCode::UpstreamUnavailable, "upstream-unknown"));
+    };
+    match pool.send(request).await {
+        Ok(response) => {
+            let mut response = response;
+            remove_hop_by_hop(response.headers_mut());
+            remove_ours(response.headers_mut());
+            Ok(response)
+        }
+        Err(error) => {
+            if let (false, Some(spent)) = (error.sent(), spent) {
+                core.gateway.single_use.release(spent.as_bytes());
+            }
+            tracing::warn!(upstream = name.as_str(), code = error.code(), "upstream failed");
+            Err(route.refuse(problem_code(&error), error.code()))
+        }
+    }
+}
+
+fn problem_code(error: &UpstreamError) -> ProblemCode {
+    match error {
+        UpstreamError::ResponseTimeout | UpstreamError::ConnectTimeout => ProblemCode::UpstreamTimeout,
+        UpstreamError::Saturated => ProblemCode::Overloaded,
+        UpstreamError::RequestBody { code: "body-too-large" } => ProblemCode::BodyTooLarge,
+        UpstreamError::RequestBody { .. } => ProblemCode::BodyTimeout,
+        UpstreamError::Connect { .. } | UpstreamError::Closed { .. } | UpstreamError::Malformed => {
+            ProblemCode::UpstreamUnavailable
+        }
+    }
+}

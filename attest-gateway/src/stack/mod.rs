@@ -1,0 +1,67 @@
+//! The request path as one list of layers, read top to bottom. Each layer takes one kind of request and hands on the next, so that
+//! a skipped layer is a type error: nothing reaches [`Forward`] but [`admit::Admitted`].
+//!
+//! | position | layer | why here |
+//! |---|---|---|
+//! | 1 | [`rescue`] | outermost: every refusal below becomes a response in one place |
+//! | 2 | [`hygiene`] | before anything reads a header: ours and hop-by-hop ones are gone, credentials are taken out |
+//! | 3 | [`target`] | before anything compares a path: one reading only |
+//! | 4 | [`service`] | calls of the attestation service leave here: they carry no token |
+//! | 5 | [`route`] | the cheapest refusal of foreign requests, and what the rest needs to know |
+//! | 6 | [`verify`] | authenticity before any state is touched or body read |
+//! | 7 | [`bind`] | the token belongs to this request; bodies are read only for authentic tokens |
+//! | 8 | [`decide`] | rules over facts that are all authentic by now |
+//! | 9 | [`spend`] | last of the refusals: a refused request must not use its token up |
+//! | 10 | [`admit`] | the only maker of `Admitted`; adds what the backend is told |
+//! | 11 | [`forward`] | the upstream |
+
+pub mod admit;
+pub mod bind;
+mod core;
+pub mod decide;
+mod facts;
+pub mod forward;
+pub mod hygiene;
+pub mod rescue;
+pub mod route;
+pub mod service;
+pub mod spend;
+mod read;
+pub mod step;
+pub mod target;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tower::ServiceBuilder;
+
+use crate::gateway::Gateway;
+pub(crate) use self::core::Core;
+pub(crate) use self::read::whole_body;
+
+/// The peer of a connection, where it is known.
+pub type PeerAddress = Option<std::net::SocketAddr>;
+
+use self::step::StepLayer;
+
+/// The stack of one core, outermost first.
+#[must_use]
+pub fn stack(gateway: Arc<Gateway>) -> rescue::Rescue<impl Clone + step::Layered> {
+    let core = Rc::new(Core::new(gateway));
+    ServiceBuilder::new()
+        .layer(rescue::RescueLayer::new(&core))
+        .layer(StepLayer::new(hygiene::Hygiene::new(&core)))
+        .layer(StepLayer::new(target::Target))
+        .layer(service::ServiceLayer::new(&core))
+        .layer(StepLayer::new(route::FindRoute::new(&core)))
+        .layer(StepLayer::new(verify::Verify::new(&core)))
+        .layer(bind::BindLayer::new(&core))
+        .layer(StepLayer::new(decide::Decide::new(&core)))
+        .layer(StepLayer::new(spend::Spend::new(&core)))
+        .layer(StepLayer::new(admit::Admit::new(&core)))
+        .service(forward::Forward::new(&core))
+}

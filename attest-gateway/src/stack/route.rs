@@ -1,0 +1,91 @@
+//! Finds the route. What no route matches is refused; there is no default route.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use attest_core::policy::CompiledRoute;
+use attest_core::problem::ProblemCode;
+use attest_core::support_code::NameHash;
+
+use super::Core;
+use super::hygiene::Clean;
+use super::step::Step;
+use crate::policy::ActivePolicy;
+use crate::refusal::Refusal;
+
+/// A request and the route that it takes, under one policy for its whole life.
+#[derive(Debug)]
+pub struct Routed {
+    /// The request.
+    pub request: Clean,
+    /// Its route.
+    pub route: RouteHandle,
+}
+
+/// A route together with the policy that it is part of.
+#[derive(Debug, Clone)]
+pub struct RouteHandle {
+    policy: Rc<Arc<ActivePolicy>>,
+    index: usize,
+}
+
+impl RouteHandle {
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &ActivePolicy {
+        &self.policy
+    }
+
+    /// The route; `None` never happens, because routes of a policy do not change.
+    #[must_use]
+    pub fn route(&self) -> Option<&CompiledRoute> {
+        self.policy.compiled().routes().at(self.index)
+    }
+
+    /// The route.
+    ///
+    /// # Errors
+    /// A refusal in place of a panic, should the index not be the policy's.
+    pub fn get(&self) -> Result<&CompiledRoute, Refusal> {
+        self.route().ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-index"))
+    }
+
+    /// The route's id as support codes carry it.
+    #[must_use]
+    pub fn name_hash(&self) -> NameHash {
+        self.route().map_or(NameHash::NONE, |route| NameHash::of(&route.route().id))
+    }
+
+    /// A refusal on this route.
+    #[must_use]
+    pub fn refuse(&self, code: ProblemCode, reason: &'static str) -> Refusal {
+        Refusal::new(code, reason).on_route(self.name_hash())
+    }
+}
+
+/// The layer.
+#[derive(Debug, Clone)]
+pub struct FindRoute {
+    core: Rc<Core>,
+}
+
+impl FindRoute {
+    pub(super) fn new(core: &Rc<Core>) -> Self {
+        Self { core: Rc::clone(core) }
+    }
+}
+
+impl Step for FindRoute {
+    type In = Clean;
+    type Out = Routed;
+
+    fn step(&self, request: Clean) -> Result<Routed, Refusal> {
+        let policy = self.core.policy();
+        let index = policy
+            .compiled()
+            .routes()
+            .position(request.parts.method.as_str(), request.parts.uri.path())
+            .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-unknown"))?;
+        Ok(Routed { request, route: RouteHandle { policy, index } })
+    }
+}

@@ -1,0 +1,69 @@
+//! Uses a token up where its route accepts each token once: atomically for all cores, after every other refusal and before
+//! anything is forwarded.
+
+use std::rc::Rc;
+
+use attest_core::problem::ProblemCode;
+use attest_core::token::TimeBounds;
+use attest_core::token::single_use::SingleUseKey;
+
+use super::Core;
+use super::decide::DecidedRequest;
+use super::step::Step;
+use super::verify::Standing;
+use crate::faults::Fault;
+use crate::refusal::Refusal;
+use crate::single_use::SingleUseOutcome;
+
+/// A request whose token is used up, where its route asks for that.
+#[derive(Debug)]
+pub struct SpentRequest {
+    /// The request.
+    pub decided: DecidedRequest,
+    /// What was remembered of the token; given back if nothing reaches the upstream.
+    pub spent: Option<SingleUseKey>,
+}
+
+/// The layer.
+#[derive(Debug, Clone)]
+pub struct Spend {
+    core: Rc<Core>,
+}
+
+impl Spend {
+    pub(super) fn new(core: &Rc<Core>) -> Self {
+        Self { core: Rc::clone(core) }
+    }
+}
+
+impl Step for Spend {
+    type In = DecidedRequest;
+    type Out = SpentRequest;
+
+    fn step(&self, decided: DecidedRequest) -> Result<SpentRequest, Refusal> {
+        let gateway = &self.core.gateway;
+        let handle = &decided.bound.route;
+        let token = match &decided.bound.standing {
+            Standing::Attested(token) if handle.get()?.route().single_use => token,
+            Standing::Attested(_) | Standing::Public | Standing::Unattested(_) => {
+                return Ok(SpentRequest { decided, spent: None });
+            }
+        };
+        if gateway.faults.has(Fault::SkipSingleUse) {
+            return Ok(SpentRequest { decided, spent: None });
+        }
+        let limits = handle.policy().compiled().policy().limits;
+        let bounds = TimeBounds { skew_s: limits.clock_skew_s, lifetime_max_s: limits.token_lifetime_max_s };
+        let claims = token.token().claims();
+        if claims.iat < gateway.single_use.started_at_s() {
+            return Err(handle.refuse(ProblemCode::TokenReplayed, "minted-before-start"));
+        }
+        let until_s = claims.ends_at_s(bounds).saturating_add(bounds.skew_s);
+        let key = SingleUseKey::of(token);
+        match gateway.single_use.insert(*key.as_bytes(), until_s, self.core.now_s()) {
+            SingleUseOutcome::Fresh => Ok(SpentRequest { decided, spent: Some(key) }),
+            SingleUseOutcome::Seen => Err(handle.refuse(ProblemCode::TokenReplayed, "single-use")),
+            SingleUseOutcome::Full => Err(handle.refuse(ProblemCode::Unavailable, "single-use-full")),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Refuses every request target that two readers could take for two paths. Exactly the string that passes here is matched, bound
+//! and forwarded.
+
+use attest_core::problem::ProblemCode;
+use http::Uri;
+use http::header::HOST;
+use http::uri::PathAndQuery;
+
+use super::hygiene::Clean;
+use super::step::Step;
+use crate::refusal::Refusal;
+
+/// The layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Target;
+
+impl Step for Target {
+    type In = Clean;
+    type Out = Clean;
+
+    fn step(&self, mut request: Clean) -> Result<Clean, Refusal> {
+        let refuse = |reason| Refusal::new(ProblemCode::TargetAmbiguous, reason);
+        if let Some(authority) = request.parts.uri.authority() {
+            let host = request.parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+            if !host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str())) {
+                return Err(refuse("absolute-form-disagrees-with-host"));
+            }
+        }
+        let target = request.parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        unambiguous_path(path).map_err(refuse)?;
+        if query.is_some_and(|query| query.bytes().any(|b| !(0x21..=0x7e).contains(&b))) {
+            return Err(refuse("query-not-ascii"));
+        }
+        let origin_form = target.parse::<Uri>().map_err(|_| refuse("target-malformed"))?;
+        request.parts.uri = origin_form;
+        Ok(request)
+    }
+}
+
+/// Accepts paths with one reading: absolute, visible ASCII, whole escapes, no empty or dot segment in clear or escaped, no
+/// escaped separator, no path parameter.
+///
+/// # Errors
+/// The inner reason.
+pub fn unambiguous_path(path: &str) -> Result<(), &'static str> {
+    if !path.starts_with('/') {
+        return Err("path-not-absolute");
+    }
+    if path.bytes().any(|b| !(0x21..=0x7e).contains(&b)) {
+        return Err("path-not-ascii");
+    }
+    if path.contains([';', '\\']) {
+        return Err("path-parameter-or-backslash");
+    }
+    if path.contains("//") {
+        return Err("path-empty-segment");
+    }
+    if path.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err("path-dot-segment");
+    }
+    let mut rest = path;
+    while let Some((_, escape)) = rest.split_once('%') {
+        let digits = escape.get(..2).ok_or("path-escape")?;
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err("path-escape");
+        }
+        match u8::from_str_radix(digits, 16).map_err(|_| "path-escape")? {
+            b'/' | b'\\' | b'.' | b';' | b'%' | b'?' | b'#' | 0..=0x1f | 0x7f => return Err("path-escaped-separator"),
+            _ => {}
+        }
+        rest = escape.get(2..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_reading_only() {
+        for (path, expect) in [
+            ("/", Ok(())),
+            ("/v1/payments/42", Ok(())),
+            ("/v1/a%20b/%E2%82%AC", Ok(())),
+            ("/v1/.well-known/x..y", Ok(())),
+            ("v1", Err("path-not-absolute")),
+            ("*", Err("path-not-absolute")),
+            ("/v1//payments", Err("path-empty-segment")),
+            ("/v1/./payments", Err("path-dot-segment")),
+            ("/v1/public/../payments", Err("path-dot-segment")),
+            ("/v1/payments/..", Err("path-dot-segment")),
+            ("/v1/%2e%2e/payments", Err("path-escaped-separator")),
+            ("/v1%2Fpayments", Err("path-escaped-separator")),
+            ("/v1%5cpayments", Err("path-escaped-separator")),
+            ("/v1\\payments", Err("path-parameter-or-backslash")),
+            ("/v1/payments;v=1", Err("path-parameter-or-backslash")),
+            ("/v1%3bpayments", Err("path-escaped-separator")),
+            ("/v1/%252e", Err("path-escaped-separator")),
+            ("/v1/%00", Err("path-escaped-separator")),
+            ("/v1/%zz", Err("path-escape")),
+            ("/v1/%4", Err("path-escape")),
+            ("/v1/é", Err("path-not-ascii")),
+        ] {
+            assert_eq!(unambiguous_path(path), expect, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_what_passes_adds_no_segment(path in "/[a-z./%0-9;]{0,24}") {
+            if unambiguous_path(&path).is_ok() {
+                let mut decoded = Vec::new();
+                let bytes = path.as_bytes();
+                let mut at = 0;
+                while at < bytes.len() {
+                    if bytes[at] == b'%' {
+                        decoded.push(u8::from_str_radix(&path[at + 1..at + 3], 16).unwrap());
+                        at += 3;
+                    } else {
+                        decoded.push(bytes[at]);
+                        at += 1;
+                    }
+                }
+                let slashes = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'/').count();
+                prop_assert_eq!(slashes(&decoded), slashes(bytes));
+                prop_assert!(!decoded.split(|b| *b == b'/').any(|segment| segment == b"." || segment == b".."));
+            }
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Bodies on their way through: streamed frame by frame, bounded in size and in every pause, never boxed.
+//!
+//! No trailer in the gateway's own name (`attest-…`, in any spelling) passes in either direction.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Instant;
+
+use super::pool::Lease;
+use crate::runtime::idle::{IdleTimer, Stalled};
+
+/// Why a body ended before its end. The connection it was sent on cannot be used again.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than allowed.
+    #[error("the body is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// Its sender paused for too long.
+    #[error("the body stood still for too long")]
+    Idle,
+    /// It came steadily, but took too long.
+    #[error("the body took too long")]
+    Slow,
+    /// Its connection failed or its framing was wrong.
+    #[error("the body broke off: {0}")]
+    Broken(#[source] hyper::Error),
+}
+
+impl BodyError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "body-too-large",
+            Self::Idle => "body-idle",
+            Self::Slow => "body-slow",
+            Self::Broken(_) => "body-broken",
+        }
+    }
+}
+
+/// Bounds of a request body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Size of the whole body.
+    pub max_bytes: u64,
+    /// Longest pause.
+    pub idle: Duration,
+    /// Longest time for the whole body.
+    pub total: Duration,
+}
+
+/// The body of a request to an upstream.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// None.
+    Empty,
+    /// One that was buffered, because a token is bound to it. `None` once taken.
+    Full(Option<Bytes>),
+    /// The client's, as it comes.
+    Streaming(Streaming),
+}
+
+/// A client's body, as it comes.
+#[derive(Debug)]
+pub struct Streaming {
+    paced: Paced,
+    sent: Option<Progress>,
+}
+
+/// When a request last made progress towards its upstream: the response is awaited from then.
+#[derive(Debug, Clone)]
+pub(super) struct Progress(Rc<Cell<Instant>>);
+
+impl Progress {
+    pub(super) fn last(&self) -> Instant {
+        self.0.get()
+    }
+}
+
+impl RequestBody {
+    /// A buffered body.
+    #[must_use]
+    pub fn full(bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Full(Some(bytes))
+        }
+    }
+
+    /// The client's body, to be streamed within `limits`. Its time starts now.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] when it announces more than it may have.
+    pub fn streaming(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
+        if incoming.is_end_stream() {
+            return Ok(Self::Empty);
+        }
+        if incoming.size_hint().lower() > limits.max_bytes {
+            return Err(BodyError::TooLarge {
+                max_bytes: limits.max_bytes,
+            });
+        }
+        let timer = IdleTimer::new(limits.idle, Some(limits.total));
+        let paced = Paced {
+            incoming,
+            max_bytes: limits.max_bytes,
+            seen_bytes: 0,
+            timer,
+        };
+        Ok(Self::Streaming(Streaming { paced, sent: None }))
+    }
+
+    pub(super) fn track(&mut self) -> Progress {
+        let progress = Progress(Rc::new(Cell::new(Instant::now())));
+        if let Self::Streaming(streaming) = self {
+            streaming.sent = Some(progress.clone());
+        }
+        progress
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streaming(Streaming { paced, sent }) => {
+                let polled = paced.poll_frame(cx);
+                if polled.is_ready()
+                    && let Some(Progress(last)) = sent
+                {
+                    last.set(Instant::now());
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Streaming(streaming) => streaming.paced.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => full_size(bytes.as_ref()),
+            Self::Streaming(streaming) => streaming.paced.incoming.size_hint(),
+        }
+    }
+}
+
+/// The body of a response to a client.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// None.
+    Empty,
+    /// The gateway's own words. `None` once taken.
+    Full(Option<Bytes>),
+    /// An upstream's, as it comes.
+    Upstream(Relayed),
+}
+
+/// An upstream's body, as it comes, and the connection it comes on.
+#[derive(Debug)]
+pub struct Relayed {
+    paced: Paced,
+    lease: Lease,
+}
+
+impl ResponseBody {
+    /// A body of the gateway's own.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Full(Some(bytes))
+        }
+    }
+
+    pub(super) fn relayed(incoming: Incoming, idle: Duration, lease: Lease) -> Self {
+        let timer = IdleTimer::new(idle, None);
+        let paced = Paced {
+            incoming,
+            max_bytes: u64::MAX,
+            seen_bytes: 0,
+            timer,
+        };
+        Self::Upstream(Relayed { paced, lease })
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        // Only a connection whose response was taken to its end can serve another request.
+        if self.paced.incoming.is_end_stream() {
+            self.lease.give_back();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Upstream(relayed) => {
+                let polled = relayed.paced.poll_frame(cx);
+                if let Poll::Ready(None) = polled {
+                    relayed.lease.give_back();
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Upstream(relayed) => relayed.paced.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => full_size(bytes.as_ref()),
+            Self::Upstream(relayed) => relayed.paced.incoming.size_hint(),
+        }
+    }
+}
+
+fn full_size(bytes: Option<&Bytes>) -> SizeHint {
+    SizeHint::with_exact(bytes.map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
+}
+
+/// A body from the network, bounded.
+#[derive(Debug)]
+struct Paced {
+    incoming: Incoming,
+    max_bytes: u64,
+    seen_bytes: u64,
+    timer: IdleTimer,
+}
+
+impl Paced {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            return self.timer.poll_stalled(cx).map(|stalled| {
+                Some(Err(match stalled {
+                    Stalled::Idle => BodyError::Idle,
+                    Stalled::Total => BodyError::Slow,
+                }))
+            });
+        };
+        self.timer.moved();
+        Poll::Ready(frame.map(|frame| self.admit(frame.map_err(BodyError::Broken)?)))
+    }
+
+    fn admit(&mut self, mut frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        if let Some(bytes) = frame.data_ref() {
+            let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            self.seen_bytes = self.seen_bytes.saturating_add(len);
+            if self.seen_bytes > self.max_bytes {
+                return Err(BodyError::TooLarge {
+                    max_bytes: self.max_bytes,
+                });
+            }
+        } else if let Some(trailers) = frame.trailers_mut() {
+            remove_reserved(trailers);
+        }
+        Ok(frame)
+    }
+}
+
+/// Removes every field in the gateway's own name.
+pub(super) fn remove_reserved(fields: &mut HeaderMap) {
+    let reserved: Vec<_> = fields
+        .keys()
+        .filter(|name| is_reserved(name.as_str()))
+        .cloned()
+        .collect();
+    for name in reserved {
+        fields.remove(name);
+    }
+}
+
+/// Whether a field name is the gateway's own: lower-cased, and with `_` read as `-`, it starts with `attest-`.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    const PREFIX: &[u8] = b"attest-";
+    let bytes = name.as_bytes();
+    let spelled = |byte: &u8| {
+        if *byte == b'_' {
+            b'-'
+        } else {
+            byte.to_ascii_lowercase()
+        }
+    };
+    bytes.len() >= PREFIX.len()
+        && bytes
+            .iter()
+            .map(spelled)
+            .zip(PREFIX)
+            .all(|(byte, own)| byte == *own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_names_are_known_in_any_spelling() {
+        let check = |name: &str, expect| assert_eq!(is_reserved(name), expect, "{name}");
+        check("attest-token", true);
+        check("Attest-Device", true);
+        check("ATTEST_APP", true);
+        check("attest_", true);
+        check("attest-", true);
+        check("attest", false);
+        check("attestation-x", false);
+        check("oauth-client-attestation", false);
+        check("x-attest-token", false);
+        check("", false);
+    }
+}

@@ -1,0 +1,111 @@
+//! Time without a clock: the phone's two readings as an argument, and the service's time that follows from them.
+//!
+//! Tokens are dated by the service's clock, learnt from signed responses and carried forward by the monotonic clock. The
+//! wall clock only bridges restarts, until the first session of the process says better.
+
+use serde::{Deserialize, Serialize};
+
+/// What the phone's clocks show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock, Unix seconds.
+    pub wall_s: u64,
+    /// The monotonic clock, milliseconds.
+    pub monotonic_ms: u64,
+}
+
+impl Now {
+    /// This moment on the monotonic clock, some milliseconds later.
+    pub(crate) const fn after_ms(self, ms: u64) -> u64 {
+        self.monotonic_ms.saturating_add(ms)
+    }
+}
+
+/// A moment of which the service's time was known, as persisted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Anchor {
+    server_s: u64,
+    wall_s: u64,
+    monotonic_ms: u64,
+}
+
+/// The service's clock as the phone knows it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ServerClock(Option<Anchor>);
+
+impl ServerClock {
+    /// A signed response has just said that it is `server_s`.
+    pub(crate) const fn learn(&mut self, server_s: u64, now: Now) {
+        self.0 = Some(Anchor {
+            server_s,
+            wall_s: now.wall_s,
+            monotonic_ms: now.monotonic_ms,
+        });
+    }
+
+    /// Goes on from what an earlier process knew. The monotonic clock may have begun again, the wall clock may have been
+    /// set: unless they agree, the wall clock is followed.
+    pub(crate) fn resume(&mut self, anchor: Anchor, now: Now) {
+        let by_wall_s = now.wall_s.saturating_sub(anchor.wall_s);
+        let passed_s = match now.monotonic_ms.checked_sub(anchor.monotonic_ms) {
+            Some(ms) if (ms / 1000).abs_diff(by_wall_s) <= DISAGREEMENT_S => ms / 1000,
+            _ => by_wall_s,
+        };
+        self.learn(anchor.server_s.saturating_add(passed_s), now);
+    }
+
+    /// The service's time, Unix seconds; the wall clock's as long as nothing better is known.
+    pub(crate) const fn now_s(&self, now: Now) -> u64 {
+        match self.0 {
+            Some(anchor) => anchor
+                .server_s
+                .saturating_add(now.monotonic_ms.saturating_sub(anchor.monotonic_ms) / 1000),
+            None => now.wall_s,
+        }
+    }
+
+    pub(crate) const fn anchor(&self) -> Option<Anchor> {
+        self.0
+    }
+}
+
+const DISAGREEMENT_S: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_time_survives_restarts_and_wrong_clocks() {
+        let check = |wall_s, monotonic_ms, expect| {
+            let mut clock = ServerClock::default();
+            clock.learn(
+                1_000_000,
+                Now {
+                    wall_s: 5_000,
+                    monotonic_ms: 60_000,
+                },
+            );
+            let mut later = ServerClock::default();
+            later.resume(clock.anchor().unwrap(), Now { wall_s, monotonic_ms });
+            assert_eq!(
+                later.now_s(Now {
+                    wall_s: 0,
+                    monotonic_ms: monotonic_ms + 2_500
+                }),
+                expect
+            );
+        };
+        check(5_010, 70_000, 1_000_012); // the same boot
+        check(5_100, 3_000, 1_000_102); // a reboot
+        check(5_100, 61_000, 1_000_102); // the wall clock was set, or a reboot long ago
+        check(0, 3_000, 1_000_002); // the wall clock went back: never before the last known time
+        assert_eq!(
+            ServerClock::default().now_s(Now {
+                wall_s: 7,
+                monotonic_ms: 9
+            }),
+            7
+        );
+    }
+}

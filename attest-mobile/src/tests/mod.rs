@@ -1,0 +1,8 @@
+//! The Attestor against a service in memory that verifies, seals and signs for real, on a clock that the tests own.
+
+mod hostile;
+mod policies;
+mod retries;
+mod service;
+mod sessions;
+mod world;

@@ -1,0 +1,272 @@
+//! Device policy: which one is taken, which one stays, and when it is fetched.
+
+use std::sync::Arc;
+
+use attest_core::environment::Environment;
+use attest_core::jose::SigningKey;
+use attest_core::policy::DevicePolicy;
+use attest_core::problem::ProblemCode;
+use attest_core::service::PolicyBundle;
+use proptest::prelude::*;
+use ring::rand::SystemRandom;
+
+use super::service::{problem, refuse_with, reply};
+use super::world::{READ, World, request};
+use crate::foreign::Storage;
+use crate::machine::POLICY_BLOB;
+use crate::{AttestError, Notice, PolicyFault, Sent};
+
+/// Publishes what `offer` makes and asks for it, once a policy of version 5 is active; returns the version in force.
+fn offered(offer: impl Fn(&World, DevicePolicy) -> String) -> (u64, Vec<Notice>) {
+    let world = World::new();
+    world.service.publish(5);
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    let bundle = offer(&world, world.service.change(|state| state.policy.clone()));
+    world.service.twist("bundle", move |_, _| {
+        Ok(reply(200, &PolicyBundle { development: bundle }))
+    });
+    drop(world.diary.take());
+    // The reply to a request announces a newer one.
+    let read = request("GET", READ);
+    let answer = crate::HttpReply {
+        status: 200,
+        headers: vec![("Attest-Policy".to_owned(), "9".to_owned())],
+        body: Vec::new(),
+    };
+    let sent: Sent = world
+        .run(attestor.send_with(&read, |_| std::future::ready(Ok::<_, ()>(answer.clone()))))
+        .unwrap();
+    assert_eq!(sent.sends, 1);
+    world.run_for_ms(&attestor, 61_000);
+    assert!(
+        attestor.try_authorize(&read).is_some(),
+        "a refused policy stops nothing"
+    );
+    assert!(
+        world
+            .service
+            .calls()
+            .iter()
+            .filter(|call| *call == "bundle")
+            .count()
+            >= 2
+    );
+    (attestor.status().policy_version.unwrap(), world.diary.take())
+}
+
+#[test]
+fn only_a_newer_policy_by_a_root_for_this_environment_is_taken() {
+    let check = |offer: &dyn Fn(&World, DevicePolicy) -> String, expect: Result<u64, &str>| {
+        let (version, notices) = offered(offer);
+        let fault = notices.iter().find_map(|notice| {
+            if let Notice::PolicyRefused(fault) = notice {
+                Some(fault.code())
+            } else {
+                None
+            }
+        });
+        assert_eq!((version, fault), (expect.unwrap_or(5), expect.err()));
+    };
+    let signed = |change: &'static dyn Fn(&mut DevicePolicy)| {
+        move |world: &World, mut policy: DevicePolicy| {
+            change(&mut policy);
+            world.service.sign_policy_by_root(&policy)
+        }
+    };
+    check(&signed(&|policy| policy.version = 9), Ok(9));
+    check(&signed(&|policy| policy.version = 5), Ok(5));
+    check(&signed(&|policy| policy.version = 4), Err("policy-older"));
+    check(&signed(&|policy| policy.version = 0), Err("policy-older"));
+    check(
+        &signed(&|policy| {
+            policy.version = 9;
+            policy.environment = Environment::Production;
+        }),
+        Err("policy-environment"),
+    );
+    check(
+        &signed(&|policy| {
+            policy.version = 9;
+            policy.engine_min = 2;
+        }),
+        Err("engine-unsupported"),
+    );
+    check(
+        &signed(&|policy| {
+            policy.version = 9;
+            policy.response_keys.clear();
+        }),
+        Err("policy-response-keys"),
+    );
+    check(
+        &signed(&|policy| {
+            policy.version = 9;
+            policy.requirements[0].origin = "nowhere".to_owned();
+        }),
+        Err("origin"),
+    );
+    check(
+        &|world, mut policy| {
+            policy.version = 9;
+            world
+                .service
+                .sign_policy(&policy, &SigningKey::generate(&SystemRandom::new()).unwrap())
+        },
+        Err("token-signature"),
+    );
+    check(&|_, _| "not a policy".to_owned(), Err("token-shape"));
+}
+
+#[test]
+fn an_unchanged_policy_is_not_sent_again() {
+    let world = World::new();
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    let outdated = refuse_with(&problem(ProblemCode::PolicyOutdated));
+    let read = request("GET", READ);
+    let mut first = true;
+    let sent = world.run(attestor.send_with(&read, |_| {
+        let answer = if std::mem::take(&mut first) {
+            outdated.clone()
+        } else {
+            reply(200, &())
+        };
+        std::future::ready(Ok::<_, ()>(answer))
+    }));
+    assert_eq!(sent.unwrap().reply.status, 200);
+    assert_eq!(attestor.status().policy_version, Some(1));
+    assert_eq!(
+        world
+            .diary
+            .codes()
+            .iter()
+            .filter(|code| **code == "policy-active")
+            .count(),
+        1
+    );
+    assert_eq!(
+        world.service.calls(),
+        ["bundle", "challenge", "enroll", "bundle", "challenge", "renew"]
+    );
+}
+
+#[test]
+fn an_announced_policy_is_fetched_within_a_minute_and_scanned_by() {
+    let world = World::new();
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    world.service.publish(2);
+    // The service's own signed response tells it, too: at the next renewal.
+    world.run_for_ms(&attestor, 610_000 + 60_000);
+    assert_eq!(attestor.status().policy_version, Some(2));
+    let read = request("GET", READ);
+    let authorization = attestor.try_authorize(&read).unwrap();
+    assert_eq!(
+        world
+            .service
+            .verify(&read, &authorization)
+            .unwrap()
+            .claims()
+            .policy_version,
+        2
+    );
+}
+
+#[test]
+fn a_new_response_key_is_learnt_without_a_failure() {
+    let world = World::new();
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    world.service.rotate_response_key();
+    world.time.advance_ms(901_000);
+    assert_eq!(world.run(attestor.ready()), Ok(()));
+    assert!(!world.diary.codes().contains(&"failed"));
+}
+
+#[test]
+fn a_stored_policy_is_verified_again_and_its_version_remembered() {
+    let world = World::new();
+    world.service.publish(5);
+    world.run(world.attestor().ready()).unwrap();
+    drop(world.service.calls());
+    // Somebody puts an older, well-signed policy into storage, and the service offers it, too.
+    world.service.publish(4);
+    world.storage_put_policy("{}");
+    let attestor = world.attestor();
+    let failed = world.run(attestor.ready());
+    assert!(
+        matches!(
+            failed,
+            Err(AttestError::TryLater {
+                code: "policy-older",
+                ..
+            })
+        ),
+        "{failed:?}"
+    );
+    assert!(
+        world
+            .diary
+            .take()
+            .contains(&Notice::PolicyRefused(PolicyFault::Older { offered: 4, held: 5 }))
+    );
+    world.service.publish(6);
+    world.run_for_ms(&attestor, 61_000);
+    assert_eq!(attestor.status().policy_version, Some(6));
+}
+
+#[test]
+fn a_policy_for_a_newer_engine_asks_for_an_update() {
+    let world = World::new();
+    world.service.change(|state| state.policy.engine_min = 2);
+    assert_eq!(world.run(world.attestor().ready()), Err(AttestError::UpdateApp));
+}
+
+#[test]
+fn an_expired_policy_goes_on_and_is_shown() {
+    let world = World::new();
+    world.service.change(|state| state.policy.expires_at = Some(1));
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    assert!(attestor.status().policy_is_stale);
+    assert!(attestor.try_authorize(&request("GET", READ)).is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn the_version_never_goes_back(versions in proptest::collection::vec(1..6_u64, 1..8), restart: bool) {
+        let world = World::new();
+        let mut attestor = world.attestor();
+        let mut newest = 0;
+        for version in versions {
+            world.service.publish(version);
+            // An older one that was offered before makes the next fetch rest.
+            world.time.advance_ms(61_000);
+            let read = request("GET", READ);
+            let outdated = refuse_with(&problem(ProblemCode::PolicyOutdated));
+            let sent = attestor.send_with(&read, |_| std::future::ready(Ok::<_, ()>(outdated.clone())));
+            drop(world.run(sent));
+            newest = newest.max(version);
+            prop_assert_eq!(attestor.status().policy_version, Some(newest));
+            if restart {
+                attestor = world.attestor();
+                drop(world.run(attestor.ready()));
+            }
+        }
+    }
+}
+
+impl World {
+    fn storage_put_policy(&self, blob: &str) {
+        use futures_util::FutureExt as _;
+        let storage: Arc<dyn Storage> = Arc::clone(&self.storage) as Arc<dyn Storage>;
+        storage
+            .put(POLICY_BLOB, blob.as_bytes().to_vec())
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+    }
+}

@@ -1,0 +1,262 @@
+//! A simulated phone: the SDK's own Attestor over real HTTP, with a software key and facts of a profile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use attest_core::device::Platform;
+use attest_core::environment::Environment;
+use attest_core::jose::JwkSet;
+use attest_mobile::foreign::{
+    BoxFuture, Clock, DeclineStepUps, StepUpHandler, Storage, Timer, TransportError, Unobserved,
+};
+use attest_mobile::host::{FixedObservations, MemoryStorage, SoftwareKey, SystemClock};
+use attest_mobile::{
+    AppRequest, AttestConfig, AttestError, Attestor, ConfigError, Headers, Host, SendError, Sent,
+};
+use ring::rand::SystemRandom;
+
+use crate::MARKER;
+use crate::client::HttpClient;
+use crate::profile::Profile;
+
+/// Timers on tokio, by the clock of the phone.
+#[derive(Debug, Clone, Copy)]
+pub struct TokioTimer(SystemClock);
+
+impl Timer for TokioTimer {
+    fn sleep_until(&self, monotonic_ms: u64) -> BoxFuture<'_, ()> {
+        let wait_ms = monotonic_ms.saturating_sub(self.0.monotonic_ms());
+        Box::pin(tokio::time::sleep(Duration::from_millis(wait_ms)))
+    }
+}
+
+/// What a simulated phone is made from.
+#[derive(Clone)]
+pub struct PhoneOptions {
+    /// `http://host:port` of the gateway.
+    pub gateway: String,
+    /// Path of the attestation service.
+    pub base_path: String,
+    /// Public origins of the API; the gateway's own address if empty.
+    pub origins: Vec<String>,
+    /// The app's id in policy.
+    pub app: String,
+    /// The app's version.
+    pub app_version: String,
+    /// The operating system.
+    pub platform: Platform,
+    /// What detectors see.
+    pub profile: Profile,
+    /// Keys that may sign device policy.
+    pub roots: JwkSet,
+    /// Completes step-ups.
+    pub step_up: Arc<dyn StepUpHandler>,
+    /// Survives a restart of the phone.
+    pub storage: Arc<dyn Storage>,
+}
+
+impl std::fmt::Debug for PhoneOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PhoneOptions")
+            .field("app", &self.app)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PhoneOptions {
+    /// A genuine Android phone that declines step-ups and forgets everything at its end.
+    #[must_use]
+    pub fn new(gateway: impl Into<String>, app: impl Into<String>, roots: JwkSet) -> Self {
+        Self {
+            gateway: gateway.into(),
+            base_path: "/.attest/v1".to_owned(),
+            origins: Vec::new(),
+            app: app.into(),
+            app_version: "4.2.0".to_owned(),
+            platform: Platform::Android,
+            profile: Profile::Genuine,
+            roots,
+            step_up: Arc::new(DeclineStepUps),
+            storage: Arc::new(MemoryStorage::default()),
+        }
+    }
+}
+
+/// Why a phone could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PhoneError {
+    /// The gateway's address is not `http://host:port`.
+    #[error("`{0}` is not http://host:port")]
+    Gateway(String),
+    /// The SDK refuses the configuration.
+    #[error("the SDK refuses its configuration: {0}")]
+    Config(#[from] ConfigError),
+}
+
+/// A simulated phone.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    attestor: Attestor,
+    client: Arc<HttpClient>,
+    observations: Arc<FixedObservations>,
+    origin: String,
+    platform: Platform,
+}
+
+impl Phone {
+    /// A phone that has not done anything yet.
+    ///
+    /// # Errors
+    /// [`PhoneError`].
+    pub fn new(options: PhoneOptions) -> Result<Self, PhoneError> {
+        let PhoneOptions {
+            gateway,
+            base_path,
+            origins,
+            app,
+            app_version,
+            platform,
+            profile,
+            roots,
+            step_up,
+            storage,
+        } = options;
+        let client = HttpClient::new(&gateway, MARKER).ok_or_else(|| PhoneError::Gateway(gateway.clone()))?;
+        let client = Arc::new(client);
+        let origin = format!("http://{}", client.authority());
+        let mut config = AttestConfig::new(
+            format!("{origin}{base_path}"),
+            app,
+            app_version,
+            platform,
+            Environment::Development,
+        );
+        config.policy_roots = roots;
+        config.origins = if origins.is_empty() {
+            vec![origin.clone()]
+        } else {
+            origins
+        };
+        config.token_by_default = true;
+        let clock = SystemClock::default();
+        let observations = Arc::new(FixedObservations::new(
+            profile.facts(platform),
+            Profile::variables(platform),
+        ));
+        let attestor = Attestor::new(
+            config,
+            Host {
+                transport: Arc::clone(&client) as _,
+                key: Arc::new(SoftwareKey::default()),
+                storage,
+                clock: Arc::new(clock),
+                timer: Arc::new(TokioTimer(clock)),
+                observer: Arc::new(Unobserved),
+                step_up,
+                observations: Arc::clone(&observations) as _,
+                random: Arc::new(SystemRandom::new()),
+            },
+        )?;
+        Ok(Self {
+            attestor,
+            client,
+            observations,
+            origin,
+            platform,
+        })
+    }
+
+    /// The SDK's Attestor.
+    #[must_use]
+    pub const fn attestor(&self) -> &Attestor {
+        &self.attestor
+    }
+
+    /// The phone's network.
+    #[must_use]
+    pub const fn client(&self) -> &Arc<HttpClient> {
+        &self.client
+    }
+
+    /// Puts the app into other surroundings.
+    pub fn move_to(&self, profile: Profile) {
+        self.observations.replace(profile.facts(self.platform));
+    }
+
+    /// Keeps session and policy fresh until dropped.
+    #[must_use]
+    pub fn keep_fresh(&self) -> KeptFresh {
+        let attestor = self.attestor.clone();
+        KeptFresh(tokio::spawn(async move { attestor.run().await }))
+    }
+
+    /// Sends a request of the app and follows refusals as the SDK does.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Result<Sent, SendError<TransportError>> {
+        let url = format!("{}{target}", self.origin);
+        let request = self.request(method, &url, headers, body);
+        self.attestor
+            .send_with(&request, |authorization| {
+                let mut headers = headers.clone();
+                headers.extend(authorization.headers);
+                async move { self.client.app(method, target, &headers, body).await }
+            })
+            .await
+    }
+
+    /// The token headers that the SDK would send with this request, for those who want to misuse them.
+    ///
+    /// # Errors
+    /// [`AttestError`].
+    pub async fn token_headers(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Result<Headers, AttestError> {
+        let url = format!("{}{target}", self.origin);
+        let request = self.request(method, &url, headers, body);
+        self.attestor
+            .authorize(&request)
+            .await
+            .map(|authorization| authorization.headers)
+    }
+
+    fn request<'a>(
+        &self,
+        method: &'a str,
+        url: &'a str,
+        headers: &'a Headers,
+        body: &'a [u8],
+    ) -> AppRequest<'a> {
+        let authorization = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        AppRequest {
+            method,
+            url,
+            body,
+            authorization: authorization.map(|(_, value)| value.as_str()),
+        }
+    }
+}
+
+/// A phone's background work; dropping it stops it.
+#[derive(Debug)]
+pub struct KeptFresh(tokio::task::JoinHandle<()>);
+
+impl Drop for KeptFresh {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

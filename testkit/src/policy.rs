@@ -1,0 +1,79 @@
+//! The sample bank's policy: one template, and the few settings that a demo or test changes between publications.
+
+use attest_core::jose::Jwk;
+
+use crate::bank::OTP_ISSUER;
+
+/// The app's id for Android phones.
+pub const ANDROID_APP: &str = "bank-android";
+/// The app's id for iOS phones.
+pub const IOS_APP: &str = "bank-ios";
+
+/// What differs between publications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// The version; each publication needs a higher one.
+    pub version: u64,
+    /// The public origin.
+    pub origin: String,
+    /// The key of the bank's one-time-code service.
+    pub otp_key: Jwk,
+    /// Mode of the rule that denies payments from cloners.
+    pub cloner_rule: &'static str,
+    /// Mode of the rule that denies payments from emulators.
+    pub emulator_rule: &'static str,
+    /// Seconds that a session lives.
+    pub session_lifetime_s: u64,
+}
+
+impl PolicySettings {
+    /// Both rules in shadow, sessions of 15 minutes.
+    #[must_use]
+    pub fn new(origin: impl Into<String>, otp_key: Jwk) -> Self {
+        Self {
+            version: 1,
+            origin: origin.into(),
+            otp_key,
+            cloner_rule: "shadow",
+            emulator_rule: "shadow",
+            session_lifetime_s: 900,
+        }
+    }
+
+    /// The YAML source.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        include_str!("bank.yaml")
+            .replace("{version}", &self.version.to_string())
+            .replace("{origin}", &self.origin)
+            .replace("{cloner_rule}", self.cloner_rule)
+            .replace("{emulator_rule}", self.emulator_rule)
+            .replace("{session_lifetime_s}", &self.session_lifetime_s.to_string())
+            .replace("{issuer}", OTP_ISSUER)
+            .replace("{kid}", &text(&self.otp_key.kid))
+            .replace("{x}", &text(&self.otp_key.x))
+            .replace("{y}", &text(&self.otp_key.y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use attest_core::jose::SigningKey;
+    use ring::rand::SystemRandom;
+
+    #[test]
+    fn it_compiles_in_every_mode() {
+        let key = Jwk::published(&SigningKey::generate(&SystemRandom::new()).unwrap().public_point());
+        for mode in ["off", "shadow", "enforce"] {
+            let settings = PolicySettings {
+                cloner_rule: mode,
+                emulator_rule: mode,
+                ..PolicySettings::new("http://127.0.0.1:8470", key.clone())
+            };
+            let compiled = attest_policy::compile("bank.yaml", &settings.source());
+            assert!(compiled.is_ok(), "{:?}", compiled.err());
+        }
+    }
+}

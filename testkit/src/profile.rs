@@ -1,0 +1,251 @@
+//! What simulated phones look like to detectors: the facts of a genuine phone, and what each kind of hostile surrounding changes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use attest_core::device::Platform;
+use attest_core::facts::{FactMap, FactRef, Observation, Value};
+use attest_core::policy::Variables;
+
+/// The package of the sample app.
+pub const PACKAGE: &str = "com.example.bank";
+
+/// The surroundings in which a simulated app runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// The genuine app on a genuine phone.
+    Genuine,
+    /// Inside a cloner app, whose data and code are nested under its own.
+    Cloner,
+    /// On an emulator.
+    Emulator,
+    /// On a rooted phone.
+    Rooted,
+    /// A repackaged app, signed by somebody else.
+    Repackaged,
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 5] = [
+        Self::Genuine,
+        Self::Cloner,
+        Self::Emulator,
+        Self::Rooted,
+        Self::Repackaged,
+    ];
+
+    /// The word of the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Genuine => "genuine",
+            Self::Cloner => "cloner",
+            Self::Emulator => "emulator",
+            Self::Rooted => "rooted",
+            Self::Repackaged => "repackaged",
+        }
+    }
+
+    /// What probes answer on this phone.
+    #[must_use]
+    pub fn facts(self, platform: Platform) -> FactMap {
+        let mut facts = match platform {
+            Platform::Android => read(GENUINE_ANDROID),
+            Platform::Ios => read(GENUINE_IOS),
+        };
+        let changes = match (self, platform) {
+            (Self::Genuine, _) => return facts,
+            (Self::Cloner, Platform::Android) => CLONER,
+            (Self::Emulator, Platform::Android) => EMULATOR,
+            (Self::Rooted, Platform::Android) => ROOTED,
+            (Self::Repackaged, Platform::Android) => REPACKAGED,
+            (Self::Emulator, Platform::Ios) => SIMULATOR,
+            (Self::Cloner | Self::Rooted | Self::Repackaged, Platform::Ios) => JAILBROKEN,
+        };
+        for (fact, observation) in read(changes).iter() {
+            facts.insert(fact.clone(), observation.clone());
+        }
+        facts
+    }
+
+    /// The values of the policy's variables on this phone.
+    #[must_use]
+    pub fn variables(platform: Platform) -> Variables {
+        match platform {
+            Platform::Android => Variables::default()
+                .with("package", PACKAGE)
+                .with("user_id", "0")
+                .with("uid", "10234")
+                .with("data_dir", "/data/user/0/com.example.bank")
+                .with("own_apk", "/data/app/~~q1==/com.example.bank-Ab==/base.apk"),
+            Platform::Ios => Variables::default()
+                .with("package", PACKAGE)
+                .with("bundle", PACKAGE),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|profile| profile.as_str() == word)
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::as_str).join(", ");
+                format!("unknown profile `{word}`; known are {known}")
+            })
+    }
+}
+
+/// A fact and what a probe answers: text, a list, true or false, a number, or that there is no such thing.
+enum Said {
+    Text(&'static str),
+    List(&'static [&'static str]),
+    Is(bool),
+    Number(i64),
+    Absent,
+}
+
+fn read(table: &[(&str, Said)]) -> FactMap {
+    let fact = |(fact, said): &(&str, Said)| {
+        let observation = match said {
+            Said::Text(text) => Observation::Value(Value::Text((*text).to_owned())),
+            Said::List(items) => {
+                Observation::Value(Value::List(items.iter().map(|i| (*i).to_owned()).collect()))
+            }
+            Said::Is(flag) => Observation::Value(Value::Boolean(*flag)),
+            Said::Number(number) => Observation::Value(Value::Integer(*number)),
+            Said::Absent => Observation::Absent,
+        };
+        Some((fact.parse::<FactRef>().ok()?, observation))
+    };
+    table.iter().filter_map(fact).collect()
+}
+
+const GENUINE_ANDROID: &[(&str, Said)] = &[
+    ("app.data_dir", Said::Text("/data/user/0/com.example.bank")),
+    ("app.data_dir@java", Said::Text("/data/user/0/com.example.bank")),
+    ("app.data_dir@libc", Said::Text("/data/user/0/com.example.bank")),
+    (
+        "app.data_dir@syscall",
+        Said::Text("/data/user/0/com.example.bank"),
+    ),
+    (
+        "app.apk_path",
+        Said::Text("/data/app/~~q1==/com.example.bank-Ab==/base.apk"),
+    ),
+    (
+        "fd.canary@syscall",
+        Said::Text("/data/user/0/com.example.bank/files/c"),
+    ),
+    (
+        "maps.path",
+        Said::List(&[
+            "/apex/com.android.runtime/lib64/bionic/libc.so",
+            "/data/app/~~q1==/com.example.bank-Ab==/base.apk",
+            "/data/user_de/0/com.google.android.gms/app_chimera/m/00000012/DynamiteLoader.apk",
+        ]),
+    ),
+    ("id.package", Said::Text(PACKAGE)),
+    ("id.user_id", Said::Number(0)),
+    ("id.uid", Said::Number(10_234)),
+    ("prop(ro.kernel.qemu)", Said::Absent),
+    ("prop(ro.boot.qemu)", Said::Absent),
+    ("prop(ro.hardware)", Said::Text("qcom")),
+    ("build.tags", Said::Text("release-keys")),
+    ("path.exists(/system/bin/su)@syscall", Said::Is(false)),
+    ("path.exists(/system/xbin/su)@syscall", Said::Is(false)),
+    ("path.exists(/sbin/su)@syscall", Said::Is(false)),
+    ("proc.tracer_pid@syscall", Said::Number(0)),
+    ("pm.installer", Said::Text("com.android.vending")),
+    (
+        "apk.signers",
+        Said::List(&["3f7a1c0b9e2d4856a1b0c9d8e7f60514233241506f7e8d9cabbbccddeeff0011"]),
+    ),
+];
+
+const GENUINE_IOS: &[(&str, Said)] = &[
+    ("path.exists(/var/jb)@syscall", Said::Is(false)),
+    ("path.exists(/Applications/Sileo.app)@syscall", Said::Is(false)),
+    (
+        "path.entries(/var)@syscall",
+        Said::List(&["mobile", "containers"]),
+    ),
+    ("env(SIMULATOR_DEVICE_NAME)", Said::Absent),
+    ("id.package", Said::Text(PACKAGE)),
+];
+
+const CLONER: &[(&str, Said)] = &[
+    (
+        "app.data_dir",
+        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
+    ),
+    (
+        "app.data_dir@libc",
+        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
+    ),
+    (
+        "app.data_dir@syscall",
+        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
+    ),
+    (
+        "fd.canary@syscall",
+        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank/files/c"),
+    ),
+    (
+        "maps.path",
+        Said::List(&[
+            "/apex/com.android.runtime/lib64/bionic/libc.so",
+            "/data/user/0/org.fresh.space/q7/lib/libhook.so",
+        ]),
+    ),
+];
+
+const EMULATOR: &[(&str, Said)] = &[
+    ("prop(ro.kernel.qemu)", Said::Text("1")),
+    ("prop(ro.hardware)", Said::Text("ranchu")),
+    ("build.tags", Said::Text("dev-keys")),
+];
+
+const ROOTED: &[(&str, Said)] = &[("path.exists(/system/xbin/su)@syscall", Said::Is(true))];
+
+const REPACKAGED: &[(&str, Said)] = &[(
+    "apk.signers",
+    Said::List(&["00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff"]),
+)];
+
+const SIMULATOR: &[(&str, Said)] = &[("env(SIMULATOR_DEVICE_NAME)", Said::Text("iPhone 17"))];
+
+const JAILBROKEN: &[(&str, Said)] = &[("path.exists(/var/jb)@syscall", Said::Is(true))];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_names_a_known_fact() {
+        for table in [
+            GENUINE_ANDROID,
+            GENUINE_IOS,
+            CLONER,
+            EMULATOR,
+            ROOTED,
+            REPACKAGED,
+            SIMULATOR,
+            JAILBROKEN,
+        ] {
+            for (fact, _) in table {
+                assert!(fact.parse::<FactRef>().is_ok(), "{fact}");
+            }
+        }
+    }
+}

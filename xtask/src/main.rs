@@ -1,0 +1,55 @@
+//! The project's own chores. `cargo xtask test` is everything that CI runs, in the order in which it fails fastest;
+//! nothing here is needed to build or run the product, and nothing here writes outside the target directory.
+
+mod bench;
+mod console;
+mod deny;
+mod fuzz;
+mod marker;
+mod outcome;
+mod steps;
+mod stopwatch;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The project's own chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Runs every test and prints what ran, what was skipped and how to enable it.
+    Test(test::Arguments),
+    /// Fuzzes one target with coverage instrumentation, starting from its seeds.
+    Fuzz(fuzz::Arguments),
+    /// Runs the benchmarks and prints what they measured.
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Arguments { chore } = Arguments::parse();
+    let Some(workspace) = Workspace::locate() else {
+        console::say("xtask: cannot tell where the workspace is; run it as `cargo xtask` inside the project");
+        return ExitCode::from(2);
+    };
+    let succeeded = match chore {
+        Chore::Test(arguments) => test::run(&workspace, &arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
+        Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+    };
+    if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,214 @@
+//! The steps of `cargo xtask test`, one function each. A step reports what it found; what a missing tool means is not its
+//! to decide.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::console::say;
+use crate::deny::{self, Tool};
+use crate::fuzz;
+use crate::marker;
+use crate::outcome::Outcome;
+use crate::workspace::{Workspace, typed};
+
+/// External vectors that tests read below `ATTEST_SHARED`, with the number of cases each holds. A test that reads a
+/// folder adds its line here.
+const CORPORA: [(&str, usize); 0] = [];
+
+/// The state of a run that steps share.
+pub(crate) struct Run<'a> {
+    /// The project.
+    pub(crate) workspace: &'a Workspace,
+    /// Unit tests only.
+    pub(crate) quick: bool,
+    /// A C++ compiler is there, so libFuzzer's runtime builds.
+    pub(crate) cxx: bool,
+    /// cargo-deny, where its step was asked for.
+    pub(crate) deny: Option<Tool>,
+}
+
+impl Run<'_> {
+    /// The one set of features that lints, tests and fuzz targets are built with.
+    fn features(&self) -> &'static [&'static str] {
+        if self.cxx && !self.quick {
+            &["--features", "attest-fuzz/libfuzzer"]
+        } else {
+            &[]
+        }
+    }
+
+    /// Where external vectors are, whether they are there or not.
+    fn shared(&self) -> PathBuf {
+        std::env::var_os("ATTEST_SHARED").map_or_else(|| self.workspace.root.join("../shared"), PathBuf::from)
+    }
+
+    /// Builds what `cargo test` builds, and the binaries. After the tests there is next to nothing left to do.
+    fn build_binaries(&self) -> bool {
+        let build = ["build", "--workspace", "--tests", "--bins"];
+        succeeds(self.workspace.cargo(build).args(self.features()))
+    }
+}
+
+/// Runs a command with its output passed through.
+fn succeeds(command: &mut Command) -> bool {
+    say(format!("  $ {}", typed(command)));
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            say(format!("  cannot start it: {error}"));
+            false
+        }
+    }
+}
+
+fn outcome(held: bool, remark: &str) -> Outcome {
+    if held {
+        Outcome::Passed(remark.to_owned())
+    } else {
+        Outcome::Failed(String::from("see its output above"))
+    }
+}
+
+/// Formatting.
+pub(crate) fn fmt(run: &mut Run<'_>) -> Outcome {
+    if !has(run.workspace.cargo(["fmt", "--version"])) {
+        return Outcome::ToolMissing {
+            tool: "rustfmt".into(),
+            enable: "rustup component add rustfmt".into(),
+        };
+    }
+    outcome(
+        succeeds(&mut run.workspace.cargo(["fmt", "--all", "--check"])),
+        "",
+    )
+}
+
+/// Lints of every target; warnings are errors.
+pub(crate) fn clippy(run: &mut Run<'_>) -> Outcome {
+    if !has(run.workspace.cargo(["clippy", "--version"])) {
+        return Outcome::ToolMissing {
+            tool: "clippy".into(),
+            enable: "rustup component add clippy".into(),
+        };
+    }
+    let mut command = run.workspace.cargo(["clippy", "--workspace", "--all-targets"]);
+    outcome(
+        succeeds(command.args(run.features()).args(["--", "-D", "warnings"])),
+        "",
+    )
+}
+
+/// Every test, with the fuzz seeds replayed.
+pub(crate) fn tests(run: &mut Run<'_>) -> Outcome {
+    let mut command = run.workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
+    let remark = if run.quick {
+        command.args(["--lib", "--bins"]);
+        "unit tests only; leave out --quick for the others"
+    } else {
+        command.args(run.features());
+        "unit, end-to-end, attack, tidy, documentation tests and fuzz seeds"
+    };
+    if let Ok(shared) = run.shared().canonicalize() {
+        command.env("ATTEST_SHARED", shared);
+    }
+    outcome(succeeds(&mut command), remark)
+}
+
+/// Whether the external vectors were there for the tests.
+pub(crate) fn corpus(run: &mut Run<'_>) -> Outcome {
+    let shared = run.shared();
+    let (there, absent): (Vec<_>, Vec<_>) = CORPORA
+        .iter()
+        .partition(|(folder, _)| shared.join(folder).is_dir());
+    let count = |corpora: &[(&str, usize)]| corpora.iter().map(|(_, cases)| cases).sum::<usize>();
+    if absent.is_empty() && shared.is_dir() {
+        return Outcome::Passed(format!(
+            "{} external cases were there for the tests",
+            count(&there)
+        ));
+    }
+    let line = format!("absent: {} cases not run", count(&absent));
+    say(&line);
+    Outcome::Absent(format!(
+        "{line}; set ATTEST_SHARED to the folder with the vectors"
+    ))
+}
+
+/// The documentation builds without a warning.
+pub(crate) fn docs(run: &mut Run<'_>) -> Outcome {
+    let mut command = run
+        .workspace
+        .cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
+    outcome(succeeds(command.env("RUSTDOCFLAGS", "-D warnings")), "")
+}
+
+/// Each libFuzzer target links and runs.
+pub(crate) fn libfuzzer(run: &mut Run<'_>) -> Outcome {
+    if !run.cxx {
+        return fuzz::cxx_missing();
+    }
+    if !run.build_binaries() {
+        return Outcome::Failed("the targets do not build".into());
+    }
+    fuzz::smoke(run.workspace)
+}
+
+/// The deployable holds no testkit and no deliberate faults.
+pub(crate) fn deployable(run: &mut Run<'_>) -> Outcome {
+    let source = std::fs::read_to_string(run.workspace.root.join("testkit/src/lib.rs"));
+    let Some(testkit) = source.ok().as_deref().and_then(marker::declared) else {
+        return Outcome::Failed(
+            "testkit/src/lib.rs declares no `pub const MARKER: &str` of 16 bytes or more".into(),
+        );
+    };
+    let markers = [testkit.as_str(), marker::FAULTS];
+    let binary = run.workspace.binary("attest");
+    if !run.build_binaries() {
+        return Outcome::Failed("the development binary does not build".into());
+    }
+    for marker in markers {
+        match marker::occurs(&binary, marker) {
+            Ok(true) => say(format!(
+                "  the development build holds {marker:?}, so the search can find it"
+            )),
+            Ok(false) => {
+                return Outcome::Failed(format!(
+                    "{marker:?} is not even in the development build: it shows nothing"
+                ));
+            }
+            Err(error) => return Outcome::Failed(format!("{}: {error}", run.workspace.shown(&binary))),
+        }
+    }
+    if !succeeds(
+        &mut run
+            .workspace
+            .cargo(["build", "--package", "attest", "--no-default-features"]),
+    ) {
+        return Outcome::Failed("the deployable does not build".into());
+    }
+    for marker in markers {
+        match marker::occurs(&binary, marker) {
+            Ok(false) => say(format!("  the deployable does not hold {marker:?}")),
+            Ok(true) => return Outcome::Failed(format!("the deployable holds {marker:?}")),
+            Err(error) => return Outcome::Failed(format!("{}: {error}", run.workspace.shown(&binary))),
+        }
+    }
+    Outcome::Passed("searched for the testkit's and the faults' markers".into())
+}
+
+/// Licences, bans, sources and advisories.
+pub(crate) fn deny(run: &mut Run<'_>) -> Outcome {
+    match run.deny.take() {
+        Some(tool) => deny::run(run.workspace, tool),
+        None => Outcome::NotAsked,
+    }
+}
+
+/// Whether a tool answers.
+fn has(mut command: Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask test`: every step in one list, run in order, one table at the end. A failing step does not hide the
+//! next one. Everything is built in the workspace's one target directory with one set of features, so that no step
+//! builds again what an earlier one has built.
+
+use clap::Args;
+
+use crate::console::say;
+use crate::deny;
+use crate::fuzz;
+use crate::outcome::{Outcome, Row, table};
+use crate::steps::{self, Run};
+use crate::stopwatch::{Stopwatch, words};
+use crate::workspace::Workspace;
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Formatting, lints and the libraries' own tests only.
+    #[arg(long)]
+    quick: bool,
+    /// One step only; repeat it for more.
+    #[arg(long, value_name = "STEP", value_parser = STEPS.map(|step| step.name), conflicts_with = "quick")]
+    only: Vec<String>,
+}
+
+/// One row of the run.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    /// Part of `--quick`.
+    quick: bool,
+    run: fn(&mut Run<'_>) -> Outcome,
+}
+
+/// All steps, in the order in which they run.
+const STEPS: [Step; 8] = [
+    Step {
+        name: "fmt",
+        what: "formatting",
+        quick: true,
+        run: steps::fmt,
+    },
+    Step {
+        name: "clippy",
+        what: "lints of every target, warnings are errors",
+        quick: true,
+        run: steps::clippy,
+    },
+    Step {
+        name: "tests",
+        what: "all tests, with the fuzz seeds' replay",
+        quick: true,
+        run: steps::tests,
+    },
+    Step {
+        name: "corpus",
+        what: "external test vectors",
+        quick: false,
+        run: steps::corpus,
+    },
+    Step {
+        name: "docs",
+        what: "rustdoc, warnings are errors",
+        quick: false,
+        run: steps::docs,
+    },
+    Step {
+        name: "libfuzzer",
+        what: "each libFuzzer target links and runs",
+        quick: false,
+        run: steps::libfuzzer,
+    },
+    Step {
+        name: "deployable",
+        what: "the deployable holds no testkit",
+        quick: false,
+        run: steps::deployable,
+    },
+    Step {
+        name: "deny",
+        what: "licences, bans, sources, advisories",
+        quick: false,
+        run: steps::deny,
+    },
+];
+
+/// Runs the steps and prints the table; whether everything held.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> bool {
+    let asked = |step: &Step| match arguments.only.as_slice() {
+        [] => !arguments.quick || step.quick,
+        only => only.iter().any(|name| name == step.name),
+    };
+    let total = STEPS.iter().filter(|step| asked(step)).count();
+    let deny = STEPS
+        .iter()
+        .any(|step| step.name == "deny" && asked(step))
+        .then(|| deny::Tool::prepare(workspace));
+    let mut state = Run {
+        workspace,
+        quick: arguments.quick,
+        cxx: fuzz::has_cxx(workspace),
+        deny,
+    };
+    let whole = Stopwatch::start();
+    let mut rows = Vec::with_capacity(STEPS.len());
+    let mut number = 0;
+    for step in &STEPS {
+        let watch = Stopwatch::start();
+        let outcome = if asked(step) {
+            number += 1;
+            say(format!("\n[{number}/{total}] {}: {}", step.name, step.what));
+            (step.run)(&mut state)
+        } else {
+            Outcome::NotAsked
+        };
+        let row = Row {
+            step: step.name,
+            outcome,
+            took: watch.read(),
+        };
+        if row.outcome != Outcome::NotAsked {
+            say(format!(
+                "[{number}/{total}] {} took {}",
+                step.name,
+                words(row.took)
+            ));
+        }
+        rows.push(row);
+    }
+    let held = rows.iter().all(|row| row.outcome.acceptable(workspace.ci));
+    say(format!("\n{}", table(&rows, workspace.ci)));
+    let verdict = if held { "all that ran held" } else { "FAILED" };
+    say(format!("\n{verdict}, {}", words(whole.read())));
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STEPS;
+
+    #[test]
+    fn names_are_unique_and_the_quick_steps_come_first() {
+        let mut names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
+        assert!(STEPS.iter().is_sorted_by_key(|step| !step.quick));
+    }
+}
