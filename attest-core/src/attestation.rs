@@ -8,6 +8,7 @@ use crate::environment::Environment;
 use crate::jose::jws::{MAX_TOKEN_BYTES, read_claims};
 use crate::jose::{Algorithm, Compact, Jwk, JwkSet, JwsError, Unsigned};
 use crate::token::TokenError;
+use crate::token::claims::ClaimsError;
 
 /// Media type of an attestation.
 pub const TYP: &str = "oauth-client-attestation+jwt";
@@ -74,7 +75,8 @@ pub fn prepare(
 /// Verifies an attestation by the issuer's JWKS.
 ///
 /// # Errors
-/// [`TokenError`]: `Environment` before anything in it is used, `SessionExpired` once it has ended.
+/// [`TokenError`]: `Environment` before anything in it is used, `NotYetValid` more than a minute before it was issued,
+/// `SessionExpired` once it has ended.
 pub fn verify(
     token: &str,
     issuer_keys: &JwkSet,
@@ -90,12 +92,18 @@ pub fn verify(
     if result.environment != environment {
         return Err(TokenError::Environment);
     }
-    if claims.exp != result.expires_at_s || claims.sub != result.app {
+    if claims.iat != result.issued_at_s || claims.exp != result.expires_at_s || claims.sub != result.app {
         return Err(JwsError::Json.into());
+    }
+    if result.issued_at_s > now_s.saturating_add(CLOCK_STEP_S) {
+        return Err(ClaimsError::NotYetValid.into());
     }
     if result.expires_at_s <= now_s {
         return Err(TokenError::SessionExpired);
     }
-    let device_key = claims.cnf.jwk.point().map_err(|_| JwsError::Json)?;
+    let device_key = claims.cnf.jwk.verifying_point().map_err(|_| JwsError::Json)?;
     Ok(Attestation { device_key, result })
 }
+
+/// Gateways of a fleet may disagree about the time by this much.
+const CLOCK_STEP_S: u64 = 60;

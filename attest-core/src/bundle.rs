@@ -3,12 +3,12 @@
 
 use crate::jose::jws::Unsigned;
 use crate::jose::{Algorithm, Compact, JwkSet, JwsError};
-use crate::policy::DevicePolicy;
+use crate::policy::{DevicePolicy, MAX_POLICY_BYTES};
 
 /// Media type of a development bundle.
 pub const TYP: &str = "attest-development-policy+jwt";
-/// A bundle beyond this is refused unread: the size limit of a policy file with room for its encoding.
-pub const MAX_BUNDLE_BYTES: usize = 512 * 1024;
+/// A bundle beyond this is refused unread: the largest policy in base64, with room for header and signature.
+pub const MAX_BUNDLE_BYTES: usize = MAX_POLICY_BYTES.div_ceil(3) * 4 + 1024;
 
 /// The bundle, lacking the root's signature.
 ///

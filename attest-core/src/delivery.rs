@@ -27,6 +27,18 @@ pub enum DeliveryError {
     Random,
 }
 
+impl DeliveryError {
+    /// Stable kebab-case code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Share => "delivery-share",
+            Self::Sealed => "delivery-sealed",
+            Self::Random => "random",
+        }
+    }
+}
+
 impl From<RandomError> for DeliveryError {
     fn from(RandomError: RandomError) -> Self {
         Self::Random

@@ -111,7 +111,7 @@ impl<'a> PresentedEvidence<'a> {
             return Err(EvidenceError::Claims);
         }
         let challenge = Challenge::parse(&claims.challenge).map_err(|_| EvidenceError::Claims)?;
-        let device_key = claims.jwk.point().map_err(|_| EvidenceError::Claims)?;
+        let device_key = claims.jwk.verifying_point().map_err(|_| EvidenceError::Claims)?;
         let share = from_base64url_array(&claims.share).map_err(|_| EvidenceError::Claims)?;
         if (claims.purpose == Purpose::Renew) != claims.device.is_some() {
             return Err(EvidenceError::Claims);

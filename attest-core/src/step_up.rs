@@ -183,88 +183,99 @@ mod tests {
     use crate::jose::{Jwk, SigningKey, jwk::thumbprint};
     use ring::rand::SystemRandom;
 
-    #[test]
-    fn bound_to_device_route_issuer_and_time() {
+    const SCOPE: StepUpScope<'static> = StepUpScope {
+        device: "pseudonym",
+        route: "payments",
+        issuer: "otp",
+    };
+    const NOW: u64 = 10_010;
+
+    /// A completion in the moment of `NOW`, what it is compared with, and when: one is spoiled, `code` is the answer.
+    fn check(spoil: impl FnOnce(&mut StepUpClaims, &mut Expected<'_>, &mut u64), code: Option<&str>) {
         let rng = SystemRandom::new();
         let step_ups = StepUps::new(&FleetSecret::new([1; 32]));
         let bank = SigningKey::generate(&rng).unwrap();
         let keys = JwkSet {
             keys: vec![Jwk::published(&bank.public_point())],
         };
-        let scope = StepUpScope {
-            device: "pseudonym",
-            route: "payments",
-            issuer: "otp",
+        let mut claims = StepUpClaims {
+            iss: "https://bank.example".to_owned(),
+            aud: "https://api.bank.example".to_owned(),
+            sub: SCOPE.device.to_owned(),
+            step_up: step_ups.issue(SCOPE, &rng).unwrap(),
+            iat: 10_000,
+            exp: 10_300,
         };
-        let expected = Expected {
-            scope,
+        let mut expected = Expected {
+            scope: SCOPE,
             issuer_url: "https://bank.example",
             keys: &keys,
             audience: "https://api.bank.example",
             valid_s: 300,
             skew_s: 60,
         };
-        let id = step_ups.issue(scope, &rng).unwrap();
-        let claims = StepUpClaims {
-            iss: "https://bank.example".to_owned(),
-            aud: "https://api.bank.example".to_owned(),
-            sub: "pseudonym".to_owned(),
-            step_up: id,
-            iat: 10_000,
-            exp: 10_300,
-        };
-        let sign = |claims: &StepUpClaims| {
-            let unsigned = claims.prepare(&thumbprint(&bank.public_point())).unwrap();
-            let signature = bank.sign(unsigned.signing_input(), &rng).unwrap();
-            unsigned.attach(&signature)
-        };
-        let verify = |claims: &StepUpClaims, expected: &Expected<'_>, now| {
-            step_ups.verify(&sign(claims), expected, now).map(|_| ())
-        };
-        assert_eq!(verify(&claims, &expected, 10_010), Ok(()));
-        assert_eq!(verify(&claims, &expected, 10_360), Err(StepUpError::Time));
-        assert_eq!(
-            verify(
-                &StepUpClaims {
-                    exp: 10_301,
-                    ..claims.clone()
-                },
-                &expected,
-                10_010
-            ),
-            Err(StepUpError::Time)
+        let mut now_s = NOW;
+        spoil(&mut claims, &mut expected, &mut now_s);
+        let unsigned = claims.prepare(&thumbprint(&bank.public_point())).unwrap();
+        let signature = bank.sign(unsigned.signing_input(), &rng).unwrap();
+        let outcome = step_ups.verify(&unsigned.attach(&signature), &expected, now_s);
+        assert_eq!(outcome.err().map(StepUpError::code), code);
+    }
+
+    #[test]
+    fn bound_to_device_route_issuer_and_audience() {
+        let (foreign, mismatch) = (Some("step-up-foreign"), Some("step-up-mismatch"));
+        check(|_, _, _| {}, None);
+        check(|_, expected, _| expected.scope.route = "login", foreign);
+        check(|_, expected, _| expected.scope.issuer = "desk", foreign);
+        check(|_, expected, _| expected.scope.device = "other", mismatch);
+        check(|claims, _, _| claims.sub = "other".to_owned(), mismatch);
+        check(
+            |claims, _, _| claims.aud = "https://other.example".to_owned(),
+            mismatch,
         );
-        assert_eq!(
-            verify(
-                &claims,
-                &Expected {
-                    valid_s: 10,
-                    ..expected
-                },
-                10_070
-            ),
-            Err(StepUpError::Time)
+        check(
+            |_, expected, _| expected.issuer_url = "https://evil.example",
+            mismatch,
         );
-        let elsewhere = Expected {
-            scope: StepUpScope {
-                route: "login",
-                ..scope
+        check(|claims, _, _| claims.step_up = "A".repeat(43), foreign);
+        check(|claims, _, _| claims.step_up.clear(), foreign);
+        // The parts of a scope have a place each: one cannot lend letters to its neighbour.
+        check(
+            |claims, expected, _| {
+                expected.scope.device = "pseudonymp";
+                expected.scope.route = "ayments";
+                claims.sub = "pseudonymp".to_owned();
             },
-            ..expected
-        };
-        assert_eq!(verify(&claims, &elsewhere, 10_010), Err(StepUpError::Foreign));
-        let other_device = Expected {
-            scope: StepUpScope {
-                device: "other",
-                ..scope
+            foreign,
+        );
+        check(
+            |claims, expected, _| {
+                let other = StepUps::new(&FleetSecret::new([2; 32]));
+                claims.step_up = other.issue(expected.scope, &SystemRandom::new()).unwrap();
             },
-            ..expected
+            foreign,
+        );
+    }
+
+    #[test]
+    fn bound_to_time() {
+        let time = Some("step-up-time");
+        check(|_, _, now_s| *now_s = 9_940, None);
+        check(|_, _, now_s| *now_s = 9_939, time);
+        check(|_, _, now_s| *now_s = 10_359, None);
+        check(|_, _, now_s| *now_s = 10_360, time);
+        check(|claims, _, _| claims.exp = 10_301, time);
+        check(|claims, _, _| claims.exp = 9_999, time);
+        check(|claims, _, _| claims.iat = u64::MAX, time);
+        check(|_, _, now_s| *now_s = u64::MAX, time);
+        let brief = |now: u64| {
+            move |_: &mut StepUpClaims, expected: &mut Expected<'_>, now_s: &mut u64| {
+                expected.valid_s = 10;
+                *now_s = now;
+            }
         };
-        assert_eq!(verify(&claims, &other_device, 10_010), Err(StepUpError::Mismatch));
-        let other_issuer = Expected {
-            issuer_url: "https://evil.example",
-            ..expected
-        };
-        assert_eq!(verify(&claims, &other_issuer, 10_010), Err(StepUpError::Mismatch));
+        check(brief(10_069), None);
+        check(brief(10_070), time);
     }
 }

@@ -75,6 +75,17 @@ pub enum SupportCodeError {
     Sealed,
 }
 
+impl SupportCodeError {
+    /// Stable kebab-case code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "support-code-malformed",
+            Self::Sealed => "support-code-sealed",
+        }
+    }
+}
+
 /// Seals and opens support codes.
 pub struct SupportCodes(LessSafeKey);
 
@@ -228,22 +239,31 @@ mod tests {
     fn fixed_length_never_equal_and_only_ours_opens() {
         let rng = SystemRandom::new();
         let codes = SupportCodes::new(&FleetSecret::new([1; 32]), 1).unwrap();
-        let (a, b) = (
-            codes.seal(&cause(), &rng).unwrap(),
-            codes.seal(&cause(), &rng).unwrap(),
+        let seal = || codes.seal(&cause(), &rng).unwrap();
+        let (code, again) = (seal(), seal());
+        assert_ne!(code, again);
+        assert_eq!((code.len(), again.len()), (CODE_CHARS, CODE_CHARS));
+        let (head, tail) = code.split_at(10);
+        let spoken = |text: &str| text.to_uppercase().replace('0', "O").replace('1', "I");
+        let first = if head.starts_with('0') { '1' } else { '0' };
+        let check = |input: &str, expect: Result<Cause, SupportCodeError>| {
+            assert_eq!(codes.open(input), expect, "{input}");
+        };
+        check(&code, Ok(cause()));
+        check(&format!("{}-{}", spoken(head), spoken(tail)), Ok(cause()));
+        check(&format!(" {head} - {tail} "), Ok(cause()));
+        check(tail, Err(SupportCodeError::Malformed));
+        check(&format!("{code}0"), Err(SupportCodeError::Malformed));
+        check("u", Err(SupportCodeError::Malformed));
+        check("", Err(SupportCodeError::Malformed));
+        check(
+            &format!("{first}{}", code.split_at(1).1),
+            Err(SupportCodeError::Sealed),
         );
-        assert_ne!(a, b);
-        assert_eq!((a.len(), b.len()), (CODE_CHARS, CODE_CHARS));
-        assert_eq!(codes.open(&a), Ok(cause()));
-        let spoken = a.to_uppercase().replace('0', "O").replace('1', "I");
-        assert_eq!(
-            codes.open(&format!("{}-{}", &spoken[..10], &spoken[10..])),
-            Ok(cause())
-        );
-        let other = SupportCodes::new(&FleetSecret::new([2; 32]), 1).unwrap();
-        assert_eq!(other.open(&a), Err(SupportCodeError::Sealed));
-        assert_eq!(codes.open(&a[1..]), Err(SupportCodeError::Malformed));
-        assert_eq!(codes.open("u"), Err(SupportCodeError::Malformed));
+        for (secret, generation) in [([2; 32], 1), ([1; 32], 2)] {
+            let other = SupportCodes::new(&FleetSecret::new(secret), generation).unwrap();
+            assert_eq!(other.open(&code), Err(SupportCodeError::Sealed));
+        }
     }
 
     proptest! {

@@ -28,6 +28,41 @@ pub enum Fault {
     RefuseEnrolment,
 }
 
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 11] = [
+        Self::SkipBinding,
+        Self::SkipSingleUse,
+        Self::ForwardRefused,
+        Self::IgnoreRules,
+        Self::EnforceShadow,
+        Self::IgnoreBans,
+        Self::EnforceObserve,
+        Self::KeepForgedHeaders,
+        Self::IgnoreStepUp,
+        Self::IgnorePolicyChange,
+        Self::RefuseEnrolment,
+    ];
+
+    /// Its name on a command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SkipBinding => "skip-binding",
+            Self::SkipSingleUse => "skip-single-use",
+            Self::ForwardRefused => "forward-refused",
+            Self::IgnoreRules => "ignore-rules",
+            Self::EnforceShadow => "enforce-shadow",
+            Self::IgnoreBans => "ignore-bans",
+            Self::EnforceObserve => "enforce-observe",
+            Self::KeepForgedHeaders => "keep-forged-headers",
+            Self::IgnoreStepUp => "ignore-step-up",
+            Self::IgnorePolicyChange => "ignore-policy-change",
+            Self::RefuseEnrolment => "refuse-enrolment",
+        }
+    }
+}
+
 /// Text that stands in every build which can be broken on purpose.
 #[cfg(feature = "faults")]
 pub const MARKER: &str = "attest-gateway-faults-enabled";
@@ -43,7 +78,8 @@ impl Faults {
     /// A gateway that is broken in one way.
     #[cfg(feature = "faults")]
     #[must_use]
-    pub const fn inject(fault: Fault) -> Self {
+    pub fn inject(fault: Fault) -> Self {
+        tracing::warn!(marker = MARKER, fault = fault.as_str(), "this gateway is broken on purpose");
         Self { injected: Some(fault) }
     }
 

@@ -108,11 +108,19 @@ impl InitError {
 
 fn exists(paths: &[PathBuf]) -> String {
     let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+    format!(
+        "{} {}",
+        names.join(", "),
+        if names.len() == 1 { "is" } else { "are" }
+    )
 }
 
 fn join(problems: &[impl ToString]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Makes a development gateway in `directory`, which is made, too, if need be.
@@ -128,7 +136,11 @@ pub fn write(directory: &Path, options: &InitOptions) -> Result<Initialised, Ini
     };
     let all = [&made.config, &made.policy, &made.keys, &made.admin_token];
     // A dangling link is there, too: writing through it would make a file elsewhere.
-    let there: Vec<_> = all.into_iter().filter(|path| path.symlink_metadata().is_ok()).cloned().collect();
+    let there: Vec<_> = all
+        .into_iter()
+        .filter(|path| path.symlink_metadata().is_ok())
+        .cloned()
+        .collect();
     if !there.is_empty() {
         return Err(InitError::Exists(there));
     }
@@ -160,7 +172,12 @@ fn example(listen: SocketAddr) -> String {
 /// The upstreams that the routes of a policy name, each once.
 fn upstreams(policy: &str) -> Result<Vec<String>, InitError> {
     let compiled = attest_policy::compile(POLICY_FILE, policy).map_err(InitError::Policy)?;
-    let mut names: Vec<_> = compiled.gateway.routes.into_iter().map(|route| route.upstream).collect();
+    let mut names: Vec<_> = compiled
+        .gateway
+        .routes
+        .into_iter()
+        .map(|route| route.upstream)
+        .collect();
     names.sort_unstable();
     names.dedup();
     Ok(names)
@@ -179,7 +196,10 @@ fn fill(template: &str, options: &InitOptions, upstreams: &[String]) -> Option<S
     let mut document: DocumentMut = template.parse().ok()?;
     let set = |item: &mut Item, text: &str| *item = value(text);
     let table = document.as_table_mut();
-    set(table.get_mut("listen")?.get_mut("address")?, &options.listen.to_string());
+    set(
+        table.get_mut("listen")?.get_mut("address")?,
+        &options.listen.to_string(),
+    );
     let shown = table.get_mut("upstreams")?.as_array_of_tables_mut()?;
     let first = shown.get(0)?.clone();
     let mut all = ArrayOfTables::new();
@@ -197,10 +217,13 @@ fn fill(template: &str, options: &InitOptions, upstreams: &[String]) -> Option<S
     Some(document.to_string())
 }
 
+/// Removes one file or folder.
+type TakeBack = fn(&Path) -> std::io::Result<()>;
+
 /// What was made so far, each with how it is taken back unless all of it is kept.
 #[derive(Debug, Default)]
 struct Begun {
-    made: Vec<(PathBuf, fn(&Path) -> std::io::Result<()>)>,
+    made: Vec<(PathBuf, TakeBack)>,
 }
 
 impl Begun {
@@ -234,7 +257,9 @@ impl Begun {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         let mut file = options.open(path).map_err(failed(path))?;
         self.made.push((path.to_owned(), |path| fs::remove_file(path)));
-        file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(path))
+        file.write_all(content.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed(path))
     }
 
     fn keep(mut self) {
@@ -252,7 +277,10 @@ impl Drop for Begun {
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> InitError {
-    move |source| InitError::Io { path: path.to_owned(), source }
+    move |source| InitError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -53,8 +53,8 @@ pub struct Server {
     gateway: Arc<Gateway>,
     running: Running,
     // Dropped with the server: the chore thread sees it and ends.
-    _stop: Sender<()>,
-    _chores: JoinHandle<()>,
+    stop: Sender<()>,
+    chores: JoinHandle<()>,
 }
 
 impl Server {
@@ -93,7 +93,7 @@ impl Server {
             .name("chores".to_owned())
             .spawn(move || chores(&there, &stopped))
             .map_err(ServerError::Thread)?;
-        Ok(Self { gateway, running, _stop: stop, _chores: chores })
+        Ok(Self { gateway, running, stop, chores })
     }
 
     /// What all cores share.
@@ -113,10 +113,20 @@ impl Server {
         self.running.core_ended().await;
     }
 
-    /// Stops accepting and lets requests in flight finish, for as long as the configuration allows.
+    /// Stops accepting and lets requests in flight finish, for as long as the configuration allows. The store is closed when
+    /// it returns, unless somebody else still holds the gateway: another one may open the same folder.
     pub async fn drain(self) -> DrainReport {
-        let grace = Duration::from_secs(self.gateway.config().limits.drain_s);
-        self.running.drain(grace).await
+        let Self { gateway, running, stop, chores } = self;
+        let grace = Duration::from_secs(gateway.config().limits.drain_s);
+        let report = running.drain(grace).await;
+        drop(stop);
+        // Both wait for a thread: the chores, and the store that writes what is queued.
+        let closed = tokio::task::spawn_blocking(move || {
+            let _panicked = chores.join().is_err();
+            drop(gateway);
+        });
+        let _panicked = closed.await.is_err();
+        report
     }
 }
 

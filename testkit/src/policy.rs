@@ -24,6 +24,14 @@ pub struct PolicySettings {
     pub emulator_rule: &'static str,
     /// Seconds that a session lives.
     pub session_lifetime_s: u64,
+    /// The upstream of every route.
+    pub upstream: &'static str,
+    /// Further rules, as items of the YAML list.
+    pub more_rules: &'static str,
+    /// Further routes, as items of the YAML list.
+    pub more_routes: &'static str,
+    /// Further limits, as members of the YAML mapping.
+    pub more_limits: &'static str,
 }
 
 impl PolicySettings {
@@ -37,6 +45,10 @@ impl PolicySettings {
             cloner_rule: "shadow",
             emulator_rule: "shadow",
             session_lifetime_s: 900,
+            upstream: "bank",
+            more_rules: "",
+            more_routes: "",
+            more_limits: "",
         }
     }
 
@@ -45,6 +57,10 @@ impl PolicySettings {
     pub fn source(&self) -> String {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         include_str!("bank.yaml")
+            .replace("# {more_rules}", self.more_rules)
+            .replace("# {more_routes}", self.more_routes)
+            .replace("# {more_limits}", self.more_limits)
+            .replace("{upstream}", self.upstream)
             .replace("{version}", &self.version.to_string())
             .replace("{origin}", &self.origin)
             .replace("{cloner_rule}", self.cloner_rule)

@@ -45,6 +45,8 @@ pub struct WorldOptions {
     pub cores: usize,
     /// Lines added to `attest.toml`.
     pub config: String,
+    /// The upstream that routes lead to.
+    pub upstream: &'static str,
     /// Changes the first policy before it is published.
     pub policy: fn(&mut PolicySettings),
 }
@@ -58,6 +60,7 @@ impl WorldOptions {
             faults: Faults::default(),
             cores: 2,
             config: String::new(),
+            upstream: "bank",
             policy: |_| (),
         }
     }
@@ -72,6 +75,8 @@ pub struct World {
     policy_file: PathBuf,
     roots: JwkSet,
     origin: String,
+    clock: Arc<dyn Clock>,
+    faults: Faults,
     folder: TempDir,
 }
 
@@ -100,6 +105,7 @@ impl World {
         let origin = format!("http://{address}");
         bank.set_audience(&origin);
         let mut policy = PolicySettings::new(origin.clone(), bank.otp_key());
+        policy.upstream = options.upstream;
         (options.policy)(&mut policy);
         std::fs::write(&policy_file, policy.source())?;
         let config_file = folder.path().join("attest.toml");
@@ -107,15 +113,8 @@ impl World {
             &config_file,
             config(address, options.cores, &bank.url(), &options.config),
         )?;
-        let config = Config::read(&config_file).map_err(|problems| {
-            WorldError::Config(
-                problems
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            )
-        })?;
+        let config = read(&config_file)?;
+        let clock = Arc::clone(&options.clock);
         let server = Server::start(config, options.clock, options.faults).await?;
         Ok(Self {
             bank,
@@ -124,8 +123,21 @@ impl World {
             policy_file,
             roots,
             origin,
+            clock,
+            faults: options.faults,
             folder,
         })
+    }
+
+    /// Stops the gateway politely and starts another one in the same folder and on the same address.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub async fn restart(self) -> Result<Self, WorldError> {
+        let config = read(&self.folder.path().join("attest.toml"))?;
+        self.server.drain().await;
+        let server = Server::start(config, Arc::clone(&self.clock), self.faults).await?;
+        Ok(Self { server, ..self })
     }
 
     /// The bank.
@@ -184,6 +196,13 @@ impl World {
     pub async fn stop(self) -> attest_gateway::runtime::DrainReport {
         self.server.drain().await
     }
+}
+
+fn read(file: &std::path::Path) -> Result<Config, WorldError> {
+    Config::read(file).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        WorldError::Config(lines.join("; "))
+    })
 }
 
 fn free_address() -> std::io::Result<SocketAddr> {

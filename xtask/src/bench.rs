@@ -31,7 +31,7 @@ const BENCHES: [Bench; 2] = [
     Bench {
         name: "proxy",
         what: "CPU time per proxied request, session tokens beside plain proxying",
-        cargo: &["run", "--release", "--package", "attest", "--", "bench-proxy"],
+        cargo: &["bench", "--package", "attest-testkit", "--bench", "proxy"],
     },
 ];
 

@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-/// Nesting deeper than this is refused.
-const MAX_DEPTH: u8 = 32;
+/// Nesting deeper than this is refused. The deepest condition that a policy may hold needs 51 levels.
+const MAX_DEPTH: u8 = 64;
 /// An object with more members than this is refused, so that the scan stays linear in practice.
 const MAX_MEMBERS: usize = 256;
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn table() {
-        let deep = format!("{}{}", "{\"a\":".repeat(33), "1".to_owned() + &"}".repeat(33));
+        let deep = format!("{}{}", "{\"a\":".repeat(65), "1".to_owned() + &"}".repeat(65));
         for (text, expect) in [
             (r#"{"a":1,"b":[{"c":null}]}"#, Ok(())),
             ("{}", Ok(())),

@@ -33,8 +33,8 @@ pub enum JwkError {
     /// `use` is present and not `sig`.
     #[error("`use` must be `sig`")]
     Use,
-    /// `key_ops` is present without `verify`.
-    #[error("`key_ops` must contain `verify`")]
+    /// `key_ops` is present and does not contain `verify` exactly once.
+    #[error("`key_ops` must contain `verify`, once")]
     KeyOps,
     /// `alg` is present and is not the one algorithm of this key type.
     #[error("`alg` must be HS256 for `oct` and ES256 for P-256")]
@@ -137,11 +137,9 @@ impl Jwk {
         if self.key_use.as_deref().is_some_and(|key_use| key_use != "sig") {
             return Err(JwkError::Use);
         }
-        if self
-            .key_ops
-            .as_ref()
-            .is_some_and(|ops| !ops.iter().any(|op| op == "verify"))
-        {
+        // RFC 7517 section 4.3: operations must not repeat.
+        let verifies_once = |ops: &Vec<String>| ops.iter().filter(|op| *op == "verify").count() == 1;
+        if !self.key_ops.as_ref().is_none_or(verifies_once) {
             return Err(JwkError::KeyOps);
         }
         let key = match self.kty.as_str() {
@@ -157,6 +155,17 @@ impl Jwk {
             return Err(JwkError::Alg);
         }
         Ok(key)
+    }
+
+    /// The uncompressed SEC1 point of a key that may verify ES256 signatures, by all of its members.
+    ///
+    /// # Errors
+    /// [`JwkError`] names the member that does not fit.
+    pub fn verifying_point(&self) -> Result<[u8; 65], JwkError> {
+        match self.verifying_key()? {
+            VerifyingKey::P256(point) => Ok(point),
+            VerifyingKey::Mac(_) => Err(JwkError::KeyType),
+        }
     }
 
     /// The uncompressed SEC1 point of an `EC` P-256 key.

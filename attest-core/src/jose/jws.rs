@@ -20,7 +20,7 @@ pub enum JwsError {
     /// Longer than the caller's bound; nothing was decoded.
     #[error("longer than the bound")]
     TooLarge,
-    /// Not three non-empty parts with two dots, or a signature of the wrong length.
+    /// Not three parts with two dots, or an empty header or signature.
     #[error("not three dot-separated parts")]
     Shape,
     /// A part is not canonical base64url.

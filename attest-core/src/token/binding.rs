@@ -244,22 +244,29 @@ pub fn normal_origin(origin: &str) -> Option<String> {
     let (scheme, rest) = origin.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let default_port = match scheme.as_str() {
-        "https" => ":443",
-        "http" => ":80",
+        "https" => 443,
+        "http" => 80,
         _ => return None,
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase();
-    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<u16>().ok()?)),
+        _ => (authority.as_str(), None),
     };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
-    if host.is_empty() || !host.chars().all(is_host) || port.is_some_and(|port| port.parse::<u16>().is_err())
-    {
-        return None;
+    let is_host = match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        }
+    };
+    match port.filter(|port| *port != default_port) {
+        _ if !is_host => None,
+        Some(port) => Some(format!("{scheme}://{host}:{port}")),
+        None => Some(format!("{scheme}://{host}")),
     }
-    Some(format!("{scheme}://{authority}"))
 }
 
 /// RFC 3986 section 6.2.2: escapes of unreserved characters decoded, other escapes in upper case, an empty path is `/`.

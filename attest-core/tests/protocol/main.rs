@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
+#![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod attestation;
 mod bundle;

@@ -63,9 +63,11 @@ pub(crate) fn sealed(input: &str, signer: Signer<'_>) -> String {
 /// Sets a member of an object; `null` removes it.
 pub(crate) fn set(json: &mut String, member: &str, value: impl Into<Value>) {
     let mut object: serde_json::Map<String, Value> = serde_json::from_str(json).unwrap();
-    match value.into() {
-        Value::Null => drop(object.remove(member)),
-        value => drop(object.insert(member.to_owned(), value)),
+    let value = value.into();
+    if value.is_null() {
+        drop(object.remove(member));
+    } else {
+        drop(object.insert(member.to_owned(), value));
     }
     *json = Value::from(object).to_string();
 }

@@ -80,9 +80,7 @@ impl Service {
             environment: self.environment,
             device,
         };
-        ChallengeKey::new(&self.fleet)
-            .issue(scope, now_s, &*RNG)
-            .unwrap()
+        ChallengeKey::new(&self.fleet).issue(scope, now_s, &*RNG).unwrap()
     }
 
     /// What the service concludes about evidence, cheap refusals first.

@@ -4,12 +4,17 @@ use super::*;
 use crate::policy::ActivePolicy;
 
 fn options(listen: &str) -> InitOptions {
-    InitOptions { listen: listen.parse().unwrap(), ..InitOptions::default() }
+    InitOptions {
+        listen: listen.parse().unwrap(),
+        ..InitOptions::default()
+    }
 }
 
 fn files(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -26,9 +31,14 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
         let config = Config::read(&made.config).unwrap();
         assert_eq!(config.listen.address.to_string(), listen);
         let keys = Keys::read(&config.keys.directory, &SystemRandom::new()).unwrap();
-        let compiled = attest_policy::compile(POLICY_FILE, &fs::read_to_string(&made.policy).unwrap()).unwrap();
+        let compiled =
+            attest_policy::compile(POLICY_FILE, &fs::read_to_string(&made.policy).unwrap()).unwrap();
         assert_eq!(compiled.gateway.origins, [origin]);
-        let names: Vec<_> = config.upstreams.iter().map(|upstream| upstream.name.clone()).collect();
+        let names: Vec<_> = config
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.name.clone())
+            .collect();
         let active = ActivePolicy::build(
             compiled.gateway,
             compiled.device,
@@ -40,7 +50,10 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
         assert_eq!(active.unwrap().audience(), origin);
         // The template's comments survive.
         let text = fs::read_to_string(&made.config).unwrap();
-        assert!(text.starts_with("# Configuration") && text.contains("#idle_per_core = 64"), "{text}");
+        assert!(
+            text.starts_with("# Configuration") && text.contains("#idle_per_core = 64"),
+            "{text}"
+        );
     }
 }
 
@@ -48,14 +61,31 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
 fn every_upstream_of_the_policy_is_in_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let policy = attest_policy::EXAMPLE.replacen("upstream: bank\n", "upstream: status\n", 1);
-    let options = InitOptions { policy: Some(policy.clone()), upstream_url: "http://127.0.0.1:7001".to_owned(), ..InitOptions::default() };
+    let options = InitOptions {
+        policy: Some(policy.clone()),
+        upstream_url: "http://127.0.0.1:7001".to_owned(),
+        ..InitOptions::default()
+    };
     let made = write(folder.path(), &options).unwrap();
     let config = Config::read(&made.config).unwrap();
-    let upstreams: Vec<_> = config.upstreams.iter().map(|u| (u.name.as_str(), u.url.as_str())).collect();
-    assert_eq!(upstreams, [("bank", "http://127.0.0.1:7001"), ("status", "http://127.0.0.1:7001")]);
+    let upstreams: Vec<_> = config
+        .upstreams
+        .iter()
+        .map(|u| (u.name.as_str(), u.url.as_str()))
+        .collect();
+    assert_eq!(
+        upstreams,
+        [
+            ("bank", "http://127.0.0.1:7001"),
+            ("status", "http://127.0.0.1:7001")
+        ]
+    );
     assert_eq!(fs::read_to_string(&made.policy).unwrap(), policy);
     let text = fs::read_to_string(&made.config).unwrap();
-    assert!(text.find("\n[[upstreams]]\nname = \"status\"").unwrap() < text.find("[limits]").unwrap(), "{text}");
+    assert!(
+        text.find("\n[[upstreams]]\nname = \"status\"").unwrap() < text.find("[limits]").unwrap(),
+        "{text}"
+    );
 }
 
 #[cfg(unix)]
@@ -70,7 +100,12 @@ fn secrets_are_private_and_differ() {
         assert_eq!(mode(&made.keys.join(&name)), 0o600, "{name}");
     }
     let token = fs::read_to_string(&made.admin_token).unwrap();
-    assert_eq!(attest_core::encoding::from_base64url(token.trim_end()).unwrap().len(), 32);
+    assert_eq!(
+        attest_core::encoding::from_base64url(token.trim_end())
+            .unwrap()
+            .len(),
+        32
+    );
     let other = write(&folder.path().join("other"), &InitOptions::default()).unwrap();
     assert_ne!(fs::read_to_string(&other.admin_token).unwrap(), token);
 }
@@ -96,14 +131,23 @@ fn nothing_is_overwritten_and_nothing_is_left_of_a_failure() {
     let (code, message) = refused(options("0.0.0.0:8080"));
     assert_eq!(code, "init-config");
     assert!(message.contains("listen.address"), "{message}");
-    let (code, message) = refused(InitOptions { upstream_url: "ftp://h".to_owned(), ..InitOptions::default() });
+    let (code, message) = refused(InitOptions {
+        upstream_url: "ftp://h".to_owned(),
+        ..InitOptions::default()
+    });
     assert_eq!(code, "init-config");
     assert!(message.contains("upstreams[0].url"), "{message}");
-    let (code, message) = refused(InitOptions { policy: Some("version: 1\nroutes: 5\n".to_owned()), ..InitOptions::default() });
+    let (code, message) = refused(InitOptions {
+        policy: Some("version: 1\nroutes: 5\n".to_owned()),
+        ..InitOptions::default()
+    });
     assert_eq!(code, "init-policy");
     assert!(message.contains("policy.yaml:"), "{message}");
     fs::write(&target, "a file").unwrap();
-    assert_eq!(write(&target, &InitOptions::default()).unwrap_err().code(), "init-io");
+    assert_eq!(
+        write(&target, &InitOptions::default()).unwrap_err().code(),
+        "init-io"
+    );
     assert_eq!(fs::read_to_string(&target).unwrap(), "a file");
 }
 
@@ -116,7 +160,10 @@ fn what_was_begun_is_taken_back() {
     begun.private_folder(&deep.join(KEYS_FOLDER)).unwrap();
     fs::write(deep.join(KEYS_FOLDER).join("key"), "").unwrap();
     begun.file(&deep.join(CONFIG_FILE), 0o600, "x").unwrap();
-    assert!(matches!(begun.file(&deep.join(CONFIG_FILE), 0o600, "y"), Err(InitError::Io { .. })));
+    assert!(matches!(
+        begun.file(&deep.join(CONFIG_FILE), 0o600, "y"),
+        Err(InitError::Io { .. })
+    ));
     drop(begun);
     assert_eq!(files(folder.path()), [""; 0]);
 }

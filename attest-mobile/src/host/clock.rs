@@ -1,5 +1,7 @@
 //! The only file of this crate that reads the time.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one file that may")]
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::foreign::Clock;

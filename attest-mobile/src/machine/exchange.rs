@@ -34,14 +34,12 @@ const ENROLL_AFTER_MIN_S: u64 = 60;
 const RENEW_AFTER_MIN_MS: u64 = 1_000;
 
 /// A challenge that is being answered.
-#[derive(Debug)]
 pub(super) struct Answering {
     purpose: Purpose,
     challenge: Challenge,
 }
 
 /// Evidence that lacks its signature.
-#[derive(Debug)]
 pub(super) struct Signing {
     answering: Answering,
     unsigned: Unsigned,
@@ -51,7 +49,6 @@ pub(super) struct Signing {
 }
 
 /// Evidence as it is presented.
-#[derive(Debug)]
 pub(super) struct Presented {
     answering: Answering,
     evidence: String,
@@ -62,7 +59,6 @@ pub(super) struct Presented {
 }
 
 /// A session in use.
-#[derive(Debug)]
 pub(super) struct LiveSession {
     pub(super) session: Session,
     pub(super) serial: u64,

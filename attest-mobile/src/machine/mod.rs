@@ -5,105 +5,45 @@
 //! again within a minute.
 
 mod backoff;
+mod debug;
 mod exchange;
 mod follow;
+mod io;
 mod mint;
 mod record;
 mod refresh;
 mod reply;
 mod scan;
+mod status;
 mod time;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use attest_core::challenge::Purpose;
-use attest_core::finding::Findings;
 use attest_core::policy::Variables;
-use attest_core::service::PlatformEvidence;
 use ring::rand::SecureRandom;
 
 use self::backoff::{Lane, jitter_ms};
 use self::exchange::{Answering, LiveSession, Presented, Signing};
 pub use self::follow::{Attempt, Next};
+pub use self::io::{Effect, Event, Loaded, Unloadable};
 pub use self::mint::{Demand, Step, ToSign};
 pub use self::record::{POLICY_BLOB, STATE_BLOB};
 use self::record::{PolicyRecord, Registration, StateRecord};
 pub use self::scan::{Judged, Scan};
+pub use self::status::Status;
 pub use self::time::Now;
 use self::time::ServerClock;
 use crate::config::Settings;
 use crate::failure::Failure;
-use crate::foreign::{KeyError, StorageError, TransportError};
-use crate::http::{HttpReply, HttpRequest};
+use crate::foreign::KeyError;
 use crate::notice::Notice;
 pub use crate::policy::{Accepted, Offer};
 use crate::policy::{ActivePolicy, PolicyAge};
 
-/// Something to do. Each is answered by the [`Event`] named with it.
-#[derive(Debug)]
-pub enum Effect {
-    /// Read both blobs and the public key: [`Event::Loaded`].
-    Load,
-    /// Send a request: [`Event::Replied`].
-    Send(HttpRequest),
-    /// Verify and compile a policy: [`Event::Accepted`].
-    Accept(Box<Offer>),
-    /// Answer detectors' questions and evaluate them: [`Event::Judged`].
-    Observe(Scan),
-    /// Make a new device key for a challenge: [`Event::KeyMade`].
-    Generate([u8; 32]),
-    /// Sign with the device key: [`Event::Signed`].
-    Sign(Vec<u8>),
-    /// Let the platform vouch for evidence with this digest: [`Event::Vouched`].
-    Vouch(Purpose, [u8; 32]),
-    /// Write a blob: [`Event::Stored`].
-    Store(&'static str, Vec<u8>),
-}
-
-/// What became of an [`Effect`].
-#[derive(Debug)]
-pub enum Event {
-    /// Persisted blobs and the key.
-    Loaded(Result<Loaded, Unloadable>),
-    /// A reply.
-    Replied(Result<HttpReply, TransportError>),
-    /// A policy, or why it is refused.
-    Accepted(Box<Accepted>),
-    /// What detectors concluded.
-    Judged(Judged),
-    /// A new device key.
-    KeyMade(Result<[u8; 65], KeyError>),
-    /// A signature.
-    Signed(Result<[u8; 64], KeyError>),
-    /// The platform's proof.
-    Vouched(Result<Option<PlatformEvidence>, KeyError>),
-    /// A blob was written or not.
-    Stored(&'static str, Result<(), StorageError>),
-}
-
-/// What an earlier process left.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// The blob [`STATE_BLOB`].
-    pub state: Option<Vec<u8>>,
-    /// The blob [`POLICY_BLOB`].
-    pub policy: Option<Vec<u8>>,
-    /// The device key's point; `None` if there is no key.
-    pub key: Option<[u8; 65]>,
-}
-
-/// Why nothing could be loaded just now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unloadable {
-    /// Storage failed.
-    Storage,
-    /// The key store failed.
-    Key,
-}
-
 /// What is under way. The answer to any other effect is ignored.
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum Work {
     #[default]
     Idle,
@@ -132,27 +72,7 @@ struct Wants {
     scan: bool,
 }
 
-/// What the phone is, for display. It holds no secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Version of the active device policy.
-    pub policy_version: Option<u64>,
-    /// Whether the active policy is past the time at which it becomes stale. It stays in force.
-    pub policy_is_stale: bool,
-    /// Whether there is a registration.
-    pub enrolled: bool,
-    /// Seconds until the session ends, by the service's clock.
-    pub session_ends_in_s: Option<u64>,
-    /// How many sessions began in this process.
-    pub sessions: u64,
-    /// Outcome of the last scan.
-    pub findings: Findings,
-    /// The service's time as the phone knows it.
-    pub server_time_s: u64,
-}
-
-/// The state machine.
-#[derive(Debug)]
+/// The state machine. `Debug` shows no part of evidence, session or registration.
 pub struct Machine {
     settings: Arc<Settings>,
     variables: Variables,
@@ -275,6 +195,15 @@ impl Machine {
         }
     }
 
+    /// Whether something that must outlive the process is not written yet.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.storing.is_some()
+            || self
+                .effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Store(..)))
+    }
+
     /// When [`Self::poll`] has something to do again, on the monotonic clock.
     #[must_use]
     pub fn wake_at(&self, now: Now) -> u64 {
@@ -284,6 +213,9 @@ impl Machine {
         }
         if self.policy.is_none() {
             return rested(&self.fetching, 0);
+        }
+        if self.is_writing() {
+            return now.monotonic_ms;
         }
         let join_ms = rested(&self.joining, self.join_due_ms(now));
         let fetch_ms = self
@@ -329,35 +261,6 @@ impl Machine {
     /// What has happened since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
-    }
-
-    /// What the phone is now.
-    #[must_use]
-    pub fn status(&self, now: Now) -> Status {
-        let server_time_s = self.clock.now_s(now);
-        let expires_at_s = self
-            .policy
-            .as_ref()
-            .and_then(|policy| policy.compiled.policy().expires_at);
-        Status {
-            policy_version: self.policy.as_ref().map(ActivePolicy::version),
-            policy_is_stale: expires_at_s.is_some_and(|expires_at_s| expires_at_s <= server_time_s),
-            enrolled: self.registration.is_some(),
-            session_ends_in_s: self
-                .session
-                .as_ref()
-                .and_then(|live| live.session.expires_at_s.checked_sub(server_time_s))
-                .filter(|left_s| *left_s > 0),
-            sessions: self.sessions,
-            findings: self.judged.findings.clone(),
-            server_time_s,
-        }
-    }
-
-    /// The registration's id, for the app's own support screens. Not for logs.
-    #[must_use]
-    pub fn device(&self) -> Option<attest_core::device::DeviceId> {
-        self.registration.as_ref().map(|registration| registration.device)
     }
 
     /// Chooses the next piece of work.

@@ -1,7 +1,5 @@
 //! Device policy: which one is taken, which one stays, and when it is fetched.
 
-use std::sync::Arc;
-
 use attest_core::environment::Environment;
 use attest_core::jose::SigningKey;
 use attest_core::policy::DevicePolicy;
@@ -12,7 +10,6 @@ use ring::rand::SystemRandom;
 
 use super::service::{problem, refuse_with, reply};
 use super::world::{READ, World, request};
-use crate::foreign::Storage;
 use crate::machine::POLICY_BLOB;
 use crate::{AttestError, Notice, PolicyFault, Sent};
 
@@ -192,7 +189,7 @@ fn a_stored_policy_is_verified_again_and_its_version_remembered() {
     drop(world.service.calls());
     // Somebody puts an older, well-signed policy into storage, and the service offers it, too.
     world.service.publish(4);
-    world.storage_put_policy("{}");
+    world.storage.replace(POLICY_BLOB, b"{}");
     let attestor = world.attestor();
     let failed = world.run(attestor.ready());
     assert!(
@@ -256,17 +253,5 @@ proptest! {
                 drop(world.run(attestor.ready()));
             }
         }
-    }
-}
-
-impl World {
-    fn storage_put_policy(&self, blob: &str) {
-        use futures_util::FutureExt as _;
-        let storage: Arc<dyn Storage> = Arc::clone(&self.storage) as Arc<dyn Storage>;
-        storage
-            .put(POLICY_BLOB, blob.as_bytes().to_vec())
-            .now_or_never()
-            .unwrap()
-            .unwrap();
     }
 }

@@ -258,8 +258,6 @@ fn a_repeat_that_cannot_be_authorised_says_why() {
     let attestor = world.attestor();
     world.run(attestor.ready()).unwrap();
     world.service.change(|state| state.down = true);
-    let mut config = world.config();
-    config.ride_out_ms = 1;
     let (outcome, sent) = send(&world, &attestor, "GET", READ, &[refuse(ProblemCode::SessionCut)]);
     assert!(
         matches!(outcome, Err(SendError::Attest(AttestError::Offline { .. }))),

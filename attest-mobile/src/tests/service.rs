@@ -47,7 +47,6 @@ pub(super) struct State {
     /// Twists by the last part of the path; each is used once.
     pub(super) twists: BTreeMap<&'static str, VecDeque<Twist>>,
     pub(super) calls: Vec<String>,
-    pub(super) evidence: Vec<attest_core::evidence::EvidenceClaims>,
     pub(super) session_lifetime_s: u64,
     pub(super) enroll_after_s: u64,
     pub(super) down: bool,
@@ -131,7 +130,6 @@ impl Service {
                 devices: BTreeMap::new(),
                 twists: BTreeMap::new(),
                 calls: Vec::new(),
-                evidence: Vec::new(),
                 session_lifetime_s: 900,
                 enroll_after_s: 604_800,
                 down: false,
@@ -277,7 +275,6 @@ impl Service {
             return refuse(ProblemCode::ChallengeRefused);
         }
         let mut state = self.state.lock().unwrap();
-        state.evidence.push(claims.clone());
         let (device, evidence_at_s) = match claims.device {
             Some(device) => match state.devices.get(&device) {
                 Some((thumbprint, at_s)) if thumbprint == evidence.thumbprint() => (device, *at_s),

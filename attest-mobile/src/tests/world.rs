@@ -18,7 +18,8 @@ use ring::rand::SystemRandom;
 
 use super::service::{Service, ServiceHandle};
 use crate::foreign::{
-    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpHandler, StepUpOutcome, Storage, Timer,
+    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpHandler, StepUpOutcome, Storage, StorageError,
+    Timer,
 };
 use crate::host::{FixedObservations, MemoryStorage, SoftwareKey};
 use crate::{AppRequest, AttestConfig, Attestor, Host, Notice};
@@ -168,6 +169,36 @@ impl DeviceKey for MoodyKey {
     }
 }
 
+/// Memory that takes its time to write.
+pub(super) struct SlowStorage {
+    memory: MemoryStorage,
+    time: Arc<Time>,
+}
+
+impl Storage for SlowStorage {
+    fn get(&self, name: &'static str) -> BoxFuture<'_, Result<Option<Vec<u8>>, StorageError>> {
+        self.memory.get(name)
+    }
+
+    fn put(&self, name: &'static str, blob: Vec<u8>) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.time.sleep(self.time.monotonic_ms() + 20).await;
+            self.memory.put(name, blob).await
+        })
+    }
+
+    fn delete(&self, name: &'static str) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.memory.delete(name)
+    }
+}
+
+impl SlowStorage {
+    /// Somebody else wrote this.
+    pub(super) fn replace(&self, name: &'static str, blob: &[u8]) {
+        drop(self.memory.put(name, blob.to_vec()));
+    }
+}
+
 /// Keeps what the Attestor tells.
 #[derive(Default)]
 pub(super) struct Diary(Mutex<Vec<Notice>>);
@@ -206,7 +237,7 @@ pub(super) struct World {
     pub(super) time: Arc<Time>,
     pub(super) service: Arc<Service>,
     pub(super) key: Arc<MoodyKey>,
-    pub(super) storage: Arc<MemoryStorage>,
+    pub(super) storage: Arc<SlowStorage>,
     pub(super) diary: Arc<Diary>,
     pub(super) user: Arc<User>,
     pub(super) observations: Arc<FixedObservations>,
@@ -219,9 +250,12 @@ impl World {
         time.advance_ms(1_000_000);
         Self {
             service: Arc::new(Service::new(Arc::clone(&time))),
+            storage: Arc::new(SlowStorage {
+                memory: MemoryStorage::default(),
+                time: Arc::clone(&time),
+            }),
             time,
             key: Arc::default(),
-            storage: Arc::default(),
             diary: Arc::default(),
             user: Arc::new(User {
                 answer: Mutex::new(StepUpOutcome::Declined),

@@ -1,0 +1,620 @@
+//! The demo's plot, chapter by chapter.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use attest_core::device::Platform;
+use attest_core::problem::ProblemCode;
+use attest_gateway::store::{Ban, BanKind, BanScope};
+use attest_gateway::tally::Passed;
+use attest_testkit::client::HttpClient;
+use attest_testkit::phone::Phone;
+use attest_testkit::policy::IOS_APP;
+use attest_testkit::profile::Profile;
+use attest_testkit::world::World;
+use tokio::task::JoinHandle;
+
+use super::actor::{Actor, Kind};
+use super::bots::{Bot, Captured};
+use super::customers::{self, ReadsMessages};
+use super::expectation::Expectations;
+use super::report::{ActorRow, Report};
+use super::timeline::Timeline;
+
+/// What bots call themselves.
+const BOT_AGENT: &str = "python-requests/2.32";
+/// A policy acts within this, or the demo fails.
+const POLICY_WITHIN: Duration = Duration::from_secs(1);
+/// How long the demo waits for what should have happened by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everybody who takes part.
+struct Cast {
+    customers: [Arc<Actor>; 3],
+    confirming: Arc<Actor>,
+    rooted: Arc<Actor>,
+    lost: Arc<Actor>,
+    old_app: Arc<Actor>,
+    script: Actor,
+    replayer: Actor,
+    forger: Actor,
+    mover: Actor,
+    faker: Actor,
+    banned: Arc<Actor>,
+    repackaged: Arc<Actor>,
+    cloner: Arc<Actor>,
+    emulator: Arc<Actor>,
+}
+
+impl Cast {
+    fn new() -> Self {
+        let shared = |name, kind| Arc::new(Actor::new(name, kind));
+        Self {
+            customers: [
+                shared("customer 1 (Android)", Kind::Genuine),
+                shared("customer 2 (Android)", Kind::Genuine),
+                shared("customer 3 (iOS)", Kind::Genuine),
+            ],
+            confirming: shared("customer adding a payee", Kind::Genuine),
+            rooted: shared("customer with a rooted phone", Kind::Genuine),
+            lost: shared("phone, before it is lost", Kind::Genuine),
+            old_app: shared("old app without a token", Kind::Genuine),
+            script: Actor::new("script without the SDK", Kind::Hostile),
+            replayer: Actor::new("replays captured tokens", Kind::Hostile),
+            forger: Actor::new("forges and tampers", Kind::Hostile),
+            mover: Actor::new("moves tokens", Kind::Hostile),
+            faker: Actor::new("fakes our headers", Kind::Hostile),
+            banned: shared("the lost phone, banned", Kind::Hostile),
+            repackaged: shared("repackaged app", Kind::Hostile),
+            cloner: shared("phone inside a cloner", Kind::Shadowed),
+            emulator: shared("emulator", Kind::Shadowed),
+        }
+    }
+
+    fn everybody(&self) -> Vec<&Actor> {
+        let mut all: Vec<&Actor> = self.customers.iter().map(AsRef::as_ref).collect();
+        all.extend([&*self.confirming, &*self.rooted, &*self.lost, &*self.old_app]);
+        all.extend([
+            &self.script,
+            &self.replayer,
+            &self.forger,
+            &self.mover,
+            &self.faker,
+        ]);
+        all.extend([&*self.banned, &*self.repackaged, &*self.cloner, &*self.emulator]);
+        all
+    }
+
+    fn hostile(&self) -> impl Iterator<Item = &Actor> {
+        self.everybody()
+            .into_iter()
+            .filter(|actor| actor.kind == Kind::Hostile)
+    }
+}
+
+/// Plays all chapters and returns what was seen. A chapter that cannot be played to its end is an expectation that failed.
+pub(super) async fn play(world: &World, timeline: &Timeline) -> Result<Report, String> {
+    let cast = Cast::new();
+    let mut expectations = Expectations::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let living = open_for_business(world, &cast, &stop)?;
+    let mut policy_to_block_ms = None;
+    let played = chapters(world, &cast, timeline, &mut expectations, &mut policy_to_block_ms).await;
+    stop.store(true, Relaxed);
+    for customer in living {
+        customer.await.map_err(|error| error.to_string())?;
+    }
+    let seen = played
+        .as_ref()
+        .err()
+        .map_or_else(|| "to its end".to_owned(), Clone::clone);
+    expectations.expect("every-chapter-is-played", played.is_ok(), seen);
+    compare(world, &cast, &mut expectations);
+    Ok(report(world, &cast, expectations, policy_to_block_ms))
+}
+
+async fn chapters(
+    world: &World,
+    cast: &Cast,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+    policy_to_block_ms: &mut Option<u64>,
+) -> Result<(), String> {
+    let client =
+        HttpClient::new(world.origin(), BOT_AGENT).ok_or("the gateway's address is no http origin")?;
+
+    timeline.chapter("1  Genuine phones enrol, onboard, log in and pay");
+    pause(4000).await;
+    for customer in &cast.customers {
+        let count = customer.count();
+        timeline.say(&format!(
+            "{}: {} requests, {} answered by the bank",
+            customer.name, count.sent, count.allowed
+        ));
+    }
+
+    timeline.chapter("2  Bots try without a phone, and with tokens taken from one");
+    attack(world, cast, &client, timeline).await?;
+
+    timeline.chapter("3  An old app version without a token, on a route that only observes");
+    observe(world, cast, &client, timeline, expectations).await;
+
+    timeline.chapter("4  A cloner app and an emulator, while their rules are in shadow");
+    let (cloner, emulator) = shadow(world, cast, timeline, expectations).await?;
+
+    timeline.chapter("5  The policy changes while everything runs");
+    *policy_to_block_ms = enforce(world, cast, &cloner, &emulator, timeline, expectations).await?;
+
+    timeline.chapter("6  Step-ups, and a phone that is lost");
+    step_up(world, cast, timeline, expectations).await?;
+    ban(world, cast, timeline, expectations).await?;
+    pause(1500).await;
+    Ok(())
+}
+
+async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+fn phone(world: &World, platform: Platform, profile: Profile) -> Result<Phone, String> {
+    let mut options = world.phone();
+    options.platform = platform;
+    options.profile = profile;
+    if platform == Platform::Ios {
+        IOS_APP.clone_into(&mut options.app);
+    }
+    Phone::new(options).map_err(|error| error.to_string())
+}
+
+fn open_for_business(
+    world: &World,
+    cast: &Cast,
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<JoinHandle<()>>, String> {
+    let platforms = [Platform::Android, Platform::Android, Platform::Ios];
+    let begin = |(actor, platform): (&Arc<Actor>, Platform)| {
+        let phone = phone(world, platform, Profile::Genuine)?;
+        Ok(tokio::spawn(customers::live(
+            Arc::clone(actor),
+            phone,
+            Arc::clone(stop),
+        )))
+    };
+    cast.customers.iter().zip(platforms).map(begin).collect()
+}
+
+async fn attack(world: &World, cast: &Cast, client: &HttpClient, timeline: &Timeline) -> Result<(), String> {
+    let victim = phone(world, Platform::Android, Profile::Genuine)?;
+    let bot = |actor| Bot { actor, client };
+    bot(&cast.script).without_sdk().await;
+    tell(timeline, &cast.script);
+    for (target, body) in [
+        ("/v1/onboarding?channel=app", r#"{"name":"B. Customer"}"#),
+        ("/v1/payments?to=DE02", r#"{"amount":"5.00"}"#),
+    ] {
+        let captured = capture(cast, client, &victim, target, body).await?;
+        bot(&cast.replayer).replay(&captured).await;
+    }
+    tell(timeline, &cast.replayer);
+    bot(&cast.forger).forge(&victim).await;
+    tell(timeline, &cast.forger);
+    bot(&cast.mover).move_token(&victim).await;
+    tell(timeline, &cast.mover);
+    bot(&cast.faker).fake_headers(&victim).await;
+    tell(timeline, &cast.faker);
+    let repackaged = phone(world, Platform::Android, Profile::Repackaged)?;
+    for _ in 0..3 {
+        customers::request(&cast.repackaged, &repackaged, "POST", "/v1/login", "{}").await;
+    }
+    tell(timeline, &cast.repackaged);
+    pause(2000).await;
+    Ok(())
+}
+
+/// The victim sends a request, which passes and counts to the phone that is lost later; the bot has seen it on its way.
+async fn capture(
+    cast: &Cast,
+    client: &HttpClient,
+    victim: &Phone,
+    target: &'static str,
+    body: &'static str,
+) -> Result<Captured, String> {
+    let mut headers = cast.lost.headers();
+    headers.push(("authorization".to_owned(), "Bearer demo-access-token".to_owned()));
+    let tokens = victim
+        .token_headers("POST", target, &headers, body.as_bytes())
+        .await
+        .map_err(|e| e.to_string())?;
+    headers.extend(tokens.clone());
+    let reply = client
+        .app("POST", target, &headers, body.as_bytes())
+        .await
+        .map_err(|e| e.to_string())?;
+    cast.lost.note(&reply, false);
+    Ok(Captured { target, body, tokens })
+}
+
+fn tell(timeline: &Timeline, actor: &Actor) {
+    let count = actor.count();
+    timeline.say(&format!(
+        "{}: {} sent, {} refused ({}), {} passed",
+        actor.name,
+        count.sent,
+        count.denied,
+        count.codes.join(", "),
+        count.allowed
+    ));
+}
+
+async fn observe(
+    world: &World,
+    cast: &Cast,
+    client: &HttpClient,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+) {
+    let before = world.server().gateway().tally().passed(Passed::Unattested);
+    let bot = Bot {
+        actor: &cast.old_app,
+        client,
+    };
+    let faked = vec![(
+        "attest-device".to_owned(),
+        attest_testkit::bank::FORGED.to_owned(),
+    )];
+    for _ in 0..5 {
+        bot.send("GET", "/v1/legacy/balance", &faked, "").await;
+    }
+    tell(timeline, &cast.old_app);
+    let counted = world.server().gateway().tally().passed(Passed::Unattested) - before;
+    let (count, seen) = (cast.old_app.count(), world.bank().seen(cast.old_app.name));
+    expectations.expect(
+        "old-app-passes-and-is-counted",
+        count.allowed == count.sent
+            && counted == count.sent
+            && seen.requests == count.sent
+            && seen.vouched == 0,
+        format!(
+            "{} sent, {} counted as unattested, none vouched for",
+            count.sent, counted
+        ),
+    );
+    pause(1500).await;
+}
+
+async fn shadow(
+    world: &World,
+    cast: &Cast,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+) -> Result<(Phone, Phone), String> {
+    let cloner = phone(world, Platform::Android, Profile::Cloner)?;
+    let emulator = phone(world, Platform::Android, Profile::Emulator)?;
+    for (actor, phone) in [(&cast.cloner, &cloner), (&cast.emulator, &emulator)] {
+        for _ in 0..5 {
+            customers::request(
+                actor,
+                phone,
+                "POST",
+                "/v1/payments?to=XX01",
+                r#"{"amount":"1.00"}"#,
+            )
+            .await;
+        }
+        tell(timeline, actor);
+    }
+    for (name, actor) in [
+        ("cloner-visible-in-shadow", &cast.cloner),
+        ("emulator-visible-in-shadow", &cast.emulator),
+    ] {
+        let (count, seen) = (actor.count(), world.bank().seen(actor.name));
+        expectations.expect(
+            name,
+            count.allowed == 5 && seen.shadowed == 5 && seen.with_findings == 5,
+            format!(
+                "{} of 5 allowed, {} marked for the bank",
+                count.allowed, seen.shadowed
+            ),
+        );
+    }
+    pause(2000).await;
+    Ok((cloner, emulator))
+}
+
+async fn enforce(
+    world: &World,
+    cast: &Cast,
+    cloner: &Phone,
+    emulator: &Phone,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+) -> Result<Option<u64>, String> {
+    let sessions = |phone: &Phone| phone.attestor().status().sessions;
+    let before = (sessions(cloner), sessions(emulator));
+    let tally = world.server().gateway().tally();
+    let allowed_before = (cast.cloner.count().allowed, cast.emulator.count().allowed);
+    let enrolled_before = tally.passed(Passed::Enrolled);
+    let version = world
+        .publish(|policy| {
+            policy.cloner_rule = "enforce";
+            policy.emulator_rule = "enforce";
+        })
+        .map_err(|error| error.to_string())?;
+    let published = Instant::now();
+    timeline.say(&format!(
+        "policy {version} is published: payments from cloners and emulators are denied from now on"
+    ));
+    let mut blocked = None;
+    while published.elapsed() < PATIENCE && blocked.is_none() {
+        let denied = cast.cloner.count().denied;
+        customers::request(
+            &cast.cloner,
+            cloner,
+            "POST",
+            "/v1/payments?to=XX01",
+            r#"{"amount":"1.00"}"#,
+        )
+        .await;
+        if cast.cloner.count().denied > denied {
+            blocked = Some(published.elapsed());
+        } else {
+            pause(5).await;
+        }
+    }
+    let until_blocked = cast.cloner.count().allowed - allowed_before.0;
+    for _ in 0..3 {
+        customers::request(
+            &cast.cloner,
+            cloner,
+            "POST",
+            "/v1/payments?to=XX01",
+            r#"{"amount":"1.00"}"#,
+        )
+        .await;
+        customers::request(
+            &cast.emulator,
+            emulator,
+            "POST",
+            "/v1/payments?to=XX01",
+            r#"{"amount":"1.00"}"#,
+        )
+        .await;
+    }
+    match blocked {
+        Some(after) => timeline.say(&format!(
+            "the first payment was denied {} ms after publication",
+            after.as_millis()
+        )),
+        None => timeline.say("no payment was denied"),
+    }
+    tell(timeline, &cast.cloner);
+    tell(timeline, &cast.emulator);
+    expectations.expect(
+        "policy-blocks-within-a-second",
+        blocked.is_some_and(|after| after <= POLICY_WITHIN),
+        blocked.map_or_else(|| "never".to_owned(), |after| format!("{} ms", after.as_millis())),
+    );
+    let after = (cast.cloner.count(), cast.emulator.count());
+    expectations.expect(
+        "same-phones-denied-after-the-change",
+        after.0.denied >= 4
+            && after.1.denied == 3
+            && after.0.allowed == allowed_before.0 + until_blocked
+            && after.1.allowed == allowed_before.1,
+        format!(
+            "cloner denied {}, emulator denied {}",
+            after.0.denied, after.1.denied
+        ),
+    );
+    expectations.expect(
+        "with-the-sessions-they-hold",
+        (sessions(cloner), sessions(emulator)) == before && tally.passed(Passed::Enrolled) == enrolled_before,
+        "nobody enrolled or renewed",
+    );
+    pause(2000).await;
+    Ok(blocked.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)))
+}
+
+async fn step_up(
+    world: &World,
+    cast: &Cast,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+) -> Result<(), String> {
+    let prompt = Arc::new(ReadsMessages {
+        bank: Arc::clone(world.bank()),
+        phone: OnceLock::new(),
+        headers: attest_mobile::Headers::new(),
+    });
+    let mut options = world.phone();
+    options.step_up = Arc::clone(&prompt) as _;
+    let confirming = Phone::new(options).map_err(|error| error.to_string())?;
+    // The app talks to the bank through the same phone.
+    let _first = prompt.phone.set(confirming.clone());
+    let body = r#"{"iban":"DE02"}"#;
+    let sent = confirming
+        .send("POST", "/v1/payees", &cast.confirming.headers(), body.as_bytes())
+        .await;
+    let confirmed = match sent {
+        Ok(sent) => {
+            cast.confirming.note(&sent.reply, sent.sends > 1);
+            sent.reply.status < 300 && sent.sends > 1
+        }
+        Err(error) => {
+            cast.confirming.note_failure(error.to_string());
+            false
+        }
+    };
+    timeline.say(&format!(
+        "{}: asked for the bank's one-time code, {}",
+        cast.confirming.name,
+        if confirmed { "given, passed" } else { "not passed" }
+    ));
+    expectations.expect(
+        "step-up-by-the-user-passes",
+        confirmed,
+        "by the bank's one-time code",
+    );
+    let rooted = phone(world, Platform::Android, Profile::Rooted)?;
+    let sent = rooted
+        .send("POST", "/v1/login", &cast.rooted.headers(), b"{}")
+        .await;
+    let proved = match sent {
+        Ok(sent) => {
+            cast.rooted.note(&sent.reply, sent.sends > 1);
+            sent.reply.status < 300 && sent.sends == 2
+        }
+        Err(error) => {
+            cast.rooted.note_failure(error.to_string());
+            false
+        }
+    };
+    timeline.say(&format!(
+        "{}: the SDK repeated the login with a proof token by itself, {}",
+        cast.rooted.name,
+        if proved { "passed" } else { "not passed" }
+    ));
+    expectations.expect(
+        "step-up-by-proof-is-automatic",
+        proved,
+        "one repeat, no question to the user",
+    );
+    pause(1500).await;
+    Ok(())
+}
+
+async fn ban(
+    world: &World,
+    cast: &Cast,
+    timeline: &Timeline,
+    expectations: &mut Expectations,
+) -> Result<(), String> {
+    let lost = phone(world, Platform::Android, Profile::Genuine)?;
+    for _ in 0..3 {
+        customers::request(&cast.lost, &lost, "POST", "/v1/login", "{}").await;
+    }
+    let device = lost.attestor().device().ok_or("the phone has no registration")?;
+    let gateway = world.server().gateway();
+    let ban = Ban {
+        scope: BanScope::Device(device.to_text()),
+        kind: BanKind::Banned,
+        reason: "reported lost".to_owned(),
+        at_s: 0,
+        until_s: None,
+    };
+    gateway.bans().ban(ban).await.map_err(|error| error.to_string())?;
+    let banned_before = gateway.tally().refused(ProblemCode::Banned);
+    for _ in 0..3 {
+        customers::request(&cast.banned, &lost, "POST", "/v1/login", "{}").await;
+    }
+    let count = cast.banned.count();
+    let refused = gateway.tally().refused(ProblemCode::Banned) - banned_before;
+    timeline.say(&format!(
+        "{}: {} sent, {} refused, from the first one on",
+        cast.banned.name, count.sent, count.denied
+    ));
+    expectations.expect(
+        "banned-device-is-cut-off-at-once",
+        count.denied + u64::try_from(count.failed.len()).unwrap_or(u64::MAX) == count.sent && refused >= 1,
+        format!("{} of {} refused", count.denied, count.sent),
+    );
+    Ok(())
+}
+
+/// What actors counted, against what the bank counted.
+fn compare(world: &World, cast: &Cast, expectations: &mut Expectations) {
+    let bank = world.bank();
+    let genuine = cast
+        .customers
+        .iter()
+        .chain([&cast.confirming, &cast.rooted, &cast.lost]);
+    let (mut sent, mut errors) = (0, Vec::new());
+    for actor in genuine {
+        let count = actor.count();
+        sent += count.sent;
+        errors.extend(count.codes.into_iter().chain(count.failed));
+    }
+    expectations.expect(
+        "genuine-users-never-see-an-error",
+        errors.is_empty() && sent > 0,
+        if errors.is_empty() {
+            format!("{sent} requests, no error")
+        } else {
+            errors.join(", ")
+        },
+    );
+    for (name, actor) in [
+        ("script-without-the-sdk-is-refused", &cast.script),
+        ("replayed-tokens-are-refused", &cast.replayer),
+        ("forged-tokens-are-refused", &cast.forger),
+        ("moved-tokens-are-refused", &cast.mover),
+        ("faked-headers-are-refused", &cast.faker),
+        ("repackaged-app-is-refused", &*cast.repackaged),
+    ] {
+        let count = actor.count();
+        let refused =
+            count.sent > 0 && count.allowed == 0 && count.denied + unanswered(&count.failed) == count.sent;
+        expectations.expect(
+            name,
+            refused,
+            format!("{} of {} refused", count.denied, count.sent),
+        );
+    }
+    let reached: u64 = cast.hostile().map(|actor| bank.seen(actor.name).requests).sum();
+    expectations.expect(
+        "no-hostile-request-reaches-the-bank",
+        reached == 0,
+        format!("{reached} reached it"),
+    );
+    let forged: u64 = bank.seen_by_actor().values().map(|seen| seen.forged).sum();
+    expectations.expect(
+        "no-forged-header-reaches-the-bank",
+        forged == 0,
+        format!("{forged} reached it"),
+    );
+    let differing: Vec<&str> = cast
+        .everybody()
+        .into_iter()
+        .filter(|actor| actor.count().allowed != bank.seen(actor.name).requests)
+        .map(|actor| actor.name)
+        .collect();
+    expectations.expect(
+        "bank-and-actors-count-the-same",
+        differing.is_empty(),
+        if differing.is_empty() {
+            "for every actor".to_owned()
+        } else {
+            differing.join(", ")
+        },
+    );
+}
+
+/// Requests that hyper itself refused, without a problem document, count as refused by their status.
+fn unanswered(failed: &[String]) -> u64 {
+    let refused = |failure: &&String| failure.starts_with("status 4");
+    u64::try_from(failed.iter().filter(refused).count()).unwrap_or(u64::MAX)
+}
+
+fn report(world: &World, cast: &Cast, expectations: Expectations, policy_to_block_ms: Option<u64>) -> Report {
+    let row = |actor: &Actor| {
+        let count = actor.count();
+        ActorRow {
+            name: actor.name,
+            kind: actor.kind,
+            sent: count.sent,
+            allowed: count.allowed,
+            stepped_up: count.stepped_up,
+            denied: count.denied + unanswered(&count.failed),
+            reached_backend: world.bank().seen(actor.name).requests,
+            codes: count.codes.join(", "),
+        }
+    };
+    let actors = cast.everybody().into_iter().map(row).collect();
+    Report {
+        expectations: expectations.into_vec(),
+        actors,
+        policy_to_block_ms,
+    }
+}

@@ -1,0 +1,285 @@
+//! `attest device`: a simulated phone for QA and load. It is the SDK itself over real HTTP, with a software key and the facts of a
+//! profile, so a gateway takes it for exactly what its policy takes such phones for.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use attest_core::device::Platform;
+use attest_core::jose::{Jwk, JwkSet};
+use attest_mobile::Headers;
+use attest_testkit::client::HttpClient;
+use attest_testkit::phone::{Phone, PhoneOptions};
+use attest_testkit::profile::Profile;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::out::{Exit, Out};
+
+/// Sends requests as a simulated phone does: enrols, mints, follows refusals.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  attest device --gateway http://127.0.0.1:8470 --app bank-android\n  \
+                        attest device --gateway http://127.0.0.1:8470 --app bank-android --profile cloner \\\n    \
+                        --method POST --path /v1/payments --requests 100 --concurrency 4 --json\n\n\
+                        Exit codes: 0 every request was answered by the backend, 1 some were refused or failed, \
+                        2 wrong arguments or no gateway."
+)]
+pub(crate) struct Device {
+    /// The gateway, as http://host:port.
+    #[arg(long, value_name = "URL")]
+    gateway: String,
+    /// The app's id in the gateway's policy.
+    #[arg(long, value_name = "ID")]
+    app: String,
+    /// What the phone looks like to detectors: genuine, cloner, emulator, rooted or repackaged.
+    #[arg(long, default_value = "genuine")]
+    profile: Profile,
+    /// The operating system: android or ios. By default ios for app ids that contain `ios`.
+    #[arg(long, value_parser = platform)]
+    platform: Option<Platform>,
+    /// The app's version.
+    #[arg(long, value_name = "VERSION", default_value = "4.2.0")]
+    app_version: String,
+    /// How many requests to send.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    requests: u64,
+    /// How many at the same time.
+    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// HTTP method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// Path and query.
+    #[arg(long, default_value = "/v1/balance")]
+    path: String,
+    /// Request body.
+    #[arg(long, default_value = "")]
+    body: String,
+    /// Value of the `Authorization` header.
+    #[arg(long, value_name = "VALUE")]
+    authorization: Option<String>,
+    /// Public origin that tokens are bound to, where it is not the gateway's own address.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// Path of the attestation service.
+    #[arg(long, value_name = "PATH", default_value = "/.attest/v1")]
+    base_path: String,
+    /// The JWK that signs device policy (keys/policy-root.jwk.json). Without it the root that a development gateway
+    /// serves is taken, which only a test may do.
+    #[arg(long, value_name = "FILE")]
+    root: Option<std::path::PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+fn platform(word: &str) -> Result<Platform, String> {
+    Platform::parse(word).ok_or_else(|| "known platforms are android and ios".to_owned())
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    requests: u64,
+    outcomes: BTreeMap<String, u64>,
+    latency_us: Latency,
+    /// Requests per second.
+    rate: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50: u64,
+    p95: u64,
+    p99: u64,
+}
+
+impl Device {
+    pub(crate) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        match runtime.block_on(Box::pin(self.load(out))) {
+            Ok(summary) => {
+                if self.json {
+                    let text = serde_json::to_string(&summary).map_err(io::Error::other)?;
+                    writeln!(out.out, "{text}")?;
+                } else {
+                    summary.write(out)?;
+                }
+                let answered = summary.outcomes.keys().all(|outcome| outcome.starts_with('2'));
+                Ok(if answered { Exit::Clean } else { Exit::Refused })
+            }
+            Err(error) => {
+                writeln!(out.err, "attest: {error}")?;
+                Ok(Exit::Unusable)
+            }
+        }
+    }
+
+    async fn load(&self, out: &mut Out<'_>) -> Result<Summary, String> {
+        let roots = self.roots(out).await?;
+        let mut options = PhoneOptions::new(self.gateway.clone(), self.app.clone(), roots);
+        options.platform = self.platform.unwrap_or(if self.app.contains("ios") {
+            Platform::Ios
+        } else {
+            Platform::Android
+        });
+        options.profile = self.profile;
+        options.app_version.clone_from(&self.app_version);
+        options.base_path.clone_from(&self.base_path);
+        options.origins.extend(self.origin.clone());
+        let phone = Phone::new(options).map_err(|error| error.to_string())?;
+        let _fresh = phone.keep_fresh();
+        let bar = self.progress();
+        let left = Arc::new(AtomicU64::new(self.requests));
+        let begun = Instant::now();
+        let senders: Vec<_> = (0..self.concurrency)
+            .map(|_| {
+                tokio::spawn(send(
+                    phone.clone(),
+                    self.request(),
+                    Arc::clone(&left),
+                    bar.clone(),
+                ))
+            })
+            .collect();
+        let mut outcomes = BTreeMap::new();
+        let mut latencies = Vec::new();
+        for sender in senders {
+            for (outcome, latency) in sender.await.map_err(|error| error.to_string())? {
+                *outcomes.entry(outcome).or_insert(0) += 1;
+                latencies.push(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+            }
+        }
+        let took = begun.elapsed();
+        bar.finish_and_clear();
+        latencies.sort_unstable();
+        let at = |percent: usize| {
+            let index = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
+            latencies.get(index).copied().unwrap_or_default()
+        };
+        let requests = u64::try_from(latencies.len()).unwrap_or(u64::MAX);
+        Ok(Summary {
+            requests,
+            outcomes,
+            latency_us: Latency {
+                p50: at(50),
+                p95: at(95),
+                p99: at(99),
+            },
+            rate: f64::from(u32::try_from(requests).unwrap_or(u32::MAX))
+                / took.as_secs_f64().max(f64::EPSILON),
+        })
+    }
+
+    fn request(&self) -> AppCall {
+        let authorization = self
+            .authorization
+            .iter()
+            .map(|value| ("authorization".to_owned(), value.clone()));
+        AppCall {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            headers: authorization.collect(),
+            body: self.body.clone().into_bytes(),
+        }
+    }
+
+    fn progress(&self) -> ProgressBar {
+        let target = if self.json || !io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} requests, {per_sec}, {eta} left");
+        ProgressBar::with_draw_target(Some(self.requests), target)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
+
+    /// The keys that may sign device policy: from a file, or as the gateway serves them in development.
+    async fn roots(&self, out: &mut Out<'_>) -> Result<JwkSet, String> {
+        if let Some(path) = &self.root {
+            let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let root = Jwk::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+            return Ok(JwkSet { keys: vec![root] });
+        }
+        let client = HttpClient::new(&self.gateway, attest_testkit::MARKER)
+            .ok_or_else(|| format!("--gateway `{}` is not http://host:port", self.gateway))?;
+        let path = format!("{}/policy/development-root.json", self.base_path);
+        let reply = client
+            .send("GET", &path, &Headers::new(), b"", 16 * 1024)
+            .await
+            .map_err(|error| format!("{}: {error}; is a gateway running there?", self.gateway))?;
+        if reply.status != 200 {
+            return Err(format!(
+                "{}{path}: status {}; only a development gateway serves its root, name it with --root FILE",
+                self.gateway, reply.status
+            ));
+        }
+        if !self.json {
+            // Only a hint; the result does not depend on it.
+            let _unheard = writeln!(
+                out.err,
+                "taking the policy root that {} serves; pin it with --root FILE",
+                self.gateway
+            );
+        }
+        serde_json::from_slice(&reply.body).map_err(|error| format!("{}{path}: {error}", self.gateway))
+    }
+}
+
+/// One request of the app, to be sent many times.
+struct AppCall {
+    method: String,
+    path: String,
+    headers: Headers,
+    body: Vec<u8>,
+}
+
+async fn send(
+    phone: Phone,
+    call: AppCall,
+    left: Arc<AtomicU64>,
+    bar: ProgressBar,
+) -> Vec<(String, Duration)> {
+    let mut outcomes = Vec::new();
+    while left
+        .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+        .is_ok()
+    {
+        let begun = Instant::now();
+        let sent = phone
+            .send(&call.method, &call.path, &call.headers, &call.body)
+            .await;
+        let outcome = match sent {
+            Ok(sent) => match sent
+                .refusal
+                .as_ref()
+                .and_then(attest_core::problem::Problem::code)
+            {
+                Some(code) => code.as_str().to_owned(),
+                None => sent.reply.status.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        outcomes.push((outcome, begun.elapsed()));
+        bar.inc(1);
+    }
+    outcomes
+}
+
+impl Summary {
+    fn write(&self, out: &mut Out<'_>) -> io::Result<()> {
+        writeln!(out.out, "{} requests, {:.0} per second", self.requests, self.rate)?;
+        for (outcome, count) in &self.outcomes {
+            writeln!(out.out, "  {count:>8}  {}", crate::out::printable(outcome))?;
+        }
+        let Latency { p50, p95, p99 } = self.latency_us;
+        writeln!(out.out, "latency: p50 {p50} µs, p95 {p95} µs, p99 {p99} µs")
+    }
+}

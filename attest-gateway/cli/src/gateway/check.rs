@@ -1,0 +1,349 @@
+//! `attest gateway check`: every problem that a start would meet, and those it would only meet later. It changes nothing.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use attest_gateway::config::Config;
+use attest_gateway::keys::Keys;
+use attest_gateway::policy::ActivePolicy;
+use attest_policy::{Compiled, Problem};
+use clap::Args;
+use ring::rand::SystemRandom;
+
+use super::{ConfigFile, config_lines};
+use crate::input;
+use crate::out::{Exit, Out, printable};
+
+/// Where the gateway keeps the policy that was in force last, beside its store.
+pub(crate) const LAST_GOOD_FILE: &str = "policy.last-good.yaml";
+/// A configuration beyond this is not read; the library refuses it as well.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
+
+/// Find every problem of a gateway's configuration, keys and policy, without starting it.
+///
+/// The policy is compiled, linted and put through its own tests; the upstreams that its routes name must be configured, and
+/// it must be newer than the one in force. Each problem is a line with file, line and key.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  attest gateway check --config my-gateway/attest.toml\n\n\
+                        Problems go to standard error, what was looked at to standard output.\n\n\
+                        Exit codes: 0 no problem (there may be warnings), 1 problems."
+)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Check {
+    pub(super) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
+        let mut report = Report::default();
+        inspect(&self.file.config, &mut report);
+        for line in report.problems.iter().chain(&report.warnings) {
+            writeln!(out.err, "{}", printable(line))?;
+        }
+        for line in &report.sound {
+            writeln!(out.out, "{}", printable(line))?;
+        }
+        let warnings = count(report.warnings.len(), "warning");
+        if report.problems.is_empty() {
+            writeln!(out.out, "No problems, {warnings}.")?;
+            Ok(Exit::Clean)
+        } else {
+            writeln!(
+                out.err,
+                "{}, {warnings}.",
+                count(report.problems.len(), "problem")
+            )?;
+            Ok(Exit::Refused)
+        }
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What was found, each a line.
+#[derive(Debug, Default)]
+struct Report {
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    sound: Vec<String>,
+}
+
+fn inspect(path: &Path, report: &mut Report) {
+    let Some(config) = configuration(path, report) else {
+        return;
+    };
+    let keys = keys(&config, report);
+    policy(&config, keys.as_ref(), report);
+    store(&config, report);
+}
+
+/// The configuration, even if some of the files it names are missing: what is there is looked at all the same.
+fn configuration(path: &Path, report: &mut Report) -> Option<Config> {
+    match Config::read(path) {
+        Ok(config) => {
+            report.sound.push(format!(
+                "{}: {}, listens on {}, {}",
+                path.display(),
+                config.environment,
+                config.listen.address,
+                count(config.upstreams.len(), "upstream"),
+            ));
+            Some(config)
+        }
+        Err(problems) => {
+            report.problems.extend(config_lines(path, &problems));
+            let bytes = input::file(path, MAX_CONFIG_BYTES).ok()??;
+            let mut config = Config::parse(std::str::from_utf8(&bytes).ok()?).ok()?;
+            let folder = path.parent().unwrap_or_else(|| Path::new(""));
+            for path in [
+                &mut config.keys.directory,
+                &mut config.store.path,
+                &mut config.policy.file,
+            ] {
+                *path = folder.join(&*path);
+            }
+            Some(config)
+        }
+    }
+}
+
+fn keys(config: &Config, report: &mut Report) -> Option<Keys> {
+    let directory = &config.keys.directory;
+    // That it is missing was reported with the configuration's line.
+    let entries = fs::read_dir(directory).ok()?;
+    #[cfg(unix)]
+    for entry in entries.flatten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (path, public) = (
+            entry.path(),
+            entry.file_name() == attest_gateway::keys::POLICY_ROOT_PUBLIC_FILE,
+        );
+        let open = entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+        if open && !public {
+            report.warnings.push(format!(
+                "{0}: warning: others may read this secret; run `chmod 600 {0}` [key-file-mode]",
+                path.display()
+            ));
+        }
+    }
+    #[cfg(not(unix))]
+    drop(entries);
+    match Keys::read(directory, &SystemRandom::new()) {
+        Ok(keys) => {
+            report
+                .sound
+                .push(format!("{}: the keys can be read", directory.display()));
+            Some(keys)
+        }
+        Err(error) => {
+            report.problems.push(format!("{error} [{}]", error.code()));
+            None
+        }
+    }
+}
+
+fn policy(config: &Config, keys: Option<&Keys>, report: &mut Report) {
+    let path = config.policy.file.display().to_string();
+    let Some((source, compiled)) = compile(&config.policy.file, report) else {
+        return;
+    };
+    report.warnings.extend(compiled.warnings.iter().map(problem_line));
+    let found = report.problems.len();
+    let mut at = |key: &str, word: &str, field: &str, message: &str, code: &str| {
+        let place = line_of(&source, key, word).map_or_else(String::new, |line| format!(":{line}"));
+        report
+            .problems
+            .push(format!("{path}{place}: {field}: {message} [{code}]"));
+    };
+    let policy = &compiled.gateway;
+    if policy.environment != config.environment {
+        let message = format!(
+            "the policy is for `{}`, the gateway is `{}`",
+            policy.environment, config.environment
+        );
+        at(
+            "environment",
+            policy.environment.as_str(),
+            "environment",
+            &message,
+            "policy-environment",
+        );
+    }
+    let mut unknown: Vec<&str> = Vec::new();
+    for (index, route) in policy.routes.iter().enumerate() {
+        let name = route.upstream.as_str();
+        if unknown.contains(&name) || config.upstreams.iter().any(|known| known.name == name) {
+            continue;
+        }
+        unknown.push(name);
+        let message =
+            format!("the configuration defines no upstream `{name}`; add `[[upstreams]]` with that name");
+        at(
+            "upstream",
+            name,
+            &format!("routes[{index}].upstream"),
+            &message,
+            "policy-upstream",
+        );
+    }
+    newer(config, &source, &compiled, report);
+    if report.problems.len() > found {
+        return;
+    }
+    let (version, routes) = (policy.version, policy.routes.len());
+    let sound = format!(
+        "{path}: version {version}, {}, {}, {}; its own tests pass",
+        count(compiled.device.detectors.len(), "detector"),
+        count(policy.rules.len(), "rule"),
+        count(routes, "route"),
+    );
+    // Without keys nothing can be signed, and that was reported.
+    let Some(keys) = keys else { return };
+    let names: Vec<_> = config
+        .upstreams
+        .iter()
+        .map(|upstream| upstream.name.clone())
+        .collect();
+    let rng = SystemRandom::new();
+    match ActivePolicy::build(
+        compiled.gateway,
+        compiled.device,
+        config.environment,
+        &names,
+        keys,
+        &rng,
+    ) {
+        Ok(_) => report.sound.push(sound),
+        Err(error) => report
+            .problems
+            .push(format!("{path}: {error} [{}]", error.code())),
+    }
+}
+
+fn compile(path: &Path, report: &mut Report) -> Option<(String, Compiled)> {
+    let name = path.display().to_string();
+    if !path.is_file() {
+        // Reported with the configuration's line.
+        return None;
+    }
+    let mut refuse = |message: &str| {
+        report
+            .problems
+            .push(format!("{name}: {message} [policy-unreadable]"));
+        None
+    };
+    let bytes = match input::file(path, attest_policy::MAX_SOURCE_BYTES) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return refuse(&format!("larger than {} bytes", attest_policy::MAX_SOURCE_BYTES)),
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let Ok(source) = String::from_utf8(bytes) else {
+        return refuse("not UTF-8 text");
+    };
+    match attest_policy::compile(&name, &source) {
+        Ok(compiled) => Some((source, compiled)),
+        Err(problems) => {
+            report.problems.extend(problems.iter().map(problem_line));
+            None
+        }
+    }
+}
+
+fn problem_line(problem: &Problem) -> String {
+    format!("{problem} [{}]", problem.code)
+}
+
+/// A gateway that has had a policy in force takes only newer ones.
+fn newer(config: &Config, source: &str, offered: &Compiled, report: &mut Report) {
+    let kept = config.store.path.with_file_name(LAST_GOOD_FILE);
+    let Ok(kept_source) = fs::read_to_string(&kept) else {
+        return;
+    };
+    let Ok(in_force) = attest_policy::compile(LAST_GOOD_FILE, &kept_source) else {
+        return;
+    };
+    let (offered, in_force) = (offered.gateway.version, in_force.gateway.version);
+    if offered <= in_force && source != kept_source {
+        let place = line_of(source, "version", "").map_or_else(String::new, |line| format!(":{line}"));
+        report.problems.push(format!(
+            "{}{place}: version: this is version {offered}, but version {in_force} with other content is in force ({}); \
+             give the change version {} [policy-not-newer]",
+            config.policy.file.display(),
+            kept.display(),
+            in_force.saturating_add(1),
+        ));
+    }
+}
+
+fn store(config: &Config, report: &mut Report) {
+    let path = &config.store.path;
+    let shown = path.display();
+    if path.is_dir() {
+        report.problems.push(format!(
+            "{shown}: store.path: this is a folder, not a file [store-unusable]"
+        ));
+    } else if path.is_file() {
+        report.sound.push(format!("{shown}: the store is there"));
+    } else if path
+        .parent()
+        .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+    {
+        report
+            .sound
+            .push(format!("{shown}: the store will be made at the first start"));
+    }
+}
+
+/// The first line of a YAML source that gives `key` a value beginning with `word`.
+fn line_of(source: &str, key: &str, word: &str) -> Option<usize> {
+    let gives = |line: &str| {
+        let code = line.split(" #").next().unwrap_or(line);
+        code.match_indices(key).any(|(at, _)| {
+            let whole = code
+                .get(..at)
+                .is_none_or(|before| before.is_empty() || before.ends_with([' ', '{', ',', '"', '\'']));
+            let rest = code
+                .get(at + key.len()..)
+                .unwrap_or_default()
+                .trim_start_matches(['"', '\'']);
+            let value = rest
+                .strip_prefix(':')
+                .map(|rest| rest.trim_start().trim_start_matches(['"', '\'']));
+            let ends = |rest: &str| {
+                word.is_empty() || !rest.starts_with(|c: char| c.is_alphanumeric() || "-_.".contains(c))
+            };
+            whole && value.and_then(|value| value.strip_prefix(word)).is_some_and(ends)
+        })
+    };
+    source
+        .lines()
+        .position(|line| !line.trim_start().starts_with('#') && gives(line))
+        .map(|at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_in_its_line() {
+        let source = "# version: 1\nversion: 7 # upstream: c\nroutes:\n  - {id: a, upstream: \"b\"}\n  - upstream: bank-2\n    \
+                      upstream: bank # here\n";
+        for (key, word, expect) in [
+            ("version", "", Some(2)),
+            ("upstream", "b", Some(4)),
+            ("upstream", "bank", Some(6)),
+            ("upstream", "bank-2", Some(5)),
+            ("upstream", "c", None),
+            ("stream", "b", None),
+        ] {
+            assert_eq!(line_of(source, key, word), expect, "{key}: {word}");
+        }
+    }
+}

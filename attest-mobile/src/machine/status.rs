@@ -1,0 +1,57 @@
+//! What the phone is now, for display and support.
+
+use attest_core::device::DeviceId;
+use attest_core::finding::Findings;
+
+use super::{Machine, Now};
+use crate::policy::ActivePolicy;
+
+/// What the phone is, for display. It holds no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Version of the active device policy.
+    pub policy_version: Option<u64>,
+    /// Whether the active policy is past the time at which it becomes stale. It stays in force.
+    pub policy_is_stale: bool,
+    /// Whether there is a registration.
+    pub enrolled: bool,
+    /// Seconds until the session ends, by the service's clock.
+    pub session_ends_in_s: Option<u64>,
+    /// How many sessions began in this process.
+    pub sessions: u64,
+    /// Outcome of the last scan.
+    pub findings: Findings,
+    /// The service's time as the phone knows it.
+    pub server_time_s: u64,
+}
+
+impl Machine {
+    /// What the phone is now.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Status {
+        let server_time_s = self.clock.now_s(now);
+        let expires_at_s = self
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.compiled.policy().expires_at);
+        Status {
+            policy_version: self.policy.as_ref().map(ActivePolicy::version),
+            policy_is_stale: expires_at_s.is_some_and(|expires_at_s| expires_at_s <= server_time_s),
+            enrolled: self.registration.is_some(),
+            session_ends_in_s: self
+                .session
+                .as_ref()
+                .and_then(|live| live.session.expires_at_s.checked_sub(server_time_s))
+                .filter(|left_s| *left_s > 0),
+            sessions: self.sessions,
+            findings: self.judged.findings.clone(),
+            server_time_s,
+        }
+    }
+
+    /// The registration's id, for the app's own support screens. Not for logs.
+    #[must_use]
+    pub fn device(&self) -> Option<DeviceId> {
+        self.registration.as_ref().map(|registration| registration.device)
+    }
+}
