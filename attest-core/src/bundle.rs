@@ -2,7 +2,7 @@
 //! taken from the network unsigned.
 
 use crate::jose::jws::Unsigned;
-use crate::jose::{Algorithm, Compact, JwkSet, JwsError};
+use crate::jose::{Algorithm, Compact, JwkSet, JwsError, scan_object};
 use crate::policy::{DevicePolicy, MAX_POLICY_BYTES};
 
 /// Media type of a development bundle.
@@ -18,17 +18,27 @@ pub fn prepare(policy: &DevicePolicy, root_kid: &str) -> Result<Unsigned, JwsErr
     Unsigned::new(Algorithm::Es256, TYP, Some(root_kid), policy)
 }
 
-/// The device policy, if one of `roots` signed it.
+/// The JSON of the device policy, if one of `roots` signed it.
 ///
 /// # Errors
 /// [`JwsError`].
 ///
 /// # Security
 /// Authentic, not fresh: the caller compares the version with the one that it holds and the environment with its own.
-pub fn verify(bundle: &str, roots: &JwkSet) -> Result<DevicePolicy, JwsError> {
+pub fn open(bundle: &str, roots: &JwkSet) -> Result<Vec<u8>, JwsError> {
     let jws = Compact::parse(bundle, MAX_BUNDLE_BYTES)?;
     jws.header().expect_typ(TYP)?;
     let kid = jws.header().kid.as_deref().ok_or(JwsError::UnknownKey)?;
     let payload = jws.verify(&roots.find(kid).ok_or(JwsError::UnknownKey)?)?;
-    crate::jose::jws::read_claims(&payload)
+    scan_object(&payload)?;
+    Ok(payload)
+}
+
+/// The device policy, if one of `roots` signed it and this engine can read it.
+///
+/// # Errors
+/// As [`open`]; [`JwsError::Json`] if it is not a device policy of this engine. To tell a newer engine's policy apart,
+/// [`open`] it and read it with [`DevicePolicy::from_json`].
+pub fn verify(bundle: &str, roots: &JwkSet) -> Result<DevicePolicy, JwsError> {
+    DevicePolicy::from_json(&open(bundle, roots)?).map_err(|_| JwsError::Json)
 }

@@ -143,6 +143,8 @@ problem_codes! {
     DeviceUnknown = "device-unknown" => Enroll,
     /// The platform evidence is too old to renew on.
     EvidenceExpired = "evidence-expired" => Enroll,
+    /// The request head is longer, or has more fields, than the gateway reads.
+    HeadTooLarge = "head-too-large" => None,
 }
 
 impl ProblemCode {

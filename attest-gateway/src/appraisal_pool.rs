@@ -74,6 +74,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
+    use std::task::{Context, Waker};
 
     #[tokio::test]
     async fn a_full_queue_answers_at_once_and_recovers() {
@@ -92,7 +93,7 @@ mod tests {
         });
         tokio::task::spawn_blocking(move || running.recv().unwrap()).await.unwrap();
         let mut queued = Box::pin(pool.run(|| 1));
-        assert!(futures_util::poll!(&mut queued).is_pending());
+        assert!(queued.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(pool.run(|| 2).await, Err(PoolError::Full));
         release.send(()).unwrap();
         assert_eq!(busy.await.unwrap(), Ok(()));

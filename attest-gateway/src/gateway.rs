@@ -21,6 +21,7 @@ use crate::faults::Faults;
 use crate::keys::Keys;
 use crate::policy::Policies;
 use crate::rates::RateTable;
+use crate::refusal::unreadable_head;
 use crate::single_use::SingleUse;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
@@ -163,6 +164,13 @@ impl Gateway {
     /// [`SupportCodeError`].
     pub fn open_support_code(&self, code: &str) -> Result<Cause, SupportCodeError> {
         open_support_code(&self.keys, code)
+    }
+
+    /// What a client hears whose request head could not be read.
+    pub(crate) fn refuse_head(&self, status: u16) -> Vec<u8> {
+        let refusal = unreadable_head(status);
+        self.tally.refuse(refusal.code);
+        refusal.into_bytes(&self.support, self.policies.active().version(), self.clock.now_s(), &self.rng)
     }
 
     /// Ticket keys for one core.

@@ -3,8 +3,9 @@
 //!
 //! Nothing here tells a client more than the code: route, rule, clause and fact travel only inside the support code.
 
-use attest_core::encoding::base64url;
-use attest_core::problem::{MEDIA_TYPE, MissingStrength, Problem, ProblemCode, StepUpRequest, TYPE_PREFIX};
+use attest_core::problem::{
+    MEDIA_TYPE, MissingStrength, Problem, ProblemCode, RetryClass, StepUpRequest, TYPE_PREFIX,
+};
 use attest_core::support_code::{Cause, NameHash, SupportCodes};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -101,7 +102,38 @@ impl Refusal {
         }
     }
 
-    /// The response, with a support code sealed for the operator.
+    /// Status and problem document, with a support code sealed for the operator.
+    fn problem(
+        self,
+        codes: &SupportCodes,
+        policy_version: u64,
+        now_s: u64,
+        rng: &dyn SecureRandom,
+    ) -> (StatusCode, Problem) {
+        let (status, title) = words(self.code);
+        // Without randomness there is no support code; the refusal stands all the same.
+        let support = codes.seal(&self.cause(policy_version, now_s), rng).unwrap_or_default();
+        let later = (self.code.retry() == RetryClass::Later).then_some(RETRY_AFTER_S);
+        let (missing, step_up, retry_after_s) = match self.hint {
+            Hint::None => (None, None, later),
+            Hint::Missing(missing) => (Some(*missing), None, later),
+            Hint::StepUp(step_up) => (None, Some(*step_up), later),
+            Hint::RetryAfter(seconds) => (None, None, Some(seconds)),
+        };
+        let problem = Problem {
+            type_uri: format!("{TYPE_PREFIX}{}", self.code.as_str()),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            retry: self.code.retry(),
+            support,
+            missing,
+            step_up,
+            retry_after_s,
+        };
+        (status, problem)
+    }
+
+    /// The response.
     #[must_use]
     pub fn into_response(
         self,
@@ -110,30 +142,8 @@ impl Refusal {
         now_s: u64,
         rng: &dyn SecureRandom,
     ) -> Response<ResponseBody> {
-        let (status, title) = words(self.code);
-        // Without randomness there is no support code; the refusal stands all the same.
-        let support = codes.seal(&self.cause(policy_version, now_s), rng).unwrap_or_else(|_| base64url([]));
-        let retry_after_s = match self.hint {
-            Hint::RetryAfter(seconds) => Some(seconds),
-            _ if self.code.retry() == attest_core::problem::RetryClass::Later => Some(RETRY_AFTER_S),
-            Hint::None | Hint::Missing(_) | Hint::StepUp(_) => None,
-        };
-        let problem = Problem {
-            type_uri: format!("{TYPE_PREFIX}{}", self.code.as_str()),
-            title: title.to_owned(),
-            status: status.as_u16(),
-            retry: self.code.retry(),
-            support,
-            missing: match &self.hint {
-                Hint::Missing(missing) => Some((**missing).clone()),
-                _ => None,
-            },
-            step_up: match &self.hint {
-                Hint::StepUp(step_up) => Some((**step_up).clone()),
-                _ => None,
-            },
-            retry_after_s,
-        };
+        let code = self.code;
+        let (status, problem) = self.problem(codes, policy_version, now_s, rng);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(ResponseBody::full(Bytes::from(body)));
         *response.status_mut() = status;
@@ -143,13 +153,41 @@ impl Refusal {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Attest"));
         }
-        if let Some(seconds) = retry_after_s {
+        if let Some(seconds) = problem.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if closes(self.code) {
+        if closes(code) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// The whole response as bytes, for requests whose head never became a request. It ends its connection.
+    #[must_use]
+    pub fn into_bytes(
+        self,
+        codes: &SupportCodes,
+        policy_version: u64,
+        now_s: u64,
+        rng: &dyn SecureRandom,
+    ) -> Vec<u8> {
+        let (status, problem) = self.problem(codes, policy_version, now_s, rng);
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
+             connection: close\r\n\r\n",
+            body.len()
+        );
+        [head.into_bytes(), body].concat()
+    }
+}
+
+/// The refusal of a request head that hyper could not read, by the status that hyper would have answered.
+#[must_use]
+pub const fn unreadable_head(status: u16) -> Refusal {
+    match status {
+        414 | 431 => Refusal::new(ProblemCode::HeadTooLarge, "head-beyond-bound"),
+        _ => Refusal::new(ProblemCode::RequestMalformed, "head-unreadable"),
     }
 }
 
@@ -209,6 +247,7 @@ const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
         Code::AppUnknown => (StatusCode::FORBIDDEN, "The app is not known here."),
         Code::EnvironmentMismatch => (StatusCode::FORBIDDEN, "The app was made for another environment."),
         Code::DeviceUnknown => (StatusCode::FORBIDDEN, "The registration is not known here."),
+        Code::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request head is too large."),
         Code::EvidenceExpired => (StatusCode::FORBIDDEN, "The registration must be renewed."),
     }
 }

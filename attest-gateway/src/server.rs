@@ -15,7 +15,7 @@ use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
 use crate::keys::{KeyFileError, Keys};
 use crate::policy::{Policies, Polled};
-use crate::runtime::{self, DrainReport, Running, ServerOptions, StartError};
+use crate::runtime::{self, DrainReport, HeadRefusal, Running, ServerOptions, StartError};
 use crate::stack::stack;
 use crate::store::{EmbeddedStore, Store, StoreOpenError, StoreOptions};
 use crate::upstream::{UpstreamConfigError, Upstreams};
@@ -82,7 +82,11 @@ impl Server {
     /// # Errors
     /// [`ServerError::Start`] and [`ServerError::Thread`].
     pub fn serve(gateway: Arc<Gateway>) -> Result<Self, ServerError> {
-        let options = ServerOptions::from(gateway.config());
+        let refusing = Arc::clone(&gateway);
+        let options = ServerOptions {
+            head_refusal: HeadRefusal::new(move |status| refusing.refuse_head(status)),
+            ..ServerOptions::from(gateway.config())
+        };
         // Refused here and not on the cores, where nobody would see it.
         drop(Upstreams::new(&gateway.config().upstreams)?);
         let shared = Arc::clone(&gateway);

@@ -155,7 +155,7 @@ impl fmt::Debug for StepUpOutcome {
 }
 
 /// Lets the user confirm a request with the issuer that the policy names.
-pub trait StepUpHandler: Send + Sync {
+pub trait StepUpPrompt: Send + Sync {
     /// Asks the user. The time this takes is not bounded by the Attestor.
     fn complete(&self, step_up: StepUpRequest) -> BoxFuture<'_, StepUpOutcome>;
 }
@@ -177,11 +177,11 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
-/// A handler that declines every step-up, for apps that offer none.
+/// A prompt that declines every step-up, for apps that offer none.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeclineStepUps;
 
-impl StepUpHandler for DeclineStepUps {
+impl StepUpPrompt for DeclineStepUps {
     fn complete(&self, _: StepUpRequest) -> BoxFuture<'_, StepUpOutcome> {
         Box::pin(std::future::ready(StepUpOutcome::Declined))
     }

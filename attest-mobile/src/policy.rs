@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use attest_core::bundle;
 use attest_core::jose::{Jwk, JwkSet, JwsError};
-use attest_core::policy::{CompiledDevice, DevicePolicy, ENGINE_VERSION, Requirement, Variables};
+use attest_core::policy::{CompiledDevice, DevicePolicy, ENGINE_VERSION, PolicyReadError, Requirement, Variables};
 
 use crate::config::Settings;
 use crate::request::Target;
@@ -129,7 +129,12 @@ impl Offer {
             settings,
             variables,
         } = self;
-        let policy = bundle::verify(&bundle, &settings.config.policy_roots)?;
+        let policy = bundle::open(&bundle, &settings.config.policy_roots)?;
+        let policy = DevicePolicy::from_json(&policy).map_err(|error| match error {
+            PolicyReadError::Unsupported { needed } => PolicyFault::Engine { needed },
+            // What a root signed is a policy, or the root is misused: told apart no further.
+            _ => PolicyFault::Jws(JwsError::Json),
+        })?;
         if policy.environment != settings.config.environment {
             return Err(PolicyFault::Environment);
         }

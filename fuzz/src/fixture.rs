@@ -7,6 +7,7 @@ use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, Platform};
 use attest_core::environment::Environment;
 use attest_core::finding::Findings;
 use attest_core::fleet::FleetSecret;
+use attest_core::jose::{Jwk, JwkSet, SigningKey, Unsigned};
 use attest_core::redacted::Redacted;
 use attest_core::ticket::{TicketBody, TicketKeys, TicketSealer};
 use attest_core::token::binding::BindingClaims;
@@ -99,4 +100,46 @@ pub(crate) fn changed(text: &str, data: &[u8]) -> Option<(String, bool)> {
     *bytes.get_mut(at)? = *put;
     let same = bytes == text.as_bytes();
     Some((String::from_utf8(bytes).ok()?, same))
+}
+
+/// An ES256 key that lives as long as the process: for bodies that sign what they change.
+pub(crate) struct Signer {
+    key: SigningKey,
+    keys: JwkSet,
+    kid: String,
+}
+
+impl Signer {
+    pub(crate) const fn keys(&self) -> &JwkSet {
+        &self.keys
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub(crate) fn sign(&self, unsigned: Unsigned) -> Option<String> {
+        let signature = self
+            .key
+            .sign(unsigned.signing_input(), &SystemRandom::new())
+            .ok()?;
+        Some(unsigned.attach(&signature))
+    }
+}
+
+/// The process's own key; every body that needs one fails with it if the system has no randomness.
+pub(crate) fn signer() -> &'static Signer {
+    static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
+        #[expect(clippy::expect_used, reason = "without randomness there is nothing to fuzz")]
+        let key = SigningKey::generate(&SystemRandom::new()).expect("randomness");
+        let published = Jwk::published(&key.public_point());
+        Signer {
+            kid: published.kid.clone().unwrap_or_default(),
+            keys: JwkSet {
+                keys: vec![published],
+            },
+            key,
+        }
+    });
+    &SIGNER
 }

@@ -25,6 +25,7 @@ macro_rules! bodies {
 
 bodies! {
     base64url,
+    bundle,
     challenge,
     condition,
     device_policy,
@@ -40,7 +41,9 @@ bodies! {
     policy_source,
     proof_token,
     request_binding,
+    response,
     session_token,
+    step_up,
     support_code,
     ticket,
 }

@@ -7,7 +7,7 @@ use attest_core::device::Platform;
 use attest_core::environment::Environment;
 use attest_core::jose::JwkSet;
 use attest_mobile::foreign::{
-    BoxFuture, Clock, DeclineStepUps, StepUpHandler, Storage, Timer, TransportError, Unobserved,
+    BoxFuture, Clock, DeclineStepUps, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
 };
 use attest_mobile::host::{FixedObservations, MemoryStorage, SoftwareKey, SystemClock};
 use attest_mobile::{
@@ -50,7 +50,7 @@ pub struct PhoneOptions {
     /// Keys that may sign device policy.
     pub roots: JwkSet,
     /// Completes step-ups.
-    pub step_up: Arc<dyn StepUpHandler>,
+    pub step_up: Arc<dyn StepUpPrompt>,
     /// Survives a restart of the phone.
     pub storage: Arc<dyn Storage>,
 }

@@ -61,7 +61,6 @@ impl Backend {
     }
 
     /// The only request that arrived since the last look.
-    #[must_use]
     pub fn only(&self) -> Message {
         let mut arrived = self.take();
         assert_eq!(arrived.len(), 1, "{arrived:?}");

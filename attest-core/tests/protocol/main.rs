@@ -9,6 +9,7 @@
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod attestation;
+mod binding;
 mod bundle;
 mod differential;
 mod enrolment;

@@ -105,10 +105,7 @@ impl Default for Attestation {
     fn default() -> Self {
         Self {
             challenge_ttl_s: 120,
-            session_ttl_s: 900,
-            attestation_ttl_s: 7 * 86_400,
             response_ttl_s: 600,
-            clock_skew_s: 30,
             evidence_max_bytes: 64 << 10,
             challenges_per_source_per_minute: 3_000,
             enroll_failures_per_source_per_minute: 60,
@@ -186,13 +183,10 @@ fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
     ]
 }
 
-fn of_attestation(of: &Attestation) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+fn of_attestation(of: &Attestation) -> [(&'static str, u64, RangeInclusive<u64>); 5] {
     [
         ("challenge_ttl_s", of.challenge_ttl_s, 5..=600),
-        ("session_ttl_s", of.session_ttl_s, 30..=86_400),
-        ("attestation_ttl_s", of.attestation_ttl_s, 60..=(90 * 86_400)),
         ("response_ttl_s", of.response_ttl_s, 1..=86_400),
-        ("clock_skew_s", of.clock_skew_s, 0..=300),
         (
             "evidence_max_bytes",
             count(of.evidence_max_bytes),

@@ -160,14 +160,8 @@ pub struct Limits {
 pub struct Attestation {
     /// Life of a challenge: hardware key generation may take tens of seconds on a cheap phone.
     pub challenge_ttl_s: u64,
-    /// Life of a session: what a stolen session key is worth, against one renewal per life and device.
-    pub session_ttl_s: u64,
-    /// Life of an attestation, and so the longest time between two enrolments.
-    pub attestation_ttl_s: u64,
     /// How long the answer to one piece of evidence is repeated to whoever shows it again, after a lost response.
     pub response_ttl_s: u64,
-    /// Difference of clocks that is tolerated, both ways.
-    pub clock_skew_s: u64,
     /// Largest evidence: certificate chains and findings need about 20 KiB.
     pub evidence_max_bytes: usize,
     /// Challenges per client address and minute. High: carriers put thousands of phones behind one address.

@@ -14,6 +14,7 @@ use tower::util::Oneshot;
 
 use super::balance::Place;
 use super::core::LocalDrain;
+use super::head_refusal::{Owed, Substitution};
 use super::stream::ClientStream;
 use super::{CoreService, PeerAddr, ServerOptions};
 
@@ -60,10 +61,13 @@ impl<S: CoreService> Connections<S> {
     ) -> impl Future<Output = ()> + use<S> {
         // Responses are written whole; waiting to fill a segment only adds latency.
         let _unsupported = stream.set_nodelay(true).is_err();
-        let stream = ClientStream::new(stream, self.options.write_idle_timeout);
+        let owed = Owed::default();
+        let substitution = Substitution::new(self.options.head_refusal.clone(), owed.clone());
+        let stream = ClientStream::new(stream, self.options.write_idle_timeout, substitution);
         let service = WithPeer {
             service: self.service.clone(),
             peer,
+            owed,
         };
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let drain = Rc::clone(&self.drain);
@@ -90,6 +94,7 @@ impl<S: CoreService> Connections<S> {
 struct WithPeer<S> {
     service: S,
     peer: PeerAddr,
+    owed: Owed,
 }
 
 impl<S: CoreService> hyper::service::Service<Request<Incoming>> for WithPeer<S> {
@@ -98,6 +103,7 @@ impl<S: CoreService> hyper::service::Service<Request<Incoming>> for WithPeer<S> 
     type Future = Oneshot<S, Request<Incoming>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.owed.one_more();
         request.extensions_mut().insert(self.peer);
         self.service.clone().oneshot(request)
     }

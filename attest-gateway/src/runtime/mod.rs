@@ -6,6 +6,7 @@
 mod balance;
 mod connection;
 mod core;
+mod head_refusal;
 pub(crate) mod idle;
 mod listen;
 mod stream;
@@ -29,6 +30,7 @@ use tower_service::Service;
 
 use self::balance::Loads;
 use self::core::Core;
+pub use self::head_refusal::HeadRefusal;
 use crate::config::Config;
 use crate::upstream::ResponseBody;
 
@@ -73,6 +75,8 @@ pub struct ServerOptions {
     pub write_idle_timeout: Duration,
     /// Open connections of all cores.
     pub connections_max: usize,
+    /// Says what a client hears whose request head cannot be read.
+    pub head_refusal: HeadRefusal,
     /// Lets one core accept for all, as off Linux, where ports are not shared evenly.
     pub one_acceptor: bool,
 }
@@ -87,6 +91,7 @@ impl From<&Config> for ServerOptions {
             head_timeout: Duration::from_millis(config.limits.head_timeout_ms),
             write_idle_timeout: Duration::from_millis(config.limits.write_idle_timeout_ms),
             connections_max: config.limits.connections_max,
+            head_refusal: HeadRefusal::default(),
             one_acceptor: false,
         }
     }

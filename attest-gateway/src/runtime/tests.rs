@@ -16,6 +16,7 @@ fn options() -> ServerOptions {
         head_timeout: Duration::from_secs(30),
         write_idle_timeout: Duration::from_secs(30),
         connections_max: 100,
+        head_refusal: HeadRefusal::default(),
         one_acceptor: false,
     }
 }

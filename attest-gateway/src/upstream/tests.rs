@@ -357,6 +357,7 @@ fn proxy(config: &config::Upstream, limits: BodyLimits) -> Running {
         head_timeout: Duration::from_secs(30),
         write_idle_timeout: Duration::from_secs(30),
         connections_max: 10,
+        head_refusal: HeadRefusal::default(),
         one_acceptor: false,
     };
     let config = config.clone();

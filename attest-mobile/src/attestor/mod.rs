@@ -15,7 +15,7 @@ use crate::config::{AttestConfig, ConfigError, Settings};
 use crate::error::AttestError;
 use crate::failure::Failure;
 use crate::foreign::{
-    BoxFuture, Clock, DeviceKey, KeyError, Observations, Observer, StepUpHandler, Storage, Timer, Transport,
+    BoxFuture, Clock, DeviceKey, KeyError, Observations, Observer, StepUpPrompt, Storage, Timer, Transport,
 };
 use crate::machine::{Demand, Machine, Now, STATE_BLOB, Status, Step, ToSign};
 use crate::request::{AppRequest, Authorization};
@@ -41,7 +41,7 @@ pub struct Host {
     /// Hears notices.
     pub observer: Arc<dyn Observer>,
     /// Lets the user confirm.
-    pub step_up: Arc<dyn StepUpHandler>,
+    pub step_up: Arc<dyn StepUpPrompt>,
     /// The probes.
     pub observations: Arc<dyn Observations>,
     /// Randomness.

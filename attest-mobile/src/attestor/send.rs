@@ -67,7 +67,7 @@ impl Attestor {
     /// whether to authorise by `attempt` and send once more, and the refusal.
     ///
     /// # Errors
-    /// [`AttestError::StepUpDeclined`], and [`AttestError::Misconfigured`] if what the step-up handler returned cannot be a
+    /// [`AttestError::StepUpDeclined`], and [`AttestError::Misconfigured`] if what the step-up prompt returned cannot be a
     /// completion.
     pub async fn follow(
         &self,

@@ -18,7 +18,7 @@ use ring::rand::SystemRandom;
 
 use super::service::{Service, ServiceHandle};
 use crate::foreign::{
-    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpHandler, StepUpOutcome, Storage, StorageError,
+    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpPrompt, StepUpOutcome, Storage, StorageError,
     Timer,
 };
 use crate::host::{FixedObservations, MemoryStorage, SoftwareKey};
@@ -225,7 +225,7 @@ pub(super) struct User {
     pub(super) asked: AtomicU64,
 }
 
-impl StepUpHandler for User {
+impl StepUpPrompt for User {
     fn complete(&self, _: StepUpRequest) -> BoxFuture<'_, StepUpOutcome> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::ready(self.answer.lock().unwrap().clone()))
@@ -290,7 +290,7 @@ impl World {
             clock: Arc::clone(&self.time) as Arc<dyn Clock>,
             timer: Arc::new(TimerOf(Arc::clone(&self.time))),
             observer: Arc::clone(&self.diary) as Arc<dyn Observer>,
-            step_up: Arc::clone(&self.user) as Arc<dyn StepUpHandler>,
+            step_up: Arc::clone(&self.user) as Arc<dyn StepUpPrompt>,
             observations: Arc::clone(&self.observations) as Arc<dyn crate::foreign::Observations>,
             random: Arc::new(SystemRandom::new()),
         };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use attest_core::problem::StepUpRequest;
-use attest_mobile::foreign::{BoxFuture, StepUpHandler, StepUpOutcome};
+use attest_mobile::foreign::{BoxFuture, StepUpOutcome, StepUpPrompt};
 use attest_mobile::{Headers, Sent};
 use attest_testkit::bank::{Bank, StepUpCall};
 use attest_testkit::phone::Phone;
@@ -66,7 +66,7 @@ pub(super) struct ReadsMessages {
     pub(super) headers: Headers,
 }
 
-impl StepUpHandler for ReadsMessages {
+impl StepUpPrompt for ReadsMessages {
     fn complete(&self, step_up: StepUpRequest) -> BoxFuture<'_, StepUpOutcome> {
         Box::pin(async move {
             self.confirm(&step_up.id)

@@ -3,8 +3,6 @@
 mod names;
 mod reasons;
 mod rule;
-#[cfg(test)]
-mod tests;
 
 use std::fs;
 use std::io;

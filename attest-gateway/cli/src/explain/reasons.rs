@@ -154,6 +154,8 @@ mod tests {
         "no-store",
         "none",
         "observe",
+        "observed",
+        "refused",
         "allow",
         "shadow",
         "trailers",

@@ -104,3 +104,58 @@ fn value_words(value: &Value) -> String {
         Value::List(items) => format!("{items:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use attest_core::facts::{Answer, FactRef, FactSource};
+    use attest_core::policy::{Matcher, Scope, Side, Variables};
+
+    use super::*;
+
+    struct Nothing;
+
+    impl FactSource for Nothing {
+        fn answer(&self, _: &FactRef) -> Answer<'_> {
+            Answer::Absent
+        }
+    }
+
+    #[test]
+    fn clauses_are_numbered_as_the_evaluator_numbers_them() {
+        let condition: Condition = serde_json::from_value(serde_json::json!({
+            "all": [
+                {"any": [{"fact": "app.id", "op": "eq", "value": "a"}, {"not": {"fact": "app.id", "op": "exists"}}]},
+                {"at_least": {"n": 1, "of": [
+                    {"fact": "route.id", "op": "in", "value": ["a", "b"]},
+                    {"fact": "findings.hit@ticket", "op": "any_prefix", "value": "c.", "except": {"op": "eq", "value": "c.d"}},
+                ]}},
+                {"fact": "device.age_s", "op": "lt", "value": 5},
+            ]
+        }))
+        .unwrap();
+        let lists = BTreeMap::new();
+        let scope = Scope::new(Side::Gateway, &lists, Variables::default());
+        let matcher = Matcher::compile(&condition, &scope).unwrap();
+        assert_eq!(matcher.clauses(), 9);
+        for clause in 0..9 {
+            let ours = nth(&condition, "when", &mut usize::from(clause)).unwrap();
+            let theirs = matcher.explain(clause, &Nothing);
+            let path = if theirs.path.is_empty() {
+                "when".to_owned()
+            } else {
+                format!("when.{}", theirs.path)
+            };
+            assert_eq!(ours.path, path);
+            if let Some(fact) = theirs.fact {
+                assert!(ours.text.starts_with(&fact), "{} {fact}", ours.text);
+            }
+        }
+        assert!(nth(&condition, "when", &mut 9).is_none());
+        let text = |clause: usize| nth(&condition, "when", &mut { clause }).unwrap().text;
+        assert_eq!(text(7), "findings.hit@ticket any_prefix \"c.\" except eq \"c.d\"");
+        assert_eq!(text(6), "route.id in [\"a\", \"b\"]");
+        assert_eq!(text(5), "at least 1 of 2 clauses");
+    }
+}

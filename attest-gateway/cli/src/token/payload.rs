@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn times_and_ambiguity() {
-        let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
         let deep_object = format!("{{\"exp\":1,\"a\":{deep}}}");
         let expired = Err("token-expired");
         let early = Err("token-not-yet-valid");

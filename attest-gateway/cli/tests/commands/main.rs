@@ -1,0 +1,8 @@
+//! Runs the real binary, as its users do: what it prints, how it exits, and what it refuses.
+
+mod attack;
+mod explain;
+mod gateway;
+mod inspect;
+mod support;
+mod verify;
