@@ -175,7 +175,7 @@ impl Refusal {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-             connection: close\r\n\r\n",
+             attest-policy: {policy_version}\r\nconnection: close\r\n\r\n",
             body.len()
         );
         [head.into_bytes(), body].concat()

@@ -130,10 +130,13 @@ impl Offer {
             variables,
         } = self;
         let policy = bundle::open(&bundle, &settings.config.policy_roots)?;
-        let policy = DevicePolicy::from_json(&policy).map_err(|error| match error {
-            PolicyReadError::Unsupported { needed } => PolicyFault::Engine { needed },
-            // What a root signed is a policy, or the root is misused: told apart no further.
-            _ => PolicyFault::Jws(JwsError::Json),
+        let policy = DevicePolicy::from_json(&policy).map_err(|error| {
+            if let PolicyReadError::Unsupported { needed } = error {
+                PolicyFault::Engine { needed }
+            } else {
+                // What a root signed is a policy, or the root is misused: told apart no further.
+                PolicyFault::Jws(JwsError::Json)
+            }
         })?;
         if policy.environment != settings.config.environment {
             return Err(PolicyFault::Environment);

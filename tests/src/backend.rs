@@ -55,7 +55,6 @@ impl Backend {
     }
 
     /// What arrived since the last look.
-    #[must_use]
     pub fn take(&self) -> Vec<Message> {
         std::mem::take(&mut *self.state.arrived.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -56,11 +56,11 @@ const ROWS: &[Row] = &[
         "challenge-foreign",
     ),
     (
-        "the challenge of another device",
+        "an enrolment that names a device",
         |p| p.claims.device = Some(DeviceId::from_bytes([3; 16])),
-        409,
-        Code::ChallengeRefused,
-        "challenge-foreign",
+        400,
+        Code::EvidenceMalformed,
+        "evidence-claims",
     ),
     (
         "a challenge of one's own",
@@ -262,6 +262,10 @@ async fn a_renewal_needs_the_enrolled_key() {
     let unknown = DeviceId::from_bytes([3; 16]);
     let reply = attacker.present(&attacker.prepare(Some(unknown)).await).await;
     scene.refuses("an unknown device", &reply, 403, Code::DeviceUnknown, "", "device-unknown");
+    let mut prepared = attacker.prepare(Some(unknown)).await;
+    prepared.claims.device = Some(session.device);
+    let reply = attacker.present(&prepared).await;
+    scene.refuses("the challenge of another device", &reply, 409, Code::ChallengeRefused, "", "challenge-foreign");
     let prepared = attacker.prepare(Some(session.device)).await;
     let request = attacker.evidence(&prepared);
     let (first, again) = (attacker.call("renew", &request).await, attacker.call("renew", &request).await);

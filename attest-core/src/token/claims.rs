@@ -11,28 +11,71 @@ use crate::fleet::{RandomError, random_array};
 
 /// What a token says. `exp` is optional because foreign proof-of-possession tokens have none; ours always carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Wire")]
 pub struct TokenClaims {
     /// The relying party.
     pub aud: String,
     /// When it was minted, Unix seconds.
     pub iat: u64,
     /// When it ends, Unix seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
     /// Not before, Unix seconds; never set by us, honoured when present.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
     /// At least 96 random bits, base64url.
     pub jti: String,
     /// Version of the device policy that the phone evaluated last.
-    #[serde(rename = "pol", default)]
+    #[serde(rename = "pol")]
     pub policy_version: u64,
     /// Findings since the last renewal.
-    #[serde(rename = "fnd", default)]
+    #[serde(rename = "fnd")]
     pub findings: Findings,
     /// What the token is bound to.
     #[serde(flatten)]
     pub binding: BindingClaims,
+}
+
+/// The claims as they are read: `flatten` would buffer every member of every token first.
+#[derive(Deserialize)]
+struct Wire {
+    aud: String,
+    iat: u64,
+    exp: Option<u64>,
+    nbf: Option<u64>,
+    jti: String,
+    #[serde(default)]
+    pol: u64,
+    #[serde(default)]
+    fnd: Findings,
+    #[serde(default)]
+    htm: String,
+    #[serde(default)]
+    htu: String,
+    qh: Option<String>,
+    bh: Option<String>,
+    ath: Option<String>,
+}
+
+impl From<Wire> for TokenClaims {
+    fn from(wire: Wire) -> Self {
+        Self {
+            aud: wire.aud,
+            iat: wire.iat,
+            exp: wire.exp,
+            nbf: wire.nbf,
+            jti: wire.jti,
+            policy_version: wire.pol,
+            findings: wire.fnd,
+            binding: BindingClaims {
+                htm: wire.htm,
+                htu: wire.htu,
+                query: wire.qh,
+                body: wire.bh,
+                authorization: wire.ath,
+            },
+        }
+    }
 }
 
 /// Why the claims of an authentic token are refused.

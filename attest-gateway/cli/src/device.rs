@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attest_core::device::Platform;
 use attest_core::jose::{Jwk, JwkSet};
@@ -17,6 +17,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::clock::Stopwatch;
 use crate::out::{Exit, Out};
 
 /// Sends requests as a simulated phone does: enrols, mints, follows refusals.
@@ -137,7 +138,7 @@ impl Device {
         let _fresh = phone.keep_fresh();
         let bar = self.progress();
         let left = Arc::new(AtomicU64::new(self.requests));
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let senders: Vec<_> = (0..self.concurrency)
             .map(|_| {
                 tokio::spawn(send(
@@ -252,7 +253,7 @@ async fn send(
         .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
         .is_ok()
     {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let sent = phone
             .send(&call.method, &call.path, &call.headers, &call.body)
             .await;

@@ -4,6 +4,8 @@
 //! pipe, and nothing is printed but through [`out`].
 
 #[cfg(feature = "dev")]
+mod clock;
+#[cfg(feature = "dev")]
 mod demo;
 #[cfg(feature = "dev")]
 mod device;

@@ -18,6 +18,9 @@ use crate::keys::Keys;
 /// A source beyond this is not read: the compiler's own limit, and one byte to tell.
 const MAX_SOURCE_BYTES: u64 = 256 * 1024 + 1;
 
+/// The file beside the store that keeps the last good policy.
+pub const LAST_GOOD_FILE: &str = "policy.last-good.yaml";
+
 /// What the operator sees of the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyStatus {
@@ -65,7 +68,7 @@ impl Policies {
         upstreams: Vec<String>,
         keys: Arc<Keys>,
     ) -> Result<Self, String> {
-        let last_good = state_folder.join("policy.last-good.yaml");
+        let last_good = state_folder.join(LAST_GOOD_FILE);
         let build = |path: &Path| {
             let source = read(path)?;
             let (active, warnings) = build(path, &source, environment, &upstreams, &keys)?;

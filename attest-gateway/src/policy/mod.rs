@@ -4,7 +4,7 @@ mod active;
 mod file;
 
 pub use active::{ActivationError, ActivePolicy, StepUpKeys};
-pub use file::{Policies, PolicyStatus, Polled};
+pub use file::{LAST_GOOD_FILE, Policies, PolicyStatus, Polled};
 
 #[cfg(test)]
 mod tests;

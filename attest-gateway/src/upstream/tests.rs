@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::*;
-use crate::runtime::{self, Running, ServerOptions};
+use crate::runtime::{self, HeadRefusal, Running, ServerOptions};
 
 /// What a backend does once it has read a request's head and the body that the head announces.
 #[derive(Clone)]

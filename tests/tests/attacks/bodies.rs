@@ -118,10 +118,10 @@ async fn a_head_is_bounded_in_size_fields_and_time() {
     let many: String = (0..40).map(|n| format!("x-{n}: y\r\n")).collect();
     for (what, fields) in [("a long field", long.clone()), ("many fields", many)] {
         let reply = scene.raw(&format!("GET /health HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n")).await.unwrap();
-        scene.refuses(what, &reply, 431, Code::RequestMalformed, "", "head-too-large");
+        scene.refuses(what, &reply, 431, Code::HeadTooLarge, "", "head-beyond-bound");
     }
     let reply = scene.raw(&format!("GET /{} HTTP/1.1\r\nhost: {{host}}\r\n\r\n", "x".repeat(9000))).await.unwrap();
-    scene.refuses("a long target", &reply, 431, Code::RequestMalformed, "", "head-too-large");
+    scene.refuses("a long target", &reply, 431, Code::HeadTooLarge, "", "head-beyond-bound");
     for started in ["", "GET /health HTTP/1.1\r\nhost:"] {
         let mut wire = Wire::open(scene.authority()).await;
         wire.send(started).await;

@@ -12,7 +12,6 @@ async fn a_target_with_two_readings_is_refused() {
     for (target, reason) in [
         ("//health", "path-empty-segment"),
         ("/open//x", "path-empty-segment"),
-        ("/open/", ""),
         ("/open/./x", "path-dot-segment"),
         ("/open/../health", "path-dot-segment"),
         ("/open/..", "path-dot-segment"),
@@ -37,13 +36,10 @@ async fn a_target_with_two_readings_is_refused() {
         ("*", "path-not-absolute"),
         ("http://evil.example/health", "absolute-form-disagrees-with-host"),
         ("http://user@{host}/health", "absolute-form-disagrees-with-host"),
-        ("http://{host}:1/health", "absolute-form-disagrees-with-host"),
+        ("http://127.0.0.1/health", "absolute-form-disagrees-with-host"),
         ("http://{host}//health", "path-empty-segment"),
         ("http://{host}/open/../health", "path-dot-segment"),
     ] {
-        if reason.is_empty() {
-            continue;
-        }
         let reply = scene.raw(&format!("GET {target} HTTP/1.1\r\nhost: {{host}}\r\n\r\n")).await.unwrap();
         scene.refuses(target, &reply, 400, Code::TargetAmbiguous, "", reason);
     }
@@ -109,6 +105,6 @@ async fn what_is_not_http_is_refused_and_hung_up_on() {
     ] {
         let reply = scene.raw(&format!("{start}host: {{host}}\r\n\r\n")).await;
         let reply = reply.unwrap_or_else(|| panic!("{start:?} was hung up on without a word"));
-        scene.refuses(start, &reply, 400, Code::RequestMalformed, "", "request-malformed");
+        scene.refuses(start, &reply, 400, Code::RequestMalformed, "", "head-unreadable");
     }
 }

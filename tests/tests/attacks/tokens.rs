@@ -200,7 +200,7 @@ const SESSION_ROWS: &[Row] = &[
         |c| sent(c.session.attestation.reveal().clone()),
         401,
         Code::TokenMalformed,
-        "token-typ",
+        "token-alg",
     ),
     (
         "a proof of possession in its place",
@@ -210,7 +210,7 @@ const SESSION_ROWS: &[Row] = &[
         },
         401,
         Code::TokenMalformed,
-        "token-typ",
+        "token-alg",
     ),
     (
         "twice in one request",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attest_core::device::Platform;
 use attest_core::problem::ProblemCode;
@@ -22,6 +22,7 @@ use super::customers::{self, ReadsMessages};
 use super::expectation::Expectations;
 use super::report::{ActorRow, Report};
 use super::timeline::Timeline;
+use crate::clock::Stopwatch;
 
 /// What bots call themselves.
 const BOT_AGENT: &str = "python-requests/2.32";
@@ -342,7 +343,7 @@ async fn enforce(
             policy.emulator_rule = "enforce";
         })
         .map_err(|error| error.to_string())?;
-    let published = Instant::now();
+    let published = Stopwatch::start();
     timeline.say(&format!(
         "policy {version} is published: payments from cloners and emulators are denied from now on"
     ));

@@ -1,12 +1,13 @@
 //! The live timeline: one line per event, with the time since the start.
 
 use std::io::Write as _;
-use std::time::Instant;
+
+use crate::clock::Stopwatch;
 
 /// Prints what happens while it happens, unless it is switched off.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    started: Instant,
+    started: Stopwatch,
     on: bool,
     colour: bool,
 }
@@ -15,7 +16,7 @@ impl Timeline {
     /// A timeline that starts now.
     pub(super) fn new(on: bool, colour: bool) -> Self {
         Self {
-            started: Instant::now(),
+            started: Stopwatch::start(),
             on,
             colour: colour && std::env::var_os("NO_COLOR").is_none(),
         }

@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 
 use self::names::Names;
 use self::rule::Deciding;
-use crate::gateway::{ConfigFile, LAST_GOOD_FILE, config_lines};
+use crate::gateway::{ConfigFile, config_lines};
 use crate::out::{Exit, Out, printable};
 use crate::when;
+use attest_gateway::policy::LAST_GOOD_FILE;
 
 /// Open the support code of a refusal: route, rule, clause, fact, value, policy version, time.
 ///

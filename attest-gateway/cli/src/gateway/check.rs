@@ -6,7 +6,7 @@ use std::path::Path;
 
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::ActivePolicy;
+use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE};
 use attest_policy::{Compiled, Problem};
 use clap::Args;
 use ring::rand::SystemRandom;
@@ -15,8 +15,6 @@ use super::{ConfigFile, config_lines};
 use crate::input;
 use crate::out::{Exit, Out, printable};
 
-/// Where the gateway keeps the policy that was in force last, beside its store.
-pub(crate) const LAST_GOOD_FILE: &str = "policy.last-good.yaml";
 /// A configuration beyond this is not read; the library refuses it as well.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 

@@ -1,7 +1,5 @@
 //! `attest gateway`: make, check and run a gateway.
 
-pub(crate) use self::check::LAST_GOOD_FILE;
-
 mod check;
 mod init;
 mod run;
