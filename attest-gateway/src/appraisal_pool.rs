@@ -37,7 +37,9 @@ impl AppraisalPool {
         let jobs = Arc::new(Mutex::new(jobs));
         for n in 0..workers.max(1) {
             let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(format!("appraisal-{n}")).spawn(move || work(&jobs))?;
+            thread::Builder::new()
+                .name(format!("appraisal-{n}"))
+                .spawn(move || work(&jobs))?;
         }
         Ok(Self { queue })
     }
@@ -46,7 +48,10 @@ impl AppraisalPool {
     ///
     /// # Errors
     /// [`PoolError::Full`] at once, [`PoolError::Stopped`] if the job's thread is gone.
-    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolError> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
         let (done, answer) = oneshot::channel();
         let job = Box::new(move || {
             // The caller may have gone away; its answer is then nobody's.
@@ -91,9 +96,16 @@ mod tests {
                 .await
             }
         });
-        tokio::task::spawn_blocking(move || running.recv().unwrap()).await.unwrap();
+        tokio::task::spawn_blocking(move || running.recv().unwrap())
+            .await
+            .unwrap();
         let mut queued = Box::pin(pool.run(|| 1));
-        assert!(queued.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(
+            queued
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
         assert_eq!(pool.run(|| 2).await, Err(PoolError::Full));
         release.send(()).unwrap();
         assert_eq!(busy.await.unwrap(), Ok(()));

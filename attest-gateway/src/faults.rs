@@ -79,8 +79,14 @@ impl Faults {
     #[cfg(feature = "faults")]
     #[must_use]
     pub fn inject(fault: Fault) -> Self {
-        tracing::warn!(marker = MARKER, fault = fault.as_str(), "this gateway is broken on purpose");
-        Self { injected: Some(fault) }
+        tracing::warn!(
+            marker = MARKER,
+            fault = fault.as_str(),
+            "this gateway is broken on purpose"
+        );
+        Self {
+            injected: Some(fault),
+        }
     }
 
     /// Whether the gateway is broken this way. Constant `false` in a deployable build.

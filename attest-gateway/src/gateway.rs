@@ -89,7 +89,14 @@ impl Gateway {
     /// # Errors
     /// [`AssemblyError`].
     pub async fn assemble(parts: Parts) -> Result<Self, AssemblyError> {
-        let Parts { config, keys, policies, store, clock, faults } = parts;
+        let Parts {
+            config,
+            keys,
+            policies,
+            store,
+            clock,
+            faults,
+        } = parts;
         let fleet: &FleetSecret = &keys.fleet;
         let limits = &config.limits;
         let workers = match limits.appraisal_workers {
@@ -170,12 +177,21 @@ impl Gateway {
     pub(crate) fn refuse_head(&self, status: u16) -> Vec<u8> {
         let refusal = unreadable_head(status);
         self.tally.refuse(refusal.code);
-        refusal.into_bytes(&self.support, self.policies.active().version(), self.clock.now_s(), &self.rng)
+        refusal.into_bytes(
+            &self.support,
+            self.policies.active().version(),
+            self.clock.now_s(),
+            &self.rng,
+        )
     }
 
     /// Ticket keys for one core.
     pub(crate) fn ticket_keys(&self) -> TicketKeys {
-        TicketKeys::new(&self.keys.fleet, &self.keys.ticket.accepted, self.config.environment)
+        TicketKeys::new(
+            &self.keys.fleet,
+            &self.keys.ticket.accepted,
+            self.config.environment,
+        )
     }
 }
 

@@ -63,7 +63,13 @@ impl Refusal {
     /// A refusal outside any route.
     #[must_use]
     pub const fn new(code: ProblemCode, reason: &'static str) -> Self {
-        Self { code, reason, route: NameHash::NONE, rule: None, hint: Hint::None }
+        Self {
+            code,
+            reason,
+            route: NameHash::NONE,
+            rule: None,
+            hint: Hint::None,
+        }
     }
 
     /// The same on a route.
@@ -112,7 +118,9 @@ impl Refusal {
     ) -> (StatusCode, Problem) {
         let (status, title) = words(self.code);
         // Without randomness there is no support code; the refusal stands all the same.
-        let support = codes.seal(&self.cause(policy_version, now_s), rng).unwrap_or_default();
+        let support = codes
+            .seal(&self.cause(policy_version, now_s), rng)
+            .unwrap_or_default();
         let later = (self.code.retry() == RetryClass::Later).then_some(RETRY_AFTER_S);
         let (missing, step_up, retry_after_s) = match self.hint {
             Hint::None => (None, None, later),
@@ -209,32 +217,62 @@ const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
     match code {
         Code::TokenMissing => (StatusCode::UNAUTHORIZED, "This request needs an app token."),
         Code::TokenMalformed => (StatusCode::UNAUTHORIZED, "The app token is not well formed."),
-        Code::TokenDuplicate => (StatusCode::UNAUTHORIZED, "The request carries more than one app token."),
+        Code::TokenDuplicate => (
+            StatusCode::UNAUTHORIZED,
+            "The request carries more than one app token.",
+        ),
         Code::TokenSignature => (StatusCode::UNAUTHORIZED, "The app token does not verify."),
-        Code::TokenTime => (StatusCode::UNAUTHORIZED, "The app token is not valid at this time."),
-        Code::TokenAudience => (StatusCode::UNAUTHORIZED, "The app token is meant for another service."),
-        Code::TokenBinding => (StatusCode::UNAUTHORIZED, "The app token belongs to another request."),
+        Code::TokenTime => (
+            StatusCode::UNAUTHORIZED,
+            "The app token is not valid at this time.",
+        ),
+        Code::TokenAudience => (
+            StatusCode::UNAUTHORIZED,
+            "The app token is meant for another service.",
+        ),
+        Code::TokenBinding => (
+            StatusCode::UNAUTHORIZED,
+            "The app token belongs to another request.",
+        ),
         Code::TokenReplayed => (StatusCode::UNAUTHORIZED, "The app token has been used."),
-        Code::TokenTooWeak => (StatusCode::UNAUTHORIZED, "This request needs a stronger app token."),
+        Code::TokenTooWeak => (
+            StatusCode::UNAUTHORIZED,
+            "This request needs a stronger app token.",
+        ),
         Code::SessionExpired => (StatusCode::UNAUTHORIZED, "The session has ended."),
         Code::TicketUnknown => (StatusCode::UNAUTHORIZED, "The session is not known here."),
         Code::SessionCut => (StatusCode::UNAUTHORIZED, "The session was ended by the operator."),
         Code::PolicyOutdated => (StatusCode::UNAUTHORIZED, "The app's policy is out of date."),
-        Code::SessionOutdated => (StatusCode::UNAUTHORIZED, "The session was made under an older policy."),
+        Code::SessionOutdated => (
+            StatusCode::UNAUTHORIZED,
+            "The session was made under an older policy.",
+        ),
         Code::AppNotAllowed => (StatusCode::FORBIDDEN, "This app may not make this request."),
         Code::Banned => (StatusCode::FORBIDDEN, "This device may not use the service."),
         Code::Denied => (StatusCode::FORBIDDEN, "The request was denied."),
         Code::StepUpRequired => (StatusCode::FORBIDDEN, "The request needs a further confirmation."),
-        Code::StepUpInvalid => (StatusCode::FORBIDDEN, "The confirmation does not fit this request."),
+        Code::StepUpInvalid => (
+            StatusCode::FORBIDDEN,
+            "The confirmation does not fit this request.",
+        ),
         Code::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many requests."),
         Code::RouteUnknown => (StatusCode::NOT_FOUND, "Nothing is published here."),
         Code::TargetAmbiguous => (StatusCode::BAD_REQUEST, "The request target is ambiguous."),
         Code::HeaderAmbiguous => (StatusCode::BAD_REQUEST, "A request header is ambiguous."),
         Code::RequestMalformed => (StatusCode::BAD_REQUEST, "The request is malformed."),
         Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."),
-        Code::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time."),
-        Code::StreamingRefused => (StatusCode::BAD_REQUEST, "This request cannot be streamed or upgraded."),
-        Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "The service is temporarily unavailable."),
+        Code::BodyTimeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            "The request body did not arrive in time.",
+        ),
+        Code::StreamingRefused => (
+            StatusCode::BAD_REQUEST,
+            "This request cannot be streamed or upgraded.",
+        ),
+        Code::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The service is temporarily unavailable.",
+        ),
         Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "The service is busy."),
         Code::UpstreamUnavailable => (StatusCode::BAD_GATEWAY, "The backend cannot be reached."),
         Code::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, "The backend did not answer in time."),
@@ -247,7 +285,10 @@ const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
         Code::AppUnknown => (StatusCode::FORBIDDEN, "The app is not known here."),
         Code::EnvironmentMismatch => (StatusCode::FORBIDDEN, "The app was made for another environment."),
         Code::DeviceUnknown => (StatusCode::FORBIDDEN, "The registration is not known here."),
-        Code::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request head is too large."),
+        Code::HeadTooLarge => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The request head is too large.",
+        ),
         Code::EvidenceExpired => (StatusCode::FORBIDDEN, "The registration must be renewed."),
     }
 }
@@ -272,7 +313,10 @@ mod tests {
             assert!(!String::from_utf8_lossy(&body).contains("inner-reason"));
             assert!(!String::from_utf8_lossy(&body).contains("payments"));
             let problem: Problem = serde_json::from_slice(&body).unwrap();
-            assert_eq!((problem.code(), problem.status, problem.retry), (Some(*code), status, code.retry()));
+            assert_eq!(
+                (problem.code(), problem.status, problem.retry),
+                (Some(*code), status, code.retry())
+            );
             assert_eq!(codes.open(&problem.support), Ok(cause));
         }
     }

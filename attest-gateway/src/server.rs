@@ -64,16 +64,41 @@ impl Server {
     /// [`ServerError`] names the part and the place.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, faults: Faults) -> Result<Self, ServerError> {
         let keys = Arc::new(Keys::read(&config.keys.directory, &SystemRandom::new())?);
-        let state = config.store.path.parent().unwrap_or_else(|| Path::new(".")).to_owned();
-        let names = config.upstreams.iter().map(|upstream| upstream.name.clone()).collect();
-        let policies =
-            Policies::load(config.policy.file.clone(), &state, config.environment, names, Arc::clone(&keys))
-                .map_err(ServerError::Policy)?;
+        let state = config
+            .store
+            .path
+            .parent()
+            .unwrap_or_else(|| Path::new("."))
+            .to_owned();
+        let names = config
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.name.clone())
+            .collect();
+        let policies = Policies::load(
+            config.policy.file.clone(),
+            &state,
+            config.environment,
+            names,
+            Arc::clone(&keys),
+        )
+        .map_err(ServerError::Policy)?;
         report(&policies);
         let options = StoreOptions::of(&config.store);
-        let store: Arc<dyn Store> =
-            Arc::new(EmbeddedStore::open(&config.store.path, options, Arc::clone(&clock))?);
-        let gateway = Gateway::assemble(Parts { config, keys, policies, store, clock, faults }).await?;
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(
+            &config.store.path,
+            options,
+            Arc::clone(&clock),
+        )?);
+        let gateway = Gateway::assemble(Parts {
+            config,
+            keys,
+            policies,
+            store,
+            clock,
+            faults,
+        })
+        .await?;
         Self::serve(Arc::new(gateway))
     }
 
@@ -97,7 +122,12 @@ impl Server {
             .name("chores".to_owned())
             .spawn(move || chores(&there, &stopped))
             .map_err(ServerError::Thread)?;
-        Ok(Self { gateway, running, stop, chores })
+        Ok(Self {
+            gateway,
+            running,
+            stop,
+            chores,
+        })
     }
 
     /// What all cores share.
@@ -120,7 +150,12 @@ impl Server {
     /// Stops accepting and lets requests in flight finish, for as long as the configuration allows. The store is closed when
     /// it returns, unless somebody else still holds the gateway: another one may open the same folder.
     pub async fn drain(self) -> DrainReport {
-        let Self { gateway, running, stop, chores } = self;
+        let Self {
+            gateway,
+            running,
+            stop,
+            chores,
+        } = self;
         let grace = Duration::from_secs(gateway.config().limits.drain_s);
         let report = running.drain(grace).await;
         drop(stop);
@@ -144,7 +179,9 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
             match gateway.policies().poll() {
                 Polled::Unchanged => {}
                 Polled::Activated(version) => tracing::info!(version, "policy activated"),
-                Polled::Refused(problem) => tracing::error!(%problem, "policy refused; the last good one stays"),
+                Polled::Refused(problem) => {
+                    tracing::error!(%problem, "policy refused; the last good one stays")
+                }
             }
         }
         let now_ms = gateway.clock.monotonic_ms();

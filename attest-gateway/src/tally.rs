@@ -69,7 +69,9 @@ impl Tally {
     /// How many were refused with this code.
     #[must_use]
     pub fn refused(&self, code: ProblemCode) -> u64 {
-        self.refused.get(usize::from(code.number())).map_or(0, |counter| counter.load(Relaxed))
+        self.refused
+            .get(usize::from(code.number()))
+            .map_or(0, |counter| counter.load(Relaxed))
     }
 
     const fn counter(&self, passed: Passed) -> &AtomicU64 {

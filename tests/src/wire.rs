@@ -57,6 +57,11 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
+    /// Sends as many of these bytes as are taken at once, and returns how many. Nothing is lost if it is dropped.
+    pub async fn send_some(&mut self, bytes: &[u8]) -> usize {
+        self.stream.write(bytes).await.unwrap_or(0)
+    }
+
     /// Reads some more; whether there was more.
     pub async fn more(&mut self) -> bool {
         let mut part = [0; 16 * 1024];

@@ -133,7 +133,7 @@ const ROWS: &[Row] = &[
         |p| p.claims.jwk.x = Some("A".repeat(43)),
         400,
         Code::EvidenceMalformed,
-        "evidence-claims",
+        "token-signature",
     ),
     (
         "a share that is no point",

@@ -14,17 +14,24 @@ const MAX_BODY_BYTES: u64 = 1024;
 pub(super) async fn answer(gateway: &Gateway, call: Call) -> Answer {
     let request: ChallengeRequest = read(gateway, call.body, MAX_BODY_BYTES).await?;
     if (request.purpose == Purpose::Renew) != request.device.is_some() {
-        return Err(Refusal::new(ProblemCode::CallMalformed, "device-belongs-to-renewal"));
+        return Err(Refusal::new(
+            ProblemCode::CallMalformed,
+            "device-belongs-to-renewal",
+        ));
     }
     known_app(&gateway.policies.active(), &request.app)?;
     // Renewal is never limited by source: thousands of genuine phones share a carrier's address.
     if let (Purpose::Enroll, Some(source)) = (request.purpose, call.source) {
         let key = gateway.rates.source_key("challenge", source);
         let limit = gateway.config.attestation.challenges_per_source_per_minute;
-        gateway.rates.allow(key, limit, gateway.clock.monotonic_ms()).map_err(|retry| {
-            let seconds = u32::try_from(retry.as_secs_up()).unwrap_or(u32::MAX);
-            Refusal::new(ProblemCode::RateLimited, "challenges-per-source").with_hint(Hint::RetryAfter(seconds))
-        })?;
+        gateway
+            .rates
+            .allow(key, limit, gateway.clock.monotonic_ms())
+            .map_err(|retry| {
+                let seconds = u32::try_from(retry.as_secs_up()).unwrap_or(u32::MAX);
+                Refusal::new(ProblemCode::RateLimited, "challenges-per-source")
+                    .with_hint(Hint::RetryAfter(seconds))
+            })?;
     }
     let scope = ChallengeScope {
         purpose: request.purpose,

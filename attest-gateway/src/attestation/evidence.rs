@@ -30,8 +30,10 @@ pub(super) async fn enroll(gateway: &Arc<Gateway>, call: Call) -> Answer {
     let source = call.source;
     let request = present(gateway, call).await?;
     if let Some(retry_after_s) = failures(gateway, source) {
-        return Err(Refusal::new(ProblemCode::RateLimited, "enroll-failures-per-source")
-            .with_hint(Hint::RetryAfter(retry_after_s)));
+        return Err(
+            Refusal::new(ProblemCode::RateLimited, "enroll-failures-per-source")
+                .with_hint(Hint::RetryAfter(retry_after_s)),
+        );
     }
     let answer = match verify(gateway, request, Purpose::Enroll).await {
         Ok(verified) => register(gateway, &verified).await,
@@ -63,18 +65,24 @@ struct Verified {
 }
 
 /// Size and shape, challenge, then the signature and the platform proof on the pool.
-async fn verify(gateway: &Arc<Gateway>, request: EvidenceRequest, purpose: Purpose) -> Result<Verified, Refusal> {
+async fn verify(
+    gateway: &Arc<Gateway>,
+    request: EvidenceRequest,
+    purpose: Purpose,
+) -> Result<Verified, Refusal> {
     let malformed = |code| Refusal::new(ProblemCode::EvidenceMalformed, code);
     let policy = Arc::clone(&gateway.policies.active());
     {
-        let presented = PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
+        let presented =
+            PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
         cheap_refusals(gateway, &policy, &presented, purpose)?;
     }
     let environment = gateway.config.environment;
     let work = {
         let policy = Arc::clone(&policy);
         move || {
-            let presented = PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
+            let presented =
+                PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
             let evidence = presented.verify().map_err(|error| malformed(error.code()))?;
             let app = known_app(&policy, &evidence.claims().app)?;
             let appraised = match (purpose, &request.platform) {
@@ -86,7 +94,11 @@ async fn verify(gateway: &Arc<Gateway>, request: EvidenceRequest, purpose: Purpo
         }
     };
     let (evidence, appraised) = gateway.pool.run(work).await.map_err(overflow)??;
-    Ok(Verified { evidence, policy, appraised })
+    Ok(Verified {
+        evidence,
+        policy,
+        appraised,
+    })
 }
 
 fn cheap_refusals(
@@ -100,7 +112,10 @@ fn cheap_refusals(
         return Err(Refusal::new(ProblemCode::EvidenceMalformed, "purpose"));
     }
     if claims.environment != gateway.config.environment {
-        return Err(Refusal::new(ProblemCode::EnvironmentMismatch, "evidence-environment"));
+        return Err(Refusal::new(
+            ProblemCode::EnvironmentMismatch,
+            "evidence-environment",
+        ));
     }
     let app = known_app(policy, &claims.app)?;
     let scope = ChallengeScope {
@@ -111,7 +126,12 @@ fn cheap_refusals(
     };
     gateway
         .challenges
-        .verify(presented.challenge(), scope, gateway.config.attestation.challenge_ttl_s, gateway.clock.now_s())
+        .verify(
+            presented.challenge(),
+            scope,
+            gateway.config.attestation.challenge_ttl_s,
+            gateway.clock.now_s(),
+        )
         .map_err(|error| Refusal::new(ProblemCode::ChallengeRefused, error.code()))?;
     acceptable_app(app, presented)
 }
@@ -133,7 +153,8 @@ fn appraised(
     app: &App,
     environment: attest_core::environment::Environment,
 ) -> Result<Appraised, Refusal> {
-    appraise(evidence, platform, app, environment).map_err(|error| Refusal::new(error.problem(), error.code()))
+    appraise(evidence, platform, app, environment)
+        .map_err(|error| Refusal::new(error.problem(), error.code()))
 }
 
 /// Registers the key, linking it to its earlier registration if it has one, and answers with a session.
@@ -142,12 +163,19 @@ async fn register(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
         return Err(Refusal::new(ProblemCode::EvidenceRefused, "fault"));
     }
     let Some(appraised) = verified.appraised else {
-        return Err(Refusal::new(ProblemCode::EvidenceMalformed, "platform-evidence-missing"));
+        return Err(Refusal::new(
+            ProblemCode::EvidenceMalformed,
+            "platform-evidence-missing",
+        ));
     };
     let evidence = &verified.evidence;
     // A second look-up follows only when another enrolment of the same key won a race.
     for _ in 0..2 {
-        let earlier = gateway.store.device_by_thumbprint(evidence.thumbprint()).await.map_err(store_down)?;
+        let earlier = gateway
+            .store
+            .device_by_thumbprint(evidence.thumbprint())
+            .await
+            .map_err(store_down)?;
         let registration = registration(gateway, evidence, appraised, earlier.as_ref())?;
         refuse_banned(gateway, &registration)?;
         let response = issue(gateway, verified, registration.clone()).await?;
@@ -172,7 +200,10 @@ async fn register(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
 async fn extend(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
     let evidence = &verified.evidence;
     let unknown = |reason| Refusal::new(ProblemCode::DeviceUnknown, reason);
-    let id = evidence.claims().device.ok_or_else(|| unknown("device-missing"))?;
+    let id = evidence
+        .claims()
+        .device
+        .ok_or_else(|| unknown("device-missing"))?;
     let record = gateway.store.device(&id.to_text()).await.map_err(store_down)?;
     let record = record.ok_or_else(|| unknown("device-unknown"))?;
     if record.thumbprint != evidence.thumbprint() || record.app != evidence.claims().app {
@@ -240,7 +271,10 @@ fn registration(
 /// Refuses devices and apps that are banned; a cut session is no reason, because this call makes a new one.
 fn refuse_banned(gateway: &Gateway, registration: &Registration) -> Result<(), Refusal> {
     let now_s = gateway.clock.now_s();
-    let hit = gateway.bans.current().refusal(&registration.device.to_text(), &registration.app, now_s, now_s);
+    let hit = gateway
+        .bans
+        .current()
+        .refusal(&registration.device.to_text(), &registration.app, now_s, now_s);
     match hit.map(|hit| hit.kind) {
         Some(BanKind::Banned) if !gateway.faults.has(Fault::IgnoreBans) => {
             Err(Refusal::new(ProblemCode::Banned, "banned"))
@@ -250,9 +284,16 @@ fn refuse_banned(gateway: &Gateway, registration: &Registration) -> Result<(), R
 }
 
 /// Makes session and response on the pool: a key agreement and two signatures.
-async fn issue(gateway: &Arc<Gateway>, verified: &Verified, registration: Registration) -> Result<Vec<u8>, Refusal> {
-    let (gateway_there, policy, evidence) =
-        (Arc::clone(gateway), Arc::clone(&verified.policy), verified.evidence.clone());
+async fn issue(
+    gateway: &Arc<Gateway>,
+    verified: &Verified,
+    registration: Registration,
+) -> Result<Vec<u8>, Refusal> {
+    let (gateway_there, policy, evidence) = (
+        Arc::clone(gateway),
+        Arc::clone(&verified.policy),
+        verified.evidence.clone(),
+    );
     gateway
         .pool
         .run(move || issue::session(&gateway_there, &policy, &evidence, &registration))
@@ -310,7 +351,9 @@ fn overflow(error: PoolError) -> Refusal {
 fn store_down(error: StoreError) -> Refusal {
     match error {
         StoreError::Busy => Refusal::new(ProblemCode::Overloaded, error.code()),
-        StoreError::Unavailable | StoreError::Corrupt { .. } => Refusal::new(ProblemCode::Unavailable, error.code()),
+        StoreError::Unavailable | StoreError::Corrupt { .. } => {
+            Refusal::new(ProblemCode::Unavailable, error.code())
+        }
     }
 }
 
@@ -318,7 +361,10 @@ fn store_down(error: StoreError) -> Refusal {
 fn failures(gateway: &Gateway, source: Option<IpAddr>) -> Option<u32> {
     let key = gateway.rates.source_key("enroll-failure", source?);
     let limit = gateway.config.attestation.enroll_failures_per_source_per_minute;
-    let retry = gateway.rates.peek(key, limit, gateway.clock.monotonic_ms()).err()?;
+    let retry = gateway
+        .rates
+        .peek(key, limit, gateway.clock.monotonic_ms())
+        .err()?;
     Some(u32::try_from(retry.as_secs_up()).unwrap_or(u32::MAX))
 }
 

@@ -64,9 +64,12 @@ pub(super) fn session(
     };
     let session_key = Redacted::new(random_array::<32>(&gateway.rng).map_err(|_| unavailable("random"))?);
     let body = TicketBody { result, session_key };
-    let ticket = gateway.sealer.seal(&body, now_s, &gateway.rng).map_err(|error| match error {
-        TicketError::TooLarge => Refusal::new(ProblemCode::EvidenceRefused, "findings-too-many"),
-        other => unavailable(other.code()),
+    let ticket = gateway.sealer.seal(&body, now_s, &gateway.rng).map_err(|error| {
+        if error == TicketError::TooLarge {
+            Refusal::new(ProblemCode::EvidenceRefused, "findings-too-many")
+        } else {
+            unavailable(error.code())
+        }
     })?;
     let TicketBody { result, session_key } = body;
     let delivered = deliver(
@@ -101,7 +104,9 @@ pub(super) fn session(
         attestation: sign(gateway, attestation)?,
     };
     let response = response.prepare(&signing.kid).map_err(|_| unavailable("json"))?;
-    let response = EvidenceResponse { response: sign(gateway, response)? };
+    let response = EvidenceResponse {
+        response: sign(gateway, response)?,
+    };
     serde_json::to_vec(&response).map_err(|_| unavailable("json"))
 }
 

@@ -79,5 +79,8 @@ async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Incoming, max_bytes:
 }
 
 fn known_app<'p>(policy: &'p ActivePolicy, id: &str) -> Result<&'p App, Refusal> {
-    policy.compiled().app(id).ok_or_else(|| Refusal::new(ProblemCode::AppUnknown, "app-unknown"))
+    policy
+        .compiled()
+        .app(id)
+        .ok_or_else(|| Refusal::new(ProblemCode::AppUnknown, "app-unknown"))
 }

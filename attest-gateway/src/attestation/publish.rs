@@ -22,7 +22,10 @@ pub(super) fn bundle(gateway: &Gateway, call: &Call) -> Answer {
     let policy = gateway.policies.active();
     let (body, etag) = policy.bundle();
     let same = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag))
+        value.to_str().is_ok_and(|tags| {
+            tags.split(',')
+                .any(|tag| tag.trim().trim_start_matches("W/") == etag)
+        })
     };
     let known = call.parts.headers.get_all(IF_NONE_MATCH).iter().any(same);
     let mut response = if known {
@@ -42,7 +45,9 @@ pub(super) fn bundle(gateway: &Gateway, call: &Call) -> Answer {
 /// built in; production has no such call.
 pub(super) fn development_root(gateway: &Gateway) -> Answer {
     match (&gateway.keys.policy_root, gateway.config.environment) {
-        (Some(root), Environment::Development) => keys(&JwkSet { keys: vec![root.public()] }),
+        (Some(root), Environment::Development) => keys(&JwkSet {
+            keys: vec![root.public()],
+        }),
         _ => Err(Refusal::new(ProblemCode::CallUnknown, "call-unknown")),
     }
 }

@@ -73,29 +73,42 @@ struct FleetFile {
 /// # Errors
 /// [`KeyFileError::Io`].
 pub fn write_private(path: &Path, content: &str) -> Result<(), KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let failed = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(content.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)
 }
 
 pub(super) fn read(directory: &Path, rng: &dyn SecureRandom) -> Result<Keys, KeyFileError> {
     let fleet_path = directory.join(FLEET_FILE);
-    let content = |reason| KeyFileError::Content { path: fleet_path.clone(), reason };
+    let content = |reason| KeyFileError::Content {
+        path: fleet_path.clone(),
+        reason,
+    };
     let fleet: FleetFile = serde_json::from_str(&read_bounded(&fleet_path)?)
         .map_err(|_| content("expected a JSON object with `secret`, `ticket` and `support`"))?;
     let secret = from_base64url_array(fleet.secret.reveal())
         .map_err(|_| content("`secret` must be 32 bytes in base64url without padding"))?;
     for generations in [&fleet.ticket, &fleet.support] {
         if !generations.accepted.contains(&generations.current) || generations.accepted.len() > 8 {
-            return Err(content("`accepted` must contain `current` and at most 8 generations"));
+            return Err(content(
+                "`accepted` must contain `current` and at most 8 generations",
+            ));
         }
     }
     let policy_root_path = directory.join(POLICY_ROOT_FILE);
-    let policy_root = policy_root_path.exists().then(|| read_pem(&policy_root_path, rng)).transpose()?;
+    let policy_root = policy_root_path
+        .exists()
+        .then(|| read_pem(&policy_root_path, rng))
+        .transpose()?;
     Ok(Keys {
         fleet: FleetSecret::new(secret),
         ticket: fleet.ticket,
@@ -123,15 +136,24 @@ pub(super) fn write(keys: &Keys, directory: &Path) -> Result<(), KeyFileError> {
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), KeyFileError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|_| KeyFileError::Content { path: path.to_owned(), reason: "cannot be written as JSON" })?;
+    let text = serde_json::to_string_pretty(value).map_err(|_| KeyFileError::Content {
+        path: path.to_owned(),
+        reason: "cannot be written as JSON",
+    })?;
     write_private(path, &(text + "\n"))
 }
 
 fn read_bounded(path: &Path) -> Result<String, KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let failed = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut text = String::new();
-    File::open(path).map_err(failed)?.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text).map_err(failed)?;
+    File::open(path)
+        .map_err(failed)?
+        .take(MAX_KEY_FILE_BYTES)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
     Ok(text)
 }
 
@@ -141,10 +163,16 @@ fn read_pem(path: &Path, rng: &dyn SecureRandom) -> Result<NamedKey, KeyFileErro
         reason: "expected one PKCS #8 P-256 private key in PEM (BEGIN PRIVATE KEY)",
     };
     let text = read_bounded(path)?;
-    let body = text.trim().strip_prefix(PEM_BEGIN).and_then(|rest| rest.strip_suffix(PEM_END)).ok_or_else(content)?;
+    let body = text
+        .trim()
+        .strip_prefix(PEM_BEGIN)
+        .and_then(|rest| rest.strip_suffix(PEM_END))
+        .ok_or_else(content)?;
     let base64: String = body.split_ascii_whitespace().collect();
     let document = STANDARD.decode(base64).map_err(|_| content())?;
-    SigningKey::from_pkcs8(&document, rng).map(NamedKey::new).map_err(|_| content())
+    SigningKey::from_pkcs8(&document, rng)
+        .map(NamedKey::new)
+        .map_err(|_| content())
 }
 
 fn to_pem(key: &SigningKey) -> String {

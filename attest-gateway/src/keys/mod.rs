@@ -35,7 +35,10 @@ pub struct Generations {
 
 impl Default for Generations {
     fn default() -> Self {
-        Self { current: 1, accepted: vec![1] }
+        Self {
+            current: 1,
+            accepted: vec![1],
+        }
     }
 }
 
@@ -86,7 +89,11 @@ impl Keys {
     /// # Errors
     /// [`KeyFileError::Random`] if the generator failed.
     pub fn generate(rng: &dyn SecureRandom) -> Result<Self, KeyFileError> {
-        let named = || SigningKey::generate(rng).map(NamedKey::new).map_err(|_| KeyFileError::Random);
+        let named = || {
+            SigningKey::generate(rng)
+                .map(NamedKey::new)
+                .map_err(|_| KeyFileError::Random)
+        };
         Ok(Self {
             fleet: FleetSecret::generate(rng).map_err(|_| KeyFileError::Random)?,
             ticket: Generations::default(),
@@ -116,13 +123,17 @@ impl Keys {
     /// Public keys that verify attestations and responses.
     #[must_use]
     pub fn attestation_jwks(&self) -> JwkSet {
-        JwkSet { keys: vec![self.attestation.public()] }
+        JwkSet {
+            keys: vec![self.attestation.public()],
+        }
     }
 
     /// Public keys that verify assertions.
     #[must_use]
     pub fn assertion_jwks(&self) -> JwkSet {
-        JwkSet { keys: vec![self.assertion.public()] }
+        JwkSet {
+            keys: vec![self.assertion.public()],
+        }
     }
 }
 

@@ -11,11 +11,17 @@ fn what_is_written_is_read_private_and_never_overwritten() {
     assert_eq!(read.attestation.kid, keys.attestation.kid);
     assert_eq!(read.fleet.reveal(), keys.fleet.reveal());
     assert_ne!(read.attestation.kid, read.assertion.kid);
-    assert!(matches!(keys.write(directory.path()), Err(KeyFileError::Io { .. })));
+    assert!(matches!(
+        keys.write(directory.path()),
+        Err(KeyFileError::Io { .. })
+    ));
     #[cfg(unix)]
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         use std::os::unix::fs::PermissionsExt as _;
-        assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            entry.unwrap().metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }
 
@@ -24,8 +30,16 @@ fn damage_is_named() {
     let rng = SystemRandom::new();
     for (file, content, expect) in [
         (FLEET_FILE, "{}", "key-file-content"),
-        (FLEET_FILE, r#"{"secret":"AA","ticket":{"current":1,"accepted":[1]},"support":{"current":1,"accepted":[1]}}"#, "key-file-content"),
-        (ATTESTATION_FILE, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key-file-content"),
+        (
+            FLEET_FILE,
+            r#"{"secret":"AA","ticket":{"current":1,"accepted":[1]},"support":{"current":1,"accepted":[1]}}"#,
+            "key-file-content",
+        ),
+        (
+            ATTESTATION_FILE,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "key-file-content",
+        ),
         (ASSERTION_FILE, "", "key-file-content"),
     ] {
         let directory = tempfile::tempdir().unwrap();

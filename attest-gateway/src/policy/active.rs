@@ -28,7 +28,9 @@ pub enum ActivationError {
         gateway: Environment,
     },
     /// Its version is not above the one in force.
-    #[error("the policy has version {offered}, version {active} is in force; a change needs a higher version")]
+    #[error(
+        "the policy has version {offered}, version {active} is in force; a change needs a higher version"
+    )]
     NotNewer {
         /// The version offered.
         offered: u64,
@@ -56,7 +58,9 @@ pub enum ActivationError {
     #[error("origins[0] must be an http or https origin; it is the audience of tokens")]
     Audience,
     /// A production gateway takes signed policy only.
-    #[error("a production gateway takes only policy signed by its TUF repository, which this release cannot read yet")]
+    #[error(
+        "a production gateway takes only policy signed by its TUF repository, which this release cannot read yet"
+    )]
     Unsigned,
     /// The key directory has no development policy root.
     #[error("the key directory has no policy-root.pem to sign the device policy with")]
@@ -67,7 +71,11 @@ pub enum ActivationError {
 }
 
 fn join(errors: &[PolicyError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 impl ActivationError {
@@ -108,7 +116,9 @@ pub struct ActivePolicy {
 
 impl fmt::Debug for ActivePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActivePolicy").field("version", &self.version()).finish_non_exhaustive()
+        f.debug_struct("ActivePolicy")
+            .field("version", &self.version())
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,17 +139,32 @@ impl ActivePolicy {
             return Err(ActivationError::Unsigned);
         }
         if gateway.environment != environment {
-            return Err(ActivationError::Environment { policy: gateway.environment, gateway: environment });
+            return Err(ActivationError::Environment {
+                policy: gateway.environment,
+                gateway: environment,
+            });
         }
         let audience = gateway.origins.first().and_then(|origin| normal_origin(origin));
         let audience = audience.ok_or(ActivationError::Audience)?;
         let issuers = issuers(&gateway)?;
         let compiled = gateway.compile().map_err(ActivationError::Compile)?;
-        if let Some(name) = compiled.upstreams().into_iter().find(|name| !upstreams.iter().any(|known| known == name)) {
-            return Err(ActivationError::Upstream { name: name.to_owned() });
+        if let Some(name) = compiled
+            .upstreams()
+            .into_iter()
+            .find(|name| !upstreams.iter().any(|known| known == name))
+        {
+            return Err(ActivationError::Upstream {
+                name: name.to_owned(),
+            });
         }
         let (bundle, etag) = sign(device, keys, rng)?;
-        Ok(Self { compiled, audience, issuers, bundle, etag })
+        Ok(Self {
+            compiled,
+            audience,
+            issuers,
+            bundle,
+            etag,
+        })
     }
 
     /// The compiled gateway side.
@@ -163,7 +188,13 @@ impl ActivePolicy {
     /// Whether tokens for `audience` are meant for this policy's routes.
     #[must_use]
     pub fn has_audience(&self, audience: &str) -> bool {
-        audience == self.audience || self.compiled.policy().origins.iter().any(|origin| origin == audience)
+        audience == self.audience
+            || self
+                .compiled
+                .policy()
+                .origins
+                .iter()
+                .any(|origin| origin == audience)
     }
 
     /// The step-up issuer of a name.
@@ -193,8 +224,16 @@ fn issuers(policy: &GatewayPolicy) -> Result<BTreeMap<String, StepUpKeys>, Activ
                 reason,
             })
         });
-        let keys = JwkSet { keys: keys.collect::<Result<_, _>>()? };
-        issuers.insert(name.clone(), StepUpKeys { issuer: issuer.issuer.clone(), keys });
+        let keys = JwkSet {
+            keys: keys.collect::<Result<_, _>>()?,
+        };
+        issuers.insert(
+            name.clone(),
+            StepUpKeys {
+                issuer: issuer.issuer.clone(),
+                keys,
+            },
+        );
     }
     Ok(issuers)
 }
@@ -212,17 +251,29 @@ fn sign(
 ) -> Result<(Bytes, String), ActivationError> {
     let root = keys.policy_root.as_ref().ok_or(ActivationError::NoRoot)?;
     for (at, key) in device.response_keys.iter().enumerate() {
-        read_key(key)
-            .map_err(|reason| ActivationError::Key { place: format!("response_keys[{at}]"), reason })?;
+        read_key(key).map_err(|reason| ActivationError::Key {
+            place: format!("response_keys[{at}]"),
+            reason,
+        })?;
     }
     for key in keys.attestation_jwks().keys {
-        device.response_keys.push(serde_json::to_value(key).map_err(|_| ActivationError::Signing)?);
+        device
+            .response_keys
+            .push(serde_json::to_value(key).map_err(|_| ActivationError::Signing)?);
     }
     let etag = serde_json::to_vec(&device).map_err(|_| ActivationError::Signing)?;
-    let etag = format!("\"{}\"", base64url(sha256(&[&etag, root.kid.as_bytes()]).split_at(16).0));
+    let etag = format!(
+        "\"{}\"",
+        base64url(sha256(&[&etag, root.kid.as_bytes()]).split_at(16).0)
+    );
     let unsigned = bundle::prepare(&device, &root.kid).map_err(|_| ActivationError::Signing)?;
-    let signature = root.key.sign(unsigned.signing_input(), rng).map_err(|_| ActivationError::Signing)?;
-    let body = PolicyBundle { development: unsigned.attach(&signature) };
+    let signature = root
+        .key
+        .sign(unsigned.signing_input(), rng)
+        .map_err(|_| ActivationError::Signing)?;
+    let body = PolicyBundle {
+        development: unsigned.attach(&signature),
+    };
     let body = serde_json::to_vec(&body).map_err(|_| ActivationError::Signing)?;
     Ok((Bytes::from(body), etag))
 }

@@ -74,7 +74,11 @@ impl Policies {
             let (active, warnings) = build(path, &source, environment, &upstreams, &keys)?;
             Ok::<_, String>((source, active, warnings))
         };
-        let kept = if last_good.exists() { build(&last_good).ok() } else { None };
+        let kept = if last_good.exists() {
+            build(&last_good).ok()
+        } else {
+            None
+        };
         let offered = build(&file);
         let (source, active, status) = match (offered, kept) {
             (Ok((source, active, warnings)), kept)
@@ -82,17 +86,27 @@ impl Policies {
                     active.version() > kept.version() || source == *kept_source
                 }) =>
             {
-                let status = PolicyStatus { active_version: active.version(), problem: None, warnings };
+                let status = PolicyStatus {
+                    active_version: active.version(),
+                    problem: None,
+                    warnings,
+                };
                 (source, active, status)
             }
             (offered, Some((source, active, warnings))) => {
                 let problem = match offered {
                     Err(problem) => problem,
-                    Ok((_, offered, _)) => {
-                        ActivationError::NotNewer { offered: offered.version(), active: active.version() }.to_string()
+                    Ok((_, offered, _)) => ActivationError::NotNewer {
+                        offered: offered.version(),
+                        active: active.version(),
                     }
+                    .to_string(),
                 };
-                let status = PolicyStatus { active_version: active.version(), problem: Some(problem), warnings };
+                let status = PolicyStatus {
+                    active_version: active.version(),
+                    problem: Some(problem),
+                    warnings,
+                };
                 (source, active, status)
             }
             (Err(problem), None) => return Err(problem),
@@ -146,13 +160,21 @@ impl Policies {
         let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, &self.keys)?;
         let active = self.active.load().version();
         if offered.version() <= active {
-            return Err(ActivationError::NotNewer { offered: offered.version(), active }.to_string());
+            return Err(ActivationError::NotNewer {
+                offered: offered.version(),
+                active,
+            }
+            .to_string());
         }
         // Kept before it acts: after a crash in between, the newer one is found again.
         self.keep(source)?;
         let version = offered.version();
         self.active.store(Arc::new(offered));
-        self.status.store(Arc::new(PolicyStatus { active_version: version, problem: None, warnings }));
+        self.status.store(Arc::new(PolicyStatus {
+            active_version: version,
+            problem: None,
+            warnings,
+        }));
         Ok(version)
     }
 
@@ -161,7 +183,10 @@ impl Policies {
         if status.problem.as_ref() == Some(&problem) {
             return Polled::Unchanged;
         }
-        self.status.store(Arc::new(PolicyStatus { problem: Some(problem.clone()), ..PolicyStatus::clone(&status) }));
+        self.status.store(Arc::new(PolicyStatus {
+            problem: Some(problem.clone()),
+            ..PolicyStatus::clone(&status)
+        }));
         Polled::Refused(problem)
     }
 
@@ -169,7 +194,9 @@ impl Policies {
         let failed = |error: std::io::Error| format!("{}: {error}", self.last_good.display());
         let next = self.last_good.with_extension("next");
         fs::write(&next, source).map_err(failed)?;
-        fs::File::open(&next).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs::File::open(&next)
+            .and_then(|file| file.sync_all())
+            .map_err(failed)?;
         fs::rename(&next, &self.last_good).map_err(failed)
     }
 }
@@ -189,9 +216,16 @@ fn build(
     upstreams: &[String],
     keys: &Keys,
 ) -> Result<(ActivePolicy, Vec<String>), String> {
-    let name = path.file_name().map_or_else(|| "policy.yaml".into(), |name| name.to_string_lossy());
-    let compiled = attest_policy::compile(&name, source)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let name = path
+        .file_name()
+        .map_or_else(|| "policy.yaml".into(), |name| name.to_string_lossy());
+    let compiled = attest_policy::compile(&name, source).map_err(|problems| {
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
     let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
     let active = ActivePolicy::build(
         compiled.gateway,

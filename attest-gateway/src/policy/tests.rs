@@ -36,7 +36,10 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), keys: Arc::new(Keys::generate(&SystemRandom::new()).unwrap()) }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            keys: Arc::new(Keys::generate(&SystemRandom::new()).unwrap()),
+        }
     }
 
     fn file(&self) -> PathBuf {
@@ -49,7 +52,13 @@ impl Place {
 
     fn load_for(&self, environment: Environment) -> Result<Policies, String> {
         let upstreams = vec!["bank".to_owned()];
-        Policies::load(self.file(), self.folder.path(), environment, upstreams, Arc::clone(&self.keys))
+        Policies::load(
+            self.file(),
+            self.folder.path(),
+            environment,
+            upstreams,
+            Arc::clone(&self.keys),
+        )
     }
 
     fn load(&self) -> Result<Policies, String> {
@@ -64,19 +73,48 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let weak = "  - {id: pay, methods: [POST], path: /pay, upstream: bank, require: enforce, apps: [shop]}\n";
     vec![
         ("an older one", policy(4).into(), "version"),
-        ("the same version with other content", format!("{}# changed\n", policy(5)).into(), "version"),
-        ("another environment", six.replace("environment: development", "environment: production").into(), "environment"),
-        ("an unknown upstream", six.replace("upstream: bank", "upstream: shop").into(), "shop"),
+        (
+            "the same version with other content",
+            format!("{}# changed\n", policy(5)).into(),
+            "version",
+        ),
+        (
+            "another environment",
+            six.replace("environment: development", "environment: production")
+                .into(),
+            "environment",
+        ),
+        (
+            "an unknown upstream",
+            six.replace("upstream: bank", "upstream: shop").into(),
+            "shop",
+        ),
         ("a failing test", format!("{six}{failing}").into(), "it works"),
         ("a route of an unknown app", format!("{six}{weak}").into(), "shop"),
         ("an unknown key", format!("{six}surprise: 1\n").into(), "surprise"),
         ("garbage", b"\x00\xff\xfe: [".to_vec(), ""),
         ("no YAML", b"{{{{".to_vec(), ""),
         ("nothing", vec![], ""),
-        ("more than is read", format!("{six}#{}", "x".repeat(256 * 1024)).into(), ""),
-        ("an alias bomb", b"a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n".to_vec(), ""),
-        ("no origin", six.replace("['https://api.bank.example']", "[]").into(), "origin"),
-        ("an origin that is none", six.replace("https://api.bank.example", "ftp://x").into(), "origin"),
+        (
+            "more than is read",
+            format!("{six}#{}", "x".repeat(256 * 1024)).into(),
+            "",
+        ),
+        (
+            "an alias bomb",
+            b"a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n".to_vec(),
+            "",
+        ),
+        (
+            "no origin",
+            six.replace("['https://api.bank.example']", "[]").into(),
+            "origin",
+        ),
+        (
+            "an origin that is none",
+            six.replace("https://api.bank.example", "ftp://x").into(),
+            "origin",
+        ),
     ]
 }
 
@@ -85,26 +123,48 @@ fn a_bad_policy_changes_nothing_and_says_why_and_a_good_one_follows() {
     let place = Place::new();
     place.write(policy(5));
     let policies = place.load().unwrap();
-    assert_eq!((policies.active().version(), policies.status().problem.clone()), (5, None));
+    assert_eq!(
+        (policies.active().version(), policies.status().problem.clone()),
+        (5, None)
+    );
     assert_eq!(policies.poll(), Polled::Unchanged);
     for (what, source, word) in refused() {
         place.write(source);
-        let Polled::Refused(problem) = policies.poll() else { panic!("{what} was not refused") };
+        let Polled::Refused(problem) = policies.poll() else {
+            panic!("{what} was not refused")
+        };
         assert!(problem.contains(word), "{what}: {problem}");
         assert_eq!(policies.poll(), Polled::Unchanged, "{what} is reported once");
-        assert_eq!((policies.active().version(), &policies.status().problem), (5, &Some(problem)), "{what}");
+        assert_eq!(
+            (policies.active().version(), &policies.status().problem),
+            (5, &Some(problem)),
+            "{what}"
+        );
         assert_eq!(policies.status().active_version, 5);
     }
     fs::remove_file(place.file()).unwrap();
-    assert!(matches!(policies.poll(), Polled::Refused(_)), "a deleted file is reported");
+    assert!(
+        matches!(policies.poll(), Polled::Refused(_)),
+        "a deleted file is reported"
+    );
     assert_eq!(policies.active().version(), 5);
     place.write(policy(6));
     assert_eq!(policies.poll(), Polled::Activated(6));
-    assert_eq!((policies.active().version(), policies.status().problem.clone()), (6, None));
-    let (bundle, etag) = { let active = policies.active(); (active.bundle().0, active.bundle().1.to_owned()) };
+    assert_eq!(
+        (policies.active().version(), policies.status().problem.clone()),
+        (6, None)
+    );
+    let (bundle, etag) = {
+        let active = policies.active();
+        (active.bundle().0, active.bundle().1.to_owned())
+    };
     place.write(policy(7));
     assert_eq!(policies.poll(), Polled::Activated(7));
-    assert_ne!(policies.active().bundle().0, bundle, "phones are served the new one");
+    assert_ne!(
+        policies.active().bundle().0,
+        bundle,
+        "phones are served the new one"
+    );
     assert_ne!(policies.active().bundle().1, etag);
 }
 
@@ -117,7 +177,10 @@ fn the_problem_goes_when_the_policy_in_force_is_put_back() {
     assert!(matches!(policies.poll(), Polled::Refused(_)));
     place.write(policy(5));
     assert_eq!(policies.poll(), Polled::Unchanged);
-    assert_eq!((policies.active().version(), policies.status().problem.clone()), (5, None));
+    assert_eq!(
+        (policies.active().version(), policies.status().problem.clone()),
+        (5, None)
+    );
     fs::remove_file(place.file()).unwrap();
     assert!(matches!(policies.poll(), Polled::Refused(_)));
     place.write(policy(5));
@@ -137,11 +200,23 @@ fn a_restart_never_goes_back() {
         assert!(policies.status().problem.is_some(), "{what} is reported");
         drop(policies);
         fs::remove_file(place.file()).unwrap();
-        assert_eq!(place.load().unwrap().active().version(), 5, "{what}, then deleted");
+        assert_eq!(
+            place.load().unwrap().active().version(),
+            5,
+            "{what}, then deleted"
+        );
         place.write(policy(6));
-        assert_eq!(place.load().unwrap().active().version(), 6, "{what}, then repaired");
+        assert_eq!(
+            place.load().unwrap().active().version(),
+            6,
+            "{what}, then repaired"
+        );
         place.write(policy(5));
-        assert_eq!(place.load().unwrap().active().version(), 6, "{what}, then the one before");
+        assert_eq!(
+            place.load().unwrap().active().version(),
+            6,
+            "{what}, then the one before"
+        );
     }
 }
 
@@ -151,14 +226,20 @@ fn without_a_last_good_one_a_bad_policy_does_not_start() {
         let place = Place::new();
         place.write(source);
         assert!(place.load().is_err(), "{what}");
-        assert!(!place.folder.path().join("policy.last-good.yaml").exists(), "{what} was kept");
+        assert!(
+            !place.folder.path().join("policy.last-good.yaml").exists(),
+            "{what} was kept"
+        );
     }
 }
 
 #[test]
 fn production_takes_no_unsigned_policy() {
     let place = Place::new();
-    for source in [policy(5), policy(5).replace("environment: development", "environment: production")] {
+    for source in [
+        policy(5),
+        policy(5).replace("environment: development", "environment: production"),
+    ] {
         place.write(source);
         assert!(place.load_for(Environment::Production).is_err());
     }

@@ -54,7 +54,11 @@ pub(super) struct Substitution {
 
 impl Substitution {
     pub(super) const fn new(refusal: HeadRefusal, owed: Owed) -> Self {
-        Self { refusal, owed, pending: None }
+        Self {
+            refusal,
+            owed,
+            pending: None,
+        }
     }
 
     /// What to write instead of `bytes`, from where the last write stopped; `None` to write `bytes`.
@@ -65,7 +69,9 @@ impl Substitution {
                 self.pending = Some((words(status), 0));
             }
         }
-        self.pending.as_ref().map(|(response, written)| response.get(*written..).unwrap_or_default())
+        self.pending
+            .as_ref()
+            .map(|(response, written)| response.get(*written..).unwrap_or_default())
     }
 
     /// Notes that `bytes`, or a part of them, were written as they are.
@@ -105,16 +111,30 @@ mod tests {
     #[test]
     fn only_what_no_service_answered_is_replaced() {
         let owed = Owed::default();
-        let mut substitution = Substitution::new(HeadRefusal::new(|status| format!("own {status}").into_bytes()), owed.clone());
+        let mut substitution = Substitution::new(
+            HeadRefusal::new(|status| format!("own {status}").into_bytes()),
+            owed.clone(),
+        );
         owed.one_more();
         assert_eq!(substitution.instead(BARE), None, "the service's own");
-        assert_eq!(substitution.instead(BARE), None, "and again, as nothing was written yet");
+        assert_eq!(
+            substitution.instead(BARE),
+            None,
+            "and again, as nothing was written yet"
+        );
         substitution.passed(BARE);
-        assert_eq!(substitution.instead(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), None);
+        assert_eq!(
+            substitution.instead(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+            None
+        );
         assert_eq!(substitution.instead(b"a body"), None);
         assert_eq!(substitution.instead(BARE), Some(&b"own 400"[..]));
         assert!(!substitution.wrote(4));
-        assert_eq!(substitution.instead(BARE), Some(&b"400"[..]), "goes on where it stopped");
+        assert_eq!(
+            substitution.instead(BARE),
+            Some(&b"400"[..]),
+            "goes on where it stopped"
+        );
         assert!(substitution.wrote(3));
     }
 }

@@ -58,14 +58,18 @@ pub struct Admit {
 
 impl Admit {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 
     fn forwarded(&self, headers: &mut HeaderMap, peer: PeerAddress) {
         const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
         const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
         const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-        let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else { return };
+        let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
+            return;
+        };
         let trusted = self.core.gateway.config.proxy.trusts(peer);
         let chain = trusted.then(|| joined(headers, &FOR)).flatten();
         let value = chain.map_or_else(|| peer.to_string(), |chain| format!("{chain}, {peer}"));
@@ -91,7 +95,15 @@ impl Step for Admit {
     type Out = Admitted;
 
     fn step(&self, request: SpentRequest) -> Result<Admitted, Refusal> {
-        let SpentRequest { decided: DecidedRequest { bound, pseudonym, shadows }, spent } = request;
+        let SpentRequest {
+            decided:
+                DecidedRequest {
+                    bound,
+                    pseudonym,
+                    shadows,
+                },
+            spent,
+        } = request;
         let gateway = &self.core.gateway;
         let route = bound.route;
         let mut parts = bound.parts;
@@ -112,8 +124,15 @@ impl Step for Admit {
                 headers.insert(DECISION_HEADER, HeaderValue::from_static("none"));
             }
         }
-        let upstream = route.route().map(|route| route.route().upstream.as_str()).unwrap_or_default();
-        let configured = gateway.config.upstreams.iter().find(|known| known.name == upstream);
+        let upstream = route
+            .route()
+            .map(|route| route.route().upstream.as_str())
+            .unwrap_or_default();
+        let configured = gateway
+            .config
+            .upstreams
+            .iter()
+            .find(|known| known.name == upstream);
         if configured.is_some_and(|upstream| upstream.forward_client_tokens) {
             give_back(headers, &bound.credentials);
         }
@@ -127,11 +146,20 @@ impl Step for Admit {
                     .map_err(|_| route.refuse(ProblemCode::BodyTooLarge, "body-beyond-bound"))?
             }
         };
-        Ok(Admitted { request: Request::from_parts(parts, body), route, spent })
+        Ok(Admitted {
+            request: Request::from_parts(parts, body),
+            route,
+            spent,
+        })
     }
 }
 
-fn vouch(headers: &mut HeaderMap, token: &Bound, pseudonym: Option<&str>, shadows: &[(String, &'static str)]) {
+fn vouch(
+    headers: &mut HeaderMap,
+    token: &Bound,
+    pseudonym: Option<&str>,
+    shadows: &[(String, &'static str)],
+) {
     let result = token.token().result();
     let text = |value: &str| HeaderValue::from_str(value).ok();
     headers.insert(DECISION_HEADER, HeaderValue::from_static("allow"));
@@ -152,7 +180,10 @@ fn vouch(headers: &mut HeaderMap, token: &Bound, pseudonym: Option<&str>, shadow
     if let Some(findings) = text(&findings.join(", ")).filter(|_| !findings.is_empty()) {
         headers.insert(FINDINGS_HEADER, findings);
     }
-    let shadows: Vec<String> = shadows.iter().map(|(rule, decision)| format!("{rule};decision={decision}")).collect();
+    let shadows: Vec<String> = shadows
+        .iter()
+        .map(|(rule, decision)| format!("{rule};decision={decision}"))
+        .collect();
     if let Some(shadows) = text(&shadows.join(", ")).filter(|_| !shadows.is_empty()) {
         headers.insert(SHADOW_HEADER, shadows);
     }
@@ -174,7 +205,11 @@ fn give_back(headers: &mut HeaderMap, credentials: &Credentials) {
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
 

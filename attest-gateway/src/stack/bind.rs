@@ -68,7 +68,10 @@ impl<S> Layer<S> for BindLayer {
     type Service = BindService<S>;
 
     fn layer(&self, inner: S) -> BindService<S> {
-        BindService { core: Rc::clone(&self.0), inner }
+        BindService {
+            core: Rc::clone(&self.0),
+            inner,
+        }
     }
 }
 
@@ -92,15 +95,36 @@ where
     }
 
     fn call(&mut self, verified: VerifiedRequest) -> Self::Future {
-        let VerifiedRequest { request, route, standing } = verified;
-        let Clean { parts, body, peer, credentials } = request;
+        let VerifiedRequest {
+            request,
+            route,
+            standing,
+        } = verified;
+        let Clean {
+            parts,
+            body,
+            peer,
+            credentials,
+        } = request;
         let bind_body = matches!(standing, Standing::Attested(_))
             && route.route().is_some_and(|route| route.binds(Bind::Body));
-        let head = Head { parts, peer, credentials, route, standing };
+        let head = Head {
+            parts,
+            peer,
+            credentials,
+            route,
+            standing,
+        };
         if bind_body {
             let (core, mut inner) = (Rc::clone(&self.core), self.inner.clone());
             return Either::Right(Either::Right(Box::pin(async move {
-                let max_bytes = head.route.policy().compiled().policy().limits.body_bound_max_bytes;
+                let max_bytes = head
+                    .route
+                    .policy()
+                    .compiled()
+                    .policy()
+                    .limits
+                    .body_bound_max_bytes;
                 let limits = &core.gateway.config.limits;
                 let whole = whole_body(body, max_bytes, limits)
                     .await
@@ -126,7 +150,13 @@ struct Head {
 
 impl Head {
     fn bind(self, body: PendingBody, core: &Core) -> Result<BoundRequest, Refusal> {
-        let Self { parts, peer, credentials, route, standing } = self;
+        let Self {
+            parts,
+            peer,
+            credentials,
+            route,
+            standing,
+        } = self;
         let compiled = route.get()?;
         let digest = match &body {
             PendingBody::Buffered(whole) => Some(sha256_base64url(whole)),
@@ -152,15 +182,25 @@ impl Head {
                     authorization,
                     required: &compiled.route().bind,
                 })
-                .map_err(|error| match error {
-                    BindingError::Missing(_) => too_weak(&route, compiled, error.code()),
-                    _ => route.refuse(ProblemCode::TokenBinding, error.code()),
+                .map_err(|error| {
+                    if let BindingError::Missing(_) = error {
+                        too_weak(&route, compiled, error.code())
+                    } else {
+                        route.refuse(ProblemCode::TokenBinding, error.code())
+                    }
                 })
         };
         let standing = match standing.advance(compiled.route().require, compare) {
             Err(_) if core.gateway.faults.has(Fault::SkipBinding) => Standing::Public,
             standing => standing?,
         };
-        Ok(BoundRequest { parts, body, peer, credentials, route, standing })
+        Ok(BoundRequest {
+            parts,
+            body,
+            peer,
+            credentials,
+            route,
+            standing,
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! What one core owns: prepared ticket keys, its view of the policy, its upstream connections. Not `Send`, so never locked.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use attest_core::ticket::TicketKeys;
 
+use super::attestations::Attestations;
 use crate::gateway::Gateway;
 use crate::policy::ActivePolicy;
 use crate::upstream::Upstreams;
@@ -16,7 +18,20 @@ pub(crate) struct Core {
     pub(super) gateway: Arc<Gateway>,
     pub(super) tickets: RefCell<TicketKeys>,
     pub(super) upstreams: Upstreams,
-    policy: RefCell<Rc<Arc<ActivePolicy>>>,
+    pub(super) attestations: RefCell<Attestations>,
+    policy: RefCell<Rc<PolicyInForce>>,
+}
+
+/// A policy as one core counts its users, so that cores do not fight over one cache line.
+#[derive(Debug)]
+pub(super) struct PolicyInForce(Arc<ActivePolicy>);
+
+impl Deref for PolicyInForce {
+    type Target = ActivePolicy;
+
+    fn deref(&self) -> &ActivePolicy {
+        &self.0
+    }
 }
 
 impl Core {
@@ -25,17 +40,21 @@ impl Core {
             tickets: RefCell::new(gateway.ticket_keys()),
             // Refused at start already; without upstreams every request would be refused.
             upstreams: Upstreams::new(&gateway.config.upstreams).unwrap_or_default(),
-            policy: RefCell::new(Rc::new(Arc::clone(&gateway.policies.active()))),
+            attestations: RefCell::new(Attestations::new(
+                gateway.issuer_keys.clone(),
+                gateway.config.environment,
+            )),
+            policy: RefCell::new(Rc::new(PolicyInForce(Arc::clone(&gateway.policies.active())))),
             gateway,
         }
     }
 
-    /// The policy in force. The count of its users is per core, so that cores do not fight over one cache line.
-    pub(super) fn policy(&self) -> Rc<Arc<ActivePolicy>> {
+    /// The policy in force.
+    pub(super) fn policy(&self) -> Rc<PolicyInForce> {
         let active = self.gateway.policies.active();
         let mut known = self.policy.borrow_mut();
-        if !Arc::ptr_eq(&known, &active) {
-            *known = Rc::new(Arc::clone(&active));
+        if !Arc::ptr_eq(&known.0, &active) {
+            *known = Rc::new(PolicyInForce(Arc::clone(&active)));
         }
         Rc::clone(&known)
     }

@@ -40,10 +40,17 @@ pub struct Decide {
 
 impl Decide {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 
-    fn decide(&self, bound: &BoundRequest, token: &Bound, pseudonym: &str) -> Result<Vec<(String, &'static str)>, Refusal> {
+    fn decide(
+        &self,
+        bound: &BoundRequest,
+        token: &Bound,
+        pseudonym: &str,
+    ) -> Result<Vec<(String, &'static str)>, Refusal> {
         let gateway = &self.core.gateway;
         let (handle, result) = (&bound.route, token.token().result());
         let requests_last_minute = self.count(handle, token)?;
@@ -71,8 +78,11 @@ impl Decide {
             completed: Completed { proof, user },
         };
         let decided = handle.policy().compiled().decide(handle.get()?, &facts, &subject);
-        let shadows: Vec<(String, &'static str)> =
-            decided.shadows.iter().map(|shadow| (shadow.rule.to_owned(), shadow.decision.as_str())).collect();
+        let shadows: Vec<(String, &'static str)> = decided
+            .shadows
+            .iter()
+            .map(|shadow| (shadow.rule.to_owned(), shadow.decision.as_str()))
+            .collect();
         if !shadows.is_empty() {
             gateway.tally.pass(Passed::Shadow);
         }
@@ -102,7 +112,10 @@ impl Decide {
                     .with_hint(Hint::StepUp(Box::new(self.ask(handle, kind, issuer, pseudonym)?)))
             }
         };
-        Err(Refusal { rule: decided.cause.as_ref().map(|cause| Box::new(rule_cause(cause))), ..refusal })
+        Err(Refusal {
+            rule: decided.cause.as_ref().map(|cause| Box::new(rule_cause(cause))),
+            ..refusal
+        })
     }
 
     /// Counts the request against the route's limit for one device.
@@ -115,15 +128,26 @@ impl Decide {
             let key = gateway.rates.named_key(&route.id, &device);
             gateway.rates.allow(key, limit, now_ms).map_err(|retry| {
                 let seconds = u32::try_from(retry.as_secs_up()).unwrap_or(u32::MAX);
-                handle.refuse(ProblemCode::RateLimited, "per-device-per-minute").with_hint(Hint::RetryAfter(seconds))
+                handle
+                    .refuse(ProblemCode::RateLimited, "per-device-per-minute")
+                    .with_hint(Hint::RetryAfter(seconds))
             })?;
         }
-        Ok(gateway.counters.count(token.token().result().device.as_bytes(), now_ms))
+        Ok(gateway
+            .counters
+            .count(token.token().result().device.as_bytes(), now_ms))
     }
 
     /// The name of the issuer whose step-up this request carries for this device and route.
-    fn completed_by_user<'p>(&self, bound: &'p BoundRequest, token: &Bound, pseudonym: &str) -> Option<&'p str> {
-        let OneOrMore::One(completion) = bound.credentials.step_up.as_ref()?.reveal() else { return None };
+    fn completed_by_user<'p>(
+        &self,
+        bound: &'p BoundRequest,
+        token: &Bound,
+        pseudonym: &str,
+    ) -> Option<&'p str> {
+        let OneOrMore::One(completion) = bound.credentials.step_up.as_ref()?.reveal() else {
+            return None;
+        };
         if self.core.gateway.faults.has(Fault::IgnoreStepUp) {
             return None;
         }
@@ -132,16 +156,27 @@ impl Decide {
         let audience = &token.token().result().audience;
         let verifies = |name: &str, issuer: &crate::policy::StepUpKeys| {
             let expected = step_up::Expected {
-                scope: StepUpScope { device: pseudonym, route: &route.id, issuer: name },
+                scope: StepUpScope {
+                    device: pseudonym,
+                    route: &route.id,
+                    issuer: name,
+                },
                 issuer_url: &issuer.issuer,
                 keys: &issuer.keys,
                 audience,
                 valid_s: route.step_up_valid_s,
                 skew_s: policy.compiled().policy().limits.clock_skew_s,
             };
-            self.core.gateway.step_ups.verify(completion, &expected, self.core.now_s()).is_ok()
+            self.core
+                .gateway
+                .step_ups
+                .verify(completion, &expected, self.core.now_s())
+                .is_ok()
         };
-        policy.issuers().find(|(name, issuer)| verifies(name, issuer)).map(|(name, _)| name)
+        policy
+            .issuers()
+            .find(|(name, issuer)| verifies(name, issuer))
+            .map(|(name, _)| name)
     }
 
     fn ask(
@@ -152,9 +187,15 @@ impl Decide {
         pseudonym: &str,
     ) -> Result<StepUpRequest, Refusal> {
         // A rule that names no issuer leaves the choice to the policy's first one.
-        let name = issuer.or_else(|| handle.policy().issuers().next().map(|(name, _)| name)).unwrap_or_default();
+        let name = issuer
+            .or_else(|| handle.policy().issuers().next().map(|(name, _)| name))
+            .unwrap_or_default();
         let route = &handle.get()?.route().id;
-        let scope = StepUpScope { device: pseudonym, route, issuer: name };
+        let scope = StepUpScope {
+            device: pseudonym,
+            route,
+            issuer: name,
+        };
         let id = self
             .core
             .gateway
@@ -162,7 +203,11 @@ impl Decide {
             .issue(scope, &self.core.gateway.rng)
             .map_err(|_| handle.refuse(ProblemCode::Unavailable, "random"))?;
         let issuer = handle.policy().issuer(name).map(|issuer| issuer.issuer.clone());
-        Ok(StepUpRequest { id, kind, issuer: issuer.filter(|_| kind == StepUpKind::User) })
+        Ok(StepUpRequest {
+            id,
+            kind,
+            issuer: issuer.filter(|_| kind == StepUpKind::User),
+        })
     }
 }
 
@@ -172,7 +217,11 @@ impl Step for Decide {
 
     fn step(&self, bound: BoundRequest) -> Result<DecidedRequest, Refusal> {
         let Standing::Attested(token) = &bound.standing else {
-            return Ok(DecidedRequest { bound, pseudonym: None, shadows: Vec::new() });
+            return Ok(DecidedRequest {
+                bound,
+                pseudonym: None,
+                shadows: Vec::new(),
+            });
         };
         let result = token.token().result();
         let pseudonym = self.core.gateway.pseudonyms.of(&result.app, &result.device);
@@ -183,7 +232,11 @@ impl Step for Decide {
             }
             Err(refusal) => return Err(refusal),
         };
-        Ok(DecidedRequest { bound, pseudonym: Some(pseudonym), shadows })
+        Ok(DecidedRequest {
+            bound,
+            pseudonym: Some(pseudonym),
+            shadows,
+        })
     }
 }
 

@@ -85,7 +85,12 @@ impl<'a> RequestFacts<'a> {
         let mut words: Vec<&str> = Vec::new();
         for id in self.hits(source) {
             // A hit of a detector that this policy does not know (any more), or runs in shadow, moves no rule by category.
-            let entry = self.policy.policy().detectors.get(id).filter(|entry| entry.counts());
+            let entry = self
+                .policy
+                .policy()
+                .detectors
+                .get(id)
+                .filter(|entry| entry.counts());
             if let Some(word) = entry.map(&word).filter(|word| !words.contains(word)) {
                 words.push(word);
             }
@@ -118,9 +123,9 @@ impl FactSource for RequestFacts<'_> {
             FactId::DEVICE_AGE_S => age(result.enrolled_at_s),
             FactId::POLICY_VERSION => Self::integer(result.policy_version),
             FactId::FINDINGS_HIT => self.list(&self.lists.hit, fact.view(), |source| self.hits(source)),
-            FactId::FINDINGS_INCONCLUSIVE => {
-                self.list(&self.lists.inconclusive, fact.view(), |source| self.inconclusive(source))
-            }
+            FactId::FINDINGS_INCONCLUSIVE => self.list(&self.lists.inconclusive, fact.view(), |source| {
+                self.inconclusive(source)
+            }),
             FactId::FINDINGS_CATEGORY => self.list(&self.lists.category, fact.view(), |source| {
                 self.of_entries(source, |entry| entry.category.as_str())
             }),
@@ -129,7 +134,10 @@ impl FactSource for RequestFacts<'_> {
             }),
             FactId::REQUEST_METHOD => Answer::Text(self.method),
             FactId::REQUEST_PATH => Answer::Text(self.path),
-            FactId::ROUTE_ID => self.route.route().map_or(Answer::Absent, |route| Answer::Text(&route.route().id)),
+            FactId::ROUTE_ID => self
+                .route
+                .route()
+                .map_or(Answer::Absent, |route| Answer::Text(&route.route().id)),
             FactId::TOKEN_KIND => Answer::Text(match self.token.token().kind() {
                 TokenKind::Session => "session",
                 TokenKind::Proof => "proof",

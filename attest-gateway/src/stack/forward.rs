@@ -25,7 +25,9 @@ pub struct Forward {
 
 impl Forward {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 }
 
@@ -70,7 +72,9 @@ fn problem_code(error: &UpstreamError) -> ProblemCode {
     match error {
         UpstreamError::ResponseTimeout | UpstreamError::ConnectTimeout => ProblemCode::UpstreamTimeout,
         UpstreamError::Saturated => ProblemCode::Overloaded,
-        UpstreamError::RequestBody { code: "body-too-large" } => ProblemCode::BodyTooLarge,
+        UpstreamError::RequestBody {
+            code: "body-too-large",
+        } => ProblemCode::BodyTooLarge,
         UpstreamError::RequestBody { .. } => ProblemCode::BodyTimeout,
         UpstreamError::Connect { .. } | UpstreamError::Closed { .. } | UpstreamError::Malformed => {
             ProblemCode::UpstreamUnavailable

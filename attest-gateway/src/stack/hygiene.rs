@@ -93,7 +93,9 @@ pub struct Hygiene {
 
 impl Hygiene {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { faults: core.gateway.faults }
+        Self {
+            faults: core.gateway.faults,
+        }
     }
 }
 
@@ -102,7 +104,11 @@ impl Step for Hygiene {
     type Out = Clean;
 
     fn step(&self, request: Inbound) -> Result<Clean, Refusal> {
-        let Inbound { mut parts, body, peer } = request;
+        let Inbound {
+            mut parts,
+            body,
+            peer,
+        } = request;
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::new(ProblemCode::RequestMalformed, "method-refused"));
         }
@@ -130,14 +136,25 @@ impl Step for Hygiene {
         if !self.faults.has(Fault::KeepForgedHeaders) {
             remove_ours(headers);
         }
-        Ok(Clean { parts, body, peer, credentials })
+        Ok(Clean {
+            parts,
+            body,
+            peer,
+            credentials,
+        })
     }
 }
 
 /// Whether the body has no transfer coding but `chunked`: another one would be lost on the way, and its bytes taken for content.
 fn only_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
-    codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
+    let mut codings = headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .map(HeaderValue::as_bytes);
+    codings
+        .next()
+        .is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
 }
 
 fn take(headers: &mut HeaderMap, name: &'static str) -> Option<Presented> {
@@ -157,12 +174,19 @@ fn remove_nominated(headers: &mut HeaderMap) -> Result<(), &'static str> {
     let mut nominated: Vec<HeaderName> = Vec::new();
     for value in headers.get_all(CONNECTION) {
         let value = value.to_str().map_err(|_| "connection-not-ascii")?;
-        for name in value.split(',').map(|name| name.trim_matches([' ', '\t'])).filter(|name| !name.is_empty()) {
+        for name in value
+            .split(',')
+            .map(|name| name.trim_matches([' ', '\t']))
+            .filter(|name| !name.is_empty())
+        {
             nominated.push(HeaderName::from_bytes(name.as_bytes()).map_err(|_| "connection-not-a-name")?);
         }
     }
     for name in nominated {
-        if matches!(name.as_str(), "host" | "content-length" | "content-type" | "authorization" | "cookie") {
+        if matches!(
+            name.as_str(),
+            "host" | "content-length" | "content-type" | "authorization" | "cookie"
+        ) {
             return Err("connection-nominates-end-to-end");
         }
         headers.remove(name);
@@ -172,7 +196,11 @@ fn remove_nominated(headers: &mut HeaderMap) -> Result<(), &'static str> {
 
 /// Removes every field whose name starts with `attest-`. Names are lower case here and contain no `_` any more.
 pub(super) fn remove_ours(headers: &mut HeaderMap) {
-    let ours: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
+    let ours: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_ours(name.as_str()))
+        .cloned()
+        .collect();
     for name in ours {
         headers.remove(name);
     }
@@ -181,8 +209,12 @@ pub(super) fn remove_ours(headers: &mut HeaderMap) {
 /// Whether a field name is one that only the gateway may send: `attest-…`, with `_` for `-` in any place.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
-    let mut letters = name.bytes().map(|b| if b == b'_' { b'-' } else { b.to_ascii_lowercase() });
-    b"attest-".iter().all(|expected| letters.next() == Some(*expected))
+    let mut letters = name
+        .bytes()
+        .map(|b| if b == b'_' { b'-' } else { b.to_ascii_lowercase() });
+    b"attest-"
+        .iter()
+        .all(|expected| letters.next() == Some(*expected))
 }
 
 /// Removes what concerns one connection only, from a response.

@@ -16,17 +16,18 @@
 //! | 11 | [`forward`] | the upstream |
 
 pub mod admit;
+mod attestations;
 pub mod bind;
 mod core;
 pub mod decide;
 mod facts;
 pub mod forward;
 pub mod hygiene;
+mod read;
 pub mod rescue;
 pub mod route;
 pub mod service;
 pub mod spend;
-mod read;
 pub mod step;
 pub mod target;
 pub mod verify;
@@ -39,9 +40,9 @@ use std::sync::Arc;
 
 use tower::ServiceBuilder;
 
-use crate::gateway::Gateway;
 pub(crate) use self::core::Core;
 pub(crate) use self::read::whole_body;
+use crate::gateway::Gateway;
 
 /// The peer of a connection, where it is known.
 pub type PeerAddress = Option<std::net::SocketAddr>;

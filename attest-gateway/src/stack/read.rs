@@ -16,7 +16,11 @@ use crate::refusal::Refusal;
 ///
 /// # Errors
 /// `BodyTooLarge` (before reading, where the length is announced), `BodyTimeout`, `RequestMalformed`.
-pub(crate) async fn whole_body(mut body: Incoming, max_bytes: u64, limits: &Limits) -> Result<Bytes, Refusal> {
+pub(crate) async fn whole_body(
+    mut body: Incoming,
+    max_bytes: u64,
+    limits: &Limits,
+) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(ProblemCode::BodyTooLarge, "body-beyond-bound");
     let late = |_| Refusal::new(ProblemCode::BodyTimeout, "body-late");
     if body.size_hint().lower() > max_bytes {
@@ -38,5 +42,7 @@ pub(crate) async fn whole_body(mut body: Incoming, max_bytes: u64, limits: &Limi
             whole.extend_from_slice(&part);
         }
     };
-    timeout(Duration::from_millis(limits.body_total_timeout_ms), read).await.map_err(late)?
+    timeout(Duration::from_millis(limits.body_total_timeout_ms), read)
+        .await
+        .map_err(late)?
 }

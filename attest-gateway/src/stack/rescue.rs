@@ -33,7 +33,10 @@ impl<S> Layer<S> for RescueLayer {
     type Service = Rescue<S>;
 
     fn layer(&self, inner: S) -> Rescue<S> {
-        Rescue { core: Rc::clone(&self.0), inner }
+        Rescue {
+            core: Rc::clone(&self.0),
+            inner,
+        }
     }
 }
 
@@ -61,7 +64,10 @@ where
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
         let inner = self.inner.call(Inbound { parts, body, peer });
-        RescueFuture { core: Rc::clone(&self.core), inner: Box::pin(inner) }
+        RescueFuture {
+            core: Rc::clone(&self.core),
+            inner: Box::pin(inner),
+        }
     }
 }
 
@@ -89,13 +95,20 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
         let core = &self.core;
         let version = core.gateway.policies.active().version();
         let mut response = answer.unwrap_or_else(|refusal| rescue(core, refusal, version));
-        response.headers_mut().insert(POLICY_HEADER, HeaderValue::from(version));
+        response
+            .headers_mut()
+            .insert(POLICY_HEADER, HeaderValue::from(version));
         Poll::Ready(Ok(response))
     }
 }
 
 fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody> {
     core.gateway.tally.refuse(refusal.code);
-    tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, policy = version, "refused");
+    tracing::debug!(
+        code = refusal.code.as_str(),
+        reason = refusal.reason,
+        policy = version,
+        "refused"
+    );
     refusal.into_response(&core.gateway.support, version, core.now_s(), &core.gateway.rng)
 }

@@ -1,13 +1,13 @@
 //! Finds the route. What no route matches is refused; there is no default route.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use attest_core::policy::CompiledRoute;
 use attest_core::problem::ProblemCode;
 use attest_core::support_code::NameHash;
 
 use super::Core;
+use super::core::PolicyInForce;
 use super::hygiene::Clean;
 use super::step::Step;
 use crate::policy::ActivePolicy;
@@ -25,7 +25,7 @@ pub struct Routed {
 /// A route together with the policy that it is part of.
 #[derive(Debug, Clone)]
 pub struct RouteHandle {
-    policy: Rc<Arc<ActivePolicy>>,
+    policy: Rc<PolicyInForce>,
     index: usize,
 }
 
@@ -47,13 +47,15 @@ impl RouteHandle {
     /// # Errors
     /// A refusal in place of a panic, should the index not be the policy's.
     pub fn get(&self) -> Result<&CompiledRoute, Refusal> {
-        self.route().ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-index"))
+        self.route()
+            .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-index"))
     }
 
     /// The route's id as support codes carry it.
     #[must_use]
     pub fn name_hash(&self) -> NameHash {
-        self.route().map_or(NameHash::NONE, |route| NameHash::of(&route.route().id))
+        self.route()
+            .map_or(NameHash::NONE, |route| NameHash::of(&route.route().id))
     }
 
     /// A refusal on this route.
@@ -71,7 +73,9 @@ pub struct FindRoute {
 
 impl FindRoute {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 }
 
@@ -86,6 +90,9 @@ impl Step for FindRoute {
             .routes()
             .position(request.parts.method.as_str(), request.parts.uri.path())
             .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-unknown"))?;
-        Ok(Routed { request, route: RouteHandle { policy, index } })
+        Ok(Routed {
+            request,
+            route: RouteHandle { policy, index },
+        })
     }
 }

@@ -30,7 +30,10 @@ impl<S> Layer<S> for ServiceLayer {
     type Service = ServiceRoute<S>;
 
     fn layer(&self, inner: S) -> ServiceRoute<S> {
-        ServiceRoute { core: Rc::clone(&self.0), inner }
+        ServiceRoute {
+            core: Rc::clone(&self.0),
+            inner,
+        }
     }
 }
 
@@ -56,13 +59,21 @@ where
     fn call(&mut self, request: Clean) -> Self::Future {
         let base = &self.core.gateway.config.listen.base_path;
         let path = request.parts.uri.path();
-        let Some(call) = path.strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
+        let Some(call) = path
+            .strip_prefix(base.as_str())
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
             return Either::Left(self.inner.call(request));
         };
         let name = call.to_owned();
         let source = admit::client_address(&self.core, &request.parts.headers, request.peer);
         let gateway = std::sync::Arc::clone(&self.core.gateway);
-        let call = Call { name, parts: request.parts, body: request.body, source };
+        let call = Call {
+            name,
+            parts: request.parts,
+            body: request.body,
+            source,
+        };
         Either::Right(Box::pin(attestation::answer(gateway, call)))
     }
 }

@@ -32,7 +32,9 @@ pub struct Spend {
 
 impl Spend {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 }
 
@@ -53,15 +55,24 @@ impl Step for Spend {
             return Ok(SpentRequest { decided, spent: None });
         }
         let limits = handle.policy().compiled().policy().limits;
-        let bounds = TimeBounds { skew_s: limits.clock_skew_s, lifetime_max_s: limits.token_lifetime_max_s };
+        let bounds = TimeBounds {
+            skew_s: limits.clock_skew_s,
+            lifetime_max_s: limits.token_lifetime_max_s,
+        };
         let claims = token.token().claims();
         if claims.iat < gateway.single_use.started_at_s() {
             return Err(handle.refuse(ProblemCode::TokenReplayed, "minted-before-start"));
         }
         let until_s = claims.ends_at_s(bounds).saturating_add(bounds.skew_s);
         let key = SingleUseKey::of(token);
-        match gateway.single_use.insert(*key.as_bytes(), until_s, self.core.now_s()) {
-            SingleUseOutcome::Fresh => Ok(SpentRequest { decided, spent: Some(key) }),
+        match gateway
+            .single_use
+            .insert(*key.as_bytes(), until_s, self.core.now_s())
+        {
+            SingleUseOutcome::Fresh => Ok(SpentRequest {
+                decided,
+                spent: Some(key),
+            }),
             SingleUseOutcome::Seen => Err(handle.refuse(ProblemCode::TokenReplayed, "single-use")),
             SingleUseOutcome::Full => Err(handle.refuse(ProblemCode::Unavailable, "single-use-full")),
         }

@@ -44,7 +44,10 @@ impl<T: Step, S> Layer<S> for StepLayer<T> {
     type Service = StepService<T, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        StepService { step: self.0.clone(), inner }
+        StepService {
+            step: self.0.clone(),
+            inner,
+        }
     }
 }
 

@@ -21,13 +21,23 @@ impl Step for Target {
     fn step(&self, mut request: Clean) -> Result<Clean, Refusal> {
         let refuse = |reason| Refusal::new(ProblemCode::TargetAmbiguous, reason);
         if let Some(authority) = request.parts.uri.authority() {
-            let host = request.parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+            let host = request
+                .parts
+                .headers
+                .get(HOST)
+                .and_then(|host| host.to_str().ok());
             if !host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str())) {
                 return Err(refuse("absolute-form-disagrees-with-host"));
             }
         }
-        let target = request.parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let target = request
+            .parts
+            .uri
+            .path_and_query()
+            .map_or("/", PathAndQuery::as_str);
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
         unambiguous_path(path).map_err(refuse)?;
         if query.is_some_and(|query| query.bytes().any(|b| !(0x21..=0x7e).contains(&b))) {
             return Err(refuse("query-not-ascii"));
@@ -66,7 +76,9 @@ pub fn unambiguous_path(path: &str) -> Result<(), &'static str> {
             return Err("path-escape");
         }
         match u8::from_str_radix(digits, 16).map_err(|_| "path-escape")? {
-            b'/' | b'\\' | b'.' | b';' | b'%' | b'?' | b'#' | 0..=0x1f | 0x7f => return Err("path-escaped-separator"),
+            b'/' | b'\\' | b'.' | b';' | b'%' | b'?' | b'#' | 0..=0x1f | 0x7f => {
+                return Err("path-escaped-separator");
+            }
             _ => {}
         }
         rest = escape.get(2..).unwrap_or_default();
@@ -117,7 +129,8 @@ mod tests {
                 let mut at = 0;
                 while at < bytes.len() {
                     if bytes[at] == b'%' {
-                        decoded.push(u8::from_str_radix(&path[at + 1..at + 3], 16).unwrap());
+                        let digits = std::str::from_utf8(&bytes[at + 1..at + 3]).unwrap();
+                        decoded.push(u8::from_str_radix(digits, 16).unwrap());
                         at += 3;
                     } else {
                         decoded.push(bytes[at]);

@@ -23,11 +23,17 @@ const LAYERS: [&str; 10] = [
 fn the_list_is_in_the_order_that_its_table_explains() {
     let source = include_str!("mod.rs");
     let (table, list) = source.split_once("pub fn stack").unwrap();
-    let places = LAYERS.map(|layer| list.find(layer).unwrap_or_else(|| panic!("{layer} is not in the list")));
+    let places = LAYERS.map(|layer| {
+        list.find(layer)
+            .unwrap_or_else(|| panic!("{layer} is not in the list"))
+    });
     assert!(places.is_sorted(), "{places:?}");
     for (position, layer) in LAYERS.iter().enumerate() {
         let name = layer.split_once(':').unwrap().0;
-        assert!(table.contains(&format!("| {} | [`{name}`]", position + 1)), "{name} is not explained at its place");
+        assert!(
+            table.contains(&format!("| {} | [`{name}`]", position + 1)),
+            "{name} is not explained at its place"
+        );
     }
 }
 
@@ -36,12 +42,23 @@ fn admitted_is_made_in_one_place() {
     let admit = include_str!("admit.rs");
     let making = |source: &str| {
         let made = source.lines().filter(|line| line.contains("Admitted {"));
-        made.filter(|line| !line.contains("struct ") && !line.contains("impl ")).count()
+        made.filter(|line| !line.contains("struct ") && !line.contains("impl "))
+            .count()
     };
     assert_eq!(making(admit), 1);
-    assert!(!admit.contains("pub request:") && !admit.contains("pub(super) request:"), "its fields are private");
-    for derived in admit.lines().take_while(|line| !line.contains("pub struct Admitted")).filter(|l| l.contains("derive")) {
-        assert!(!derived.contains("Clone") && !derived.contains("Default"), "a witness is not copied: {derived}");
+    assert!(
+        !admit.contains("pub request:") && !admit.contains("pub(super) request:"),
+        "its fields are private"
+    );
+    for derived in admit
+        .lines()
+        .take_while(|line| !line.contains("pub struct Admitted"))
+        .filter(|l| l.contains("derive"))
+    {
+        assert!(
+            !derived.contains("Clone") && !derived.contains("Default"),
+            "a witness is not copied: {derived}"
+        );
     }
 }
 

@@ -68,14 +68,19 @@ pub struct Verify {
 
 impl Verify {
     pub(super) fn new(core: &Rc<Core>) -> Self {
-        Self { core: Rc::clone(core) }
+        Self {
+            core: Rc::clone(core),
+        }
     }
 
     fn verified(&self, credentials: &Credentials, handle: &RouteHandle) -> Result<Verified, Refusal> {
         let route = handle.get()?;
         let now_s = self.core.now_s();
         let limits = handle.policy().compiled().policy().limits;
-        let bounds = TimeBounds { skew_s: limits.clock_skew_s, lifetime_max_s: limits.token_lifetime_max_s };
+        let bounds = TimeBounds {
+            skew_s: limits.clock_skew_s,
+            lifetime_max_s: limits.token_lifetime_max_s,
+        };
         let refuse = |error: TokenError| handle.refuse(problem_code(error), error.code());
         let token = match (&credentials.session, &credentials.attestation, &credentials.proof) {
             (None, None, None) => return Err(missing(handle, route)),
@@ -86,9 +91,9 @@ impl Verify {
             (None, Some(attestation), Some(proof_of_possession)) => {
                 let (attestation, proof_of_possession) =
                     (single(attestation, handle)?, single(proof_of_possession, handle)?);
-                let environment = self.core.gateway.config.environment;
-                let keys = &self.core.gateway.issuer_keys;
-                proof::verify(attestation, proof_of_possession, keys, environment, bounds, now_s).map_err(refuse)?
+                let mut attestations = self.core.attestations.borrow_mut();
+                let attestation = attestations.verified(attestation, now_s).map_err(refuse)?;
+                proof::verify_with(attestation, proof_of_possession, bounds, now_s).map_err(refuse)?
             }
             (None, Some(_), None) | (None, None, Some(_)) => {
                 return Err(handle.refuse(ProblemCode::TokenMalformed, "proof-token-half"));
@@ -156,14 +161,21 @@ impl Step for Verify {
             Require::None => Standing::Public,
             Require::Observe | Require::Enforce => match self.verified(&request.credentials, &route) {
                 Ok(token) => Standing::Attested(Box::new(token)),
-                Err(refusal) if require == Require::Observe && !self.core.gateway.faults.has(Fault::EnforceObserve) => {
+                Err(refusal)
+                    if require == Require::Observe
+                        && !self.core.gateway.faults.has(Fault::EnforceObserve) =>
+                {
                     Standing::Unattested(Box::new(refusal))
                 }
                 Err(_) if self.core.gateway.faults.has(Fault::ForwardRefused) => Standing::Public,
                 Err(refusal) => return Err(refusal),
             },
         };
-        Ok(VerifiedRequest { request, route, standing })
+        Ok(VerifiedRequest {
+            request,
+            route,
+            standing,
+        })
     }
 }
 
@@ -175,21 +187,34 @@ fn single<'a>(presented: &'a Presented, handle: &RouteHandle) -> Result<&'a str,
 }
 
 fn strength(route: &CompiledRoute) -> MissingStrength {
-    MissingStrength { token: route.route().token, bind: route.route().bind.clone() }
+    MissingStrength {
+        token: route.route().token,
+        bind: route.route().bind.clone(),
+    }
 }
 
 fn missing(handle: &RouteHandle, route: &CompiledRoute) -> Refusal {
     let needs_more = route.route().token == TokenKind::Proof || !route.route().bind.is_empty();
     let refusal = handle.refuse(ProblemCode::TokenMissing, "token-missing");
-    if needs_more { refusal.with_hint(Hint::Missing(Box::new(strength(route)))) } else { refusal }
+    if needs_more {
+        refusal.with_hint(Hint::Missing(Box::new(strength(route))))
+    } else {
+        refusal
+    }
 }
 
 /// The refusal of a token that the route wants stronger, naming what it lacks.
 pub(super) fn too_weak(handle: &RouteHandle, route: &CompiledRoute, reason: &'static str) -> Refusal {
-    handle.refuse(ProblemCode::TokenTooWeak, reason).with_hint(Hint::Missing(Box::new(strength(route))))
+    handle
+        .refuse(ProblemCode::TokenTooWeak, reason)
+        .with_hint(Hint::Missing(Box::new(strength(route))))
 }
 
 /// The public code of a token's error.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a kind of error that is new here can only refuse"
+)]
 fn problem_code(error: TokenError) -> ProblemCode {
     match error {
         TokenError::Jws(JwsError::Signature) => ProblemCode::TokenSignature,

@@ -49,7 +49,9 @@ impl AppraisalError {
     #[must_use]
     pub const fn problem(self) -> ProblemCode {
         match self {
-            Self::Unsupported | Self::NotAccepted | Self::SoftwareOutsideDevelopment => ProblemCode::EvidenceKind,
+            Self::Unsupported | Self::NotAccepted | Self::SoftwareOutsideDevelopment => {
+                ProblemCode::EvidenceKind
+            }
         }
     }
 }
@@ -66,6 +68,8 @@ pub fn appraise(
 ) -> Result<Appraised, AppraisalError> {
     match platform {
         PlatformEvidence::Software {} => software::appraise(evidence, app, environment),
-        PlatformEvidence::AndroidKey { .. } | PlatformEvidence::AppAttest { .. } => Err(AppraisalError::Unsupported),
+        PlatformEvidence::AndroidKey { .. } | PlatformEvidence::AppAttest { .. } => {
+            Err(AppraisalError::Unsupported)
+        }
     }
 }

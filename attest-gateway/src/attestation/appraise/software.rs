@@ -19,5 +19,8 @@ pub(super) fn appraise(
     if !app.evidence.contains(&EvidenceKind::Software) {
         return Err(AppraisalError::NotAccepted);
     }
-    Ok(Appraised { key_level: KeyLevel::Software, class: EvidenceClass::Software })
+    Ok(Appraised {
+        key_level: KeyLevel::Software,
+        class: EvidenceClass::Software,
+    })
 }
