@@ -43,6 +43,15 @@ pub enum Polled {
     Refused(String),
 }
 
+/// Digests of sources, so that a file is compiled once.
+#[derive(Debug)]
+struct Seen {
+    /// What the file held at the last look; `None` if it could not be read.
+    file: Option<[u8; 32]>,
+    /// What is in force.
+    active: [u8; 32],
+}
+
 /// The policy in force and the file it comes from.
 #[derive(Debug)]
 pub struct Policies {
@@ -50,7 +59,7 @@ pub struct Policies {
     status: ArcSwap<PolicyStatus>,
     file: PathBuf,
     last_good: PathBuf,
-    seen: Mutex<Option<[u8; 32]>>,
+    seen: Mutex<Seen>,
     environment: Environment,
     upstreams: Vec<String>,
     keys: Arc<Keys>,
@@ -114,7 +123,10 @@ impl Policies {
         };
         let policies = Self {
             active: ArcSwap::from_pointee(active),
-            seen: Mutex::new(read(&file).ok().map(|text| sha256(&[text.as_bytes()]))),
+            seen: Mutex::new(Seen {
+                file: read(&file).ok().map(|text| sha256(&[text.as_bytes()])),
+                active: sha256(&[source.as_bytes()]),
+            }),
             status: ArcSwap::from_pointee(status),
             file,
             last_good,
@@ -143,15 +155,25 @@ impl Policies {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let source = match read(&self.file) {
             Ok(source) => source,
-            Err(problem) => return self.refuse(problem),
+            Err(problem) => {
+                seen.file = None;
+                return self.refuse(problem);
+            }
         };
         let digest = sha256(&[source.as_bytes()]);
-        if *seen == Some(digest) {
+        if seen.file.replace(digest) == Some(digest) {
             return Polled::Unchanged;
         }
-        *seen = Some(digest);
+        if digest == seen.active {
+            // Put back as it was: whatever was wrong with the file is over.
+            self.status.store(Arc::new(PolicyStatus { problem: None, ..PolicyStatus::clone(&self.status.load()) }));
+            return Polled::Unchanged;
+        }
         match self.activate(&source) {
-            Ok(version) => Polled::Activated(version),
+            Ok(version) => {
+                seen.active = digest;
+                Polled::Activated(version)
+            }
             Err(problem) => self.refuse(problem),
         }
     }
