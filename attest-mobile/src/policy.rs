@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use attest_core::bundle;
 use attest_core::jose::{Jwk, JwkSet, JwsError};
-use attest_core::policy::{CompiledDevice, DevicePolicy, ENGINE_VERSION, PolicyReadError, Requirement, Variables};
+use attest_core::policy::{
+    CompiledDevice, DevicePolicy, ENGINE_VERSION, PolicyReadError, Requirement, Variables,
+};
 
 use crate::config::Settings;
 use crate::request::Target;

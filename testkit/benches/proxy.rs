@@ -32,13 +32,34 @@ struct Case {
 }
 
 const CASES: [Case; 3] = [
-    Case { name: "plain proxying", method: "GET", target: "/health", token: false, requests: 30_000 },
-    Case { name: "session token", method: "GET", target: "/v1/balance?currency=EUR", token: true, requests: 30_000 },
-    Case { name: "proof token", method: "POST", target: "/v1/payments?to=DE02", token: true, requests: 6_000 },
+    Case {
+        name: "plain proxying",
+        method: "GET",
+        target: "/health",
+        token: false,
+        requests: 30_000,
+    },
+    Case {
+        name: "session token",
+        method: "GET",
+        target: "/v1/balance?currency=EUR",
+        token: true,
+        requests: 30_000,
+    },
+    Case {
+        name: "proof token",
+        method: "POST",
+        target: "/v1/payments?to=DE02",
+        token: true,
+        requests: 6_000,
+    },
 ];
 
 fn main() -> Outcome<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(measure())
 }
 
@@ -52,10 +73,21 @@ async fn measure() -> Outcome<()> {
     phone.attestor().ready().await?;
     let client = Arc::new(HttpClient::new(world.origin(), "bench").ok_or("no origin")?);
     let mut out = std::io::stdout();
-    writeln!(out, "one proxy core, {CONNECTIONS} keep-alive connections, {ROUNDS} rounds, medians")?;
+    writeln!(
+        out,
+        "one proxy core, {CONNECTIONS} keep-alive connections, {ROUNDS} rounds, medians"
+    )?;
     // Warms connections, caches and the policy up.
     for case in CASES {
-        run(&Case { requests: 500, ..case }, &phone, &client).await?;
+        run(
+            &Case {
+                requests: 500,
+                ..case
+            },
+            &phone,
+            &client,
+        )
+        .await?;
     }
     let mut medians = Vec::new();
     let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); CASES.len()];
@@ -77,9 +109,18 @@ async fn measure() -> Outcome<()> {
         medians.push(round.get(ROUNDS / 2).copied().unwrap_or_default());
     }
     let plain = medians.first().copied().unwrap_or(1.0);
-    writeln!(out, "{:<16} {:>18} {:>10} {:>14}", "request", "CPU µs of core", "ratio", "requests/s")?;
+    writeln!(
+        out,
+        "{:<16} {:>18} {:>10} {:>14}",
+        "request", "CPU µs of core", "ratio", "requests/s"
+    )?;
     for ((case, median), rate) in CASES.iter().zip(&medians).zip(&rates) {
-        writeln!(out, "{:<16} {median:>18.1} {:>10.2} {rate:>14.0}", case.name, median / plain)?;
+        writeln!(
+            out,
+            "{:<16} {median:>18.1} {:>10.2} {rate:>14.0}",
+            case.name,
+            median / plain
+        )?;
     }
     world.stop().await;
     Ok(())
@@ -97,10 +138,17 @@ async fn run(case: &Case, phone: &Phone, client: &Arc<HttpClient>) -> Outcome<()
 }
 
 async fn send(case: Case, phone: Phone, client: Arc<HttpClient>, left: Arc<AtomicU64>) -> Outcome<()> {
-    while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+    while left
+        .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+        .is_ok()
+    {
         let mut headers: Headers = vec![("authorization".to_owned(), "Bearer demo-access-token".to_owned())];
         if case.token {
-            headers.extend(phone.token_headers(case.method, case.target, &headers, b"").await?);
+            headers.extend(
+                phone
+                    .token_headers(case.method, case.target, &headers, b"")
+                    .await?,
+            );
         }
         let reply = client.app(case.method, case.target, &headers, b"").await?;
         if reply.status >= 300 {
@@ -115,7 +163,10 @@ fn core_thread() -> Outcome<u32> {
     for entry in std::fs::read_dir("/proc/self/task")? {
         let path = entry?.path();
         if std::fs::read_to_string(path.join("comm"))?.trim() == "core-0" {
-            let id = path.file_name().and_then(|name| name.to_str()).ok_or("no thread id")?;
+            let id = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .ok_or("no thread id")?;
             return Ok(id.parse()?);
         }
     }
@@ -125,5 +176,9 @@ fn core_thread() -> Outcome<u32> {
 /// Time that a thread has spent on a CPU, nanoseconds.
 fn cpu_ns(thread: u32) -> Outcome<u64> {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat"))?;
-    Ok(stat.split_ascii_whitespace().next().ok_or("no schedstat")?.parse()?)
+    Ok(stat
+        .split_ascii_whitespace()
+        .next()
+        .ok_or("no schedstat")?
+        .parse()?)
 }

@@ -63,27 +63,48 @@ impl Attacker {
     pub async fn call<T: Serialize + Sync>(&self, name: &str, body: &T) -> HttpReply {
         let body = serde_json::to_vec(body).unwrap();
         let target = format!("/.attest/v1/{name}");
-        self.client.app("POST", &target, &Headers::new(), &body).await.unwrap()
+        self.client
+            .app("POST", &target, &Headers::new(), &body)
+            .await
+            .unwrap()
     }
 
     /// Asks for a challenge.
     pub async fn ask(&self, purpose: Purpose, app: &str, device: Option<DeviceId>) -> HttpReply {
-        self.call("challenge", &ChallengeRequest { purpose, app: app.to_owned(), device }).await
+        self.call(
+            "challenge",
+            &ChallengeRequest {
+                purpose,
+                app: app.to_owned(),
+                device,
+            },
+        )
+        .await
     }
 
     /// A challenge for this purpose.
     pub async fn challenge(&self, device: Option<DeviceId>) -> String {
-        let purpose = if device.is_some() { Purpose::Renew } else { Purpose::Enroll };
+        let purpose = if device.is_some() {
+            Purpose::Renew
+        } else {
+            Purpose::Enroll
+        };
         let reply = self.ask(purpose, ANDROID_APP, device).await;
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-        serde_json::from_slice::<ChallengeResponse>(&reply.body).unwrap().challenge
+        serde_json::from_slice::<ChallengeResponse>(&reply.body)
+            .unwrap()
+            .challenge
     }
 
     /// Evidence for a fresh challenge: a renewal if there is a device.
     pub async fn prepare(&self, device: Option<DeviceId>) -> Prepared {
         let share = DeliveryShare::generate(&SystemRandom::new()).unwrap();
         let claims = EvidenceClaims {
-            purpose: if device.is_some() { Purpose::Renew } else { Purpose::Enroll },
+            purpose: if device.is_some() {
+                Purpose::Renew
+            } else {
+                Purpose::Enroll
+            },
             challenge: self.challenge(device).await,
             app: ANDROID_APP.to_owned(),
             app_version: "4.2.0".to_owned(),
@@ -96,13 +117,20 @@ impl Attacker {
             findings: Findings::default(),
             iat: 0,
         };
-        Prepared { claims, platform: device.is_none().then_some(PlatformEvidence::Software {}), share }
+        Prepared {
+            claims,
+            platform: device.is_none().then_some(PlatformEvidence::Software {}),
+            share,
+        }
     }
 
     /// Signs with the device key.
     #[must_use]
     pub fn sign(&self, unsigned: Unsigned) -> String {
-        let signature = self.key.sign(unsigned.signing_input(), &SystemRandom::new()).unwrap();
+        let signature = self
+            .key
+            .sign(unsigned.signing_input(), &SystemRandom::new())
+            .unwrap();
         unsigned.attach(&signature)
     }
 
@@ -110,7 +138,10 @@ impl Attacker {
     #[must_use]
     pub fn evidence(&self, prepared: &Prepared) -> EvidenceRequest {
         let evidence = self.sign(prepared.claims.prepare().unwrap());
-        EvidenceRequest { evidence, platform: prepared.platform.clone() }
+        EvidenceRequest {
+            evidence,
+            platform: prepared.platform.clone(),
+        }
     }
 
     /// Presents evidence at the call that its purpose names.
@@ -158,7 +189,10 @@ impl Attacker {
     /// The headers of a session token with these claims.
     #[must_use]
     pub fn session_token(&self, session: &Session, claims: &TokenClaims) -> Headers {
-        vec![header(SESSION_HEADER, &session::mint(session.ticket.reveal(), &session.key, claims).unwrap())]
+        vec![header(
+            SESSION_HEADER,
+            &session::mint(session.ticket.reveal(), &session.key, claims).unwrap(),
+        )]
     }
 
     /// The headers of a proof token with these claims.

@@ -33,9 +33,16 @@ impl Backend {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let answer = Mutex::new(Some(OK.as_bytes().to_vec()));
-        let state = Arc::new(State { arrived: Mutex::default(), answer });
+        let state = Arc::new(State {
+            arrived: Mutex::default(),
+            answer,
+        });
         let serving = Some(serve(listener, Arc::clone(&state)));
-        Self { address, state, serving }
+        Self {
+            address,
+            state,
+            serving,
+        }
     }
 
     /// `http://host:port`.
@@ -99,8 +106,16 @@ fn serve(listener: TcpListener, state: Arc<State>) -> JoinHandle<()> {
                 let mut wire = Wire::over(stream);
                 // An idle connection waits without a limit, so that the scene decides how long it lives.
                 while let Some(message) = wire.message().await {
-                    state.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-                    let answer = state.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    state
+                        .arrived
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(message);
+                    let answer = state
+                        .answer
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clone();
                     match answer {
                         Some(answer) => drop(wire.send(answer).await),
                         None => std::future::pending().await,

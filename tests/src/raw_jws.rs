@@ -20,7 +20,10 @@ impl RawJws {
     pub fn read(token: &str) -> Self {
         let text = |part: Option<&str>| String::from_utf8(from_base64url(part.unwrap()).unwrap()).unwrap();
         let mut parts = token.split('.');
-        Self { header: text(parts.next()), payload: text(parts.next()) }
+        Self {
+            header: text(parts.next()),
+            payload: text(parts.next()),
+        }
     }
 
     /// Sets a member of the header; `null` removes it.
@@ -66,7 +69,10 @@ impl RawJws {
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> String {
         let input = self.input();
-        format!("{input}.{}", base64url(key.sign(input.as_bytes(), &SystemRandom::new()).unwrap()))
+        format!(
+            "{input}.{}",
+            base64url(key.sign(input.as_bytes(), &SystemRandom::new()).unwrap())
+        )
     }
 
     /// With an empty signature.
@@ -92,9 +98,10 @@ pub fn flipped(token: &str, part: usize) -> String {
 
 fn set(json: &str, member: &str, value: Value) -> String {
     let mut object: Map<String, Value> = serde_json::from_str(json).unwrap();
-    match value {
-        Value::Null => drop(object.remove(member)),
-        value => drop(object.insert(member.to_owned(), value)),
+    if value.is_null() {
+        object.remove(member);
+    } else {
+        object.insert(member.to_owned(), value);
     }
     Value::from(object).to_string()
 }

@@ -47,13 +47,23 @@ impl Request {
     /// Takes a session token, bound to query and authorization.
     #[must_use]
     pub fn balance() -> Self {
-        Self::new("GET", "/v1/balance?currency=EUR", "", &[Bind::Query, Bind::Authorization])
+        Self::new(
+            "GET",
+            "/v1/balance?currency=EUR",
+            "",
+            &[Bind::Query, Bind::Authorization],
+        )
     }
 
     /// Takes a session token once, bound to query and body.
     #[must_use]
     pub fn onboarding() -> Self {
-        Self::new("POST", "/v1/onboarding?step=1", r#"{"name":"A"}"#, &[Bind::Query, Bind::Body])
+        Self::new(
+            "POST",
+            "/v1/onboarding?step=1",
+            r#"{"name":"A"}"#,
+            &[Bind::Query, Bind::Body],
+        )
     }
 
     /// Takes a proof token once, bound to everything.
@@ -87,6 +97,9 @@ impl Request {
     /// Sends it with these headers added.
     pub async fn send(&self, client: &HttpClient, more: &Headers) -> HttpReply {
         let headers: Headers = self.headers.iter().chain(more).cloned().collect();
-        client.app(self.method, &self.target, &headers, self.body.as_bytes()).await.unwrap()
+        client
+            .app(self.method, &self.target, &headers, self.body.as_bytes())
+            .await
+            .unwrap()
     }
 }

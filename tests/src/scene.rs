@@ -56,11 +56,18 @@ impl Scene {
         let backend = Backend::open().await;
         let clock = Arc::new(ManualClock::at(START_S));
         let mut options = WorldOptions::new(Arc::clone(&clock) as _);
-        options.config = format!("[[upstreams]]\nname = \"shown\"\nurl = \"{}\"\n{config}", backend.url());
+        options.config = format!(
+            "[[upstreams]]\nname = \"shown\"\nurl = \"{}\"\n{config}",
+            backend.url()
+        );
         options.upstream = "shown";
         options.policy = policy;
         let world = World::start(options).await.unwrap();
-        Self { world, backend, clock }
+        Self {
+            world,
+            backend,
+            clock,
+        }
     }
 
     /// The gateway.
@@ -100,36 +107,82 @@ impl Scene {
 
     /// The gateway after a restart in the same folder.
     pub async fn restarted(self) -> Self {
-        Self { world: self.world.restart().await.unwrap(), ..self }
+        Self {
+            world: self.world.restart().await.unwrap(),
+            ..self
+        }
     }
 
     /// The refusal in a reply, which is a whole and truthful problem document.
     #[must_use]
     pub fn refused(&self, reply: &HttpReply) -> Refused {
         let text = String::from_utf8_lossy(&reply.body);
-        let problem: Problem =
-            serde_json::from_slice(&reply.body).unwrap_or_else(|error| panic!("{} {error}: {text}", reply.status));
-        let code = problem.code().unwrap_or_else(|| panic!("an unknown code: {text}"));
+        let problem: Problem = serde_json::from_slice(&reply.body)
+            .unwrap_or_else(|error| panic!("{} {error}: {text}", reply.status));
+        let code = problem
+            .code()
+            .unwrap_or_else(|| panic!("an unknown code: {text}"));
         assert_eq!(problem.type_uri, format!("{TYPE_PREFIX}{}", code.as_str()));
         assert_eq!(reply.header("content-type"), Some(MEDIA_TYPE), "{text}");
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{text}");
-        assert_eq!((problem.status, problem.retry), (reply.status, code.retry()), "{text}");
-        assert_eq!(reply.header("www-authenticate").is_some(), reply.status == 401, "{text}");
-        assert_eq!(reply.header("retry-after").is_some(), code.retry() == RetryClass::Later, "{text}");
-        assert_eq!(reply.header("connection").is_some_and(|value| value != "close"), false, "{text}");
+        assert_eq!(
+            (problem.status, problem.retry),
+            (reply.status, code.retry()),
+            "{text}"
+        );
+        assert_eq!(
+            reply.header("www-authenticate").is_some(),
+            reply.status == 401,
+            "{text}"
+        );
+        assert_eq!(
+            reply.header("retry-after").is_some(),
+            code.retry() == RetryClass::Later,
+            "{text}"
+        );
+        assert!(
+            reply.header("connection").is_none_or(|value| value == "close"),
+            "{text}"
+        );
         let version = self.gateway().policies().active().version();
-        assert_eq!(reply.header("attest-policy"), Some(version.to_string().as_str()), "{text}");
+        assert_eq!(
+            reply.header("attest-policy"),
+            Some(version.to_string().as_str()),
+            "{text}"
+        );
         let cause = self.gateway().open_support_code(&problem.support).unwrap();
         assert_eq!((cause.code, cause.policy_version), (code, version), "{text}");
-        Refused { status: reply.status, code, cause, problem }
+        Refused {
+            status: reply.status,
+            code,
+            cause,
+            problem,
+        }
     }
 
     /// Asserts that a reply refuses by this code, on this route (none if empty) and for this inner reason or rule, and that
     /// nothing reached the backend.
-    pub fn refuses(&self, what: &str, reply: &HttpReply, status: u16, code: ProblemCode, route: &str, reason: &str) {
+    pub fn refuses(
+        &self,
+        what: &str,
+        reply: &HttpReply,
+        status: u16,
+        code: ProblemCode,
+        route: &str,
+        reason: &str,
+    ) {
         let refused = self.refused(reply);
-        let seen = (refused.status, refused.code.as_str(), word(refused.cause.route), word(refused.cause.rule));
-        assert_eq!(seen, (status, code.as_str(), route.to_owned(), reason.to_owned()), "{what}");
+        let seen = (
+            refused.status,
+            refused.code.as_str(),
+            word(refused.cause.route),
+            word(refused.cause.rule),
+        );
+        assert_eq!(
+            seen,
+            (status, code.as_str(), route.to_owned(), reason.to_owned()),
+            "{what}"
+        );
         let arrived = self.backend.take();
         assert!(arrived.is_empty(), "{what} reached the backend: {arrived:?}");
     }
@@ -140,15 +193,27 @@ fn word(hash: NameHash) -> String {
     static WORDS: LazyLock<Vec<(NameHash, String)>> = LazyLock::new(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut words = BTreeSet::new();
-        for folder in ["attest-core/src", "attest-gateway/src", "testkit/src", "tests/tests", "tests/src"] {
+        for folder in [
+            "attest-core/src",
+            "attest-gateway/src",
+            "testkit/src",
+            "tests/tests",
+            "tests/src",
+        ] {
             collect(&root.join(folder), &mut words);
         }
-        words.into_iter().map(|word| (NameHash::of(&word), word)).collect()
+        words
+            .into_iter()
+            .map(|word| (NameHash::of(&word), word))
+            .collect()
     });
     if hash.is_none() {
         return String::new();
     }
-    WORDS.iter().find(|(known, _)| *known == hash).map_or_else(|| format!("{hash:?}"), |(_, word)| word.clone())
+    WORDS
+        .iter()
+        .find(|(known, _)| *known == hash)
+        .map_or_else(|| format!("{hash:?}"), |(_, word)| word.clone())
 }
 
 fn collect(folder: &Path, words: &mut BTreeSet<String>) {
@@ -159,7 +224,11 @@ fn collect(folder: &Path, words: &mut BTreeSet<String>) {
         } else {
             let text = std::fs::read_to_string(&path).unwrap();
             let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            words.extend(text.split(|c| !name(c)).filter(|word| !word.is_empty()).map(str::to_owned));
+            words.extend(
+                text.split(|c| !name(c))
+                    .filter(|word| !word.is_empty())
+                    .map(str::to_owned),
+            );
         }
     }
 }

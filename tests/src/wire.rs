@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// No exchange of a test takes longer, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Room for one read.
+const PART_BYTES: usize = 64 * 1024;
+
 /// One message, in either direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -27,7 +30,10 @@ impl Message {
     /// All values of a field, whatever its case.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let named = self
+            .headers
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 }
@@ -49,7 +55,10 @@ impl Wire {
     #[must_use]
     pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream, unread: Vec::new() }
+        Self {
+            stream,
+            unread: Vec::new(),
+        }
     }
 
     /// Sends bytes; whether the other side still took them.
@@ -64,11 +73,9 @@ impl Wire {
 
     /// Reads some more; whether there was more.
     pub async fn more(&mut self) -> bool {
-        let mut part = [0; 16 * 1024];
-        let read = timeout(PATIENCE, self.stream.read(&mut part)).await.expect("nothing came in time");
-        let length = read.unwrap_or(0);
-        self.unread.extend_from_slice(part.split_at(length).0);
-        length > 0
+        self.unread.reserve(PART_BYTES);
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+        read.expect("nothing came in time").unwrap_or(0) > 0
     }
 
     /// What was read and not yet taken.
@@ -115,16 +122,30 @@ impl Wire {
     pub async fn head(&mut self) -> Option<Message> {
         let start = self.line().await?;
         let headers = self.fields().await?;
-        Some(Message { start, headers, body: Vec::new(), trailers: Headers::new() })
+        Some(Message {
+            start,
+            headers,
+            body: Vec::new(),
+            trailers: Headers::new(),
+        })
     }
 
     /// The next whole message; `None` if the connection closed before its end.
     pub async fn message(&mut self) -> Option<Message> {
         let mut message = self.head().await?;
         let response = message.start.starts_with("HTTP/");
-        let status = message.start.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
-        let bodiless = response && status.is_some_and(|status| status < 200 || status == 204 || status == 304);
-        if message.all("transfer-encoding").iter().any(|value| value.eq_ignore_ascii_case("chunked")) {
+        let status = message
+            .start
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse::<u16>().ok());
+        let bodiless =
+            response && status.is_some_and(|status| status < 200 || status == 204 || status == 304);
+        if message
+            .all("transfer-encoding")
+            .iter()
+            .any(|value| value.eq_ignore_ascii_case("chunked"))
+        {
             loop {
                 let size = self.line().await?;
                 let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
@@ -152,7 +173,11 @@ impl Wire {
             let message = self.message().await?;
             let status = message.start.split(' ').nth(1)?.parse().ok()?;
             if status >= 200 {
-                return Some(HttpReply { status, headers: message.headers, body: message.body });
+                return Some(HttpReply {
+                    status,
+                    headers: message.headers,
+                    body: message.body,
+                });
             }
         }
     }

@@ -8,12 +8,16 @@
 
 #[path = "attacks/bodies.rs"]
 mod bodies;
+#[path = "attacks/cast.rs"]
+mod cast;
 #[path = "attacks/fields.rs"]
 mod fields;
 #[path = "attacks/forwarding.rs"]
 mod forwarding;
 #[path = "attacks/moved.rs"]
 mod moved;
+#[path = "attacks/proofs.rs"]
+mod proofs;
 #[path = "attacks/replayed.rs"]
 mod replayed;
 #[path = "attacks/targets.rs"]

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 
@@ -43,18 +44,25 @@ struct Actor {
 /// The binary, built as `cargo run` builds it.
 fn binary() -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "attest", "--message-format", "json"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "attest",
+            "--message-format",
+            "json",
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
     assert!(built.status.success(), "`cargo build --package attest` failed");
     let text = String::from_utf8(built.stdout).unwrap();
-    let executable = text.lines().filter_map(|line| {
+    let mut executables = text.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message.get("executable")?.as_str().map(PathBuf::from)
     });
-    executable.last().unwrap()
+    executables.next_back().unwrap()
 }
 
 fn demo(binary: &PathBuf, fault: Option<Fault>) -> Output {
@@ -68,7 +76,10 @@ fn demo(binary: &PathBuf, fault: Option<Fault>) -> Output {
 
 fn read(output: &Output) -> Report {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         panic!("{error}; stdout: {out}; stderr: {err}")
     })
 }
@@ -77,7 +88,10 @@ fn read(output: &Output) -> Report {
 const fn must_fail(fault: Fault) -> &'static [&'static str] {
     match fault {
         Fault::SkipBinding => &["moved-tokens-are-refused", "no-hostile-request-reaches-the-bank"],
-        Fault::SkipSingleUse => &["replayed-tokens-are-refused", "no-hostile-request-reaches-the-bank"],
+        Fault::SkipSingleUse => &[
+            "replayed-tokens-are-refused",
+            "no-hostile-request-reaches-the-bank",
+        ],
         Fault::ForwardRefused => &[
             "script-without-the-sdk-is-refused",
             "forged-tokens-are-refused",
@@ -92,26 +106,44 @@ const fn must_fail(fault: Fault) -> &'static [&'static str] {
             "step-up-by-proof-is-automatic",
         ],
         Fault::EnforceShadow => &["cloner-visible-in-shadow", "emulator-visible-in-shadow"],
-        Fault::IgnoreBans => &["banned-device-is-cut-off-at-once", "no-hostile-request-reaches-the-bank"],
+        Fault::IgnoreBans => &[
+            "banned-device-is-cut-off-at-once",
+            "no-hostile-request-reaches-the-bank",
+        ],
         Fault::EnforceObserve => &["old-app-passes-and-is-counted"],
         Fault::KeepForgedHeaders => &["no-forged-header-reaches-the-bank"],
         Fault::IgnoreStepUp => &["step-up-by-the-user-passes"],
-        Fault::IgnorePolicyChange => &["policy-blocks-within-a-second", "same-phones-denied-after-the-change"],
+        Fault::IgnorePolicyChange => &[
+            "policy-blocks-within-a-second",
+            "same-phones-denied-after-the-change",
+        ],
         Fault::RefuseEnrolment => &["genuine-users-never-see-an-error"],
     }
 }
 
 /// Expectations that no fault is meant for, because they compare the demo with itself.
-const BY_OTHER_MEANS: &[&str] = &["bank-and-actors-count-the-same", "with-the-sessions-they-hold", "every-chapter-is-played"];
+const BY_OTHER_MEANS: &[&str] = &[
+    "bank-and-actors-count-the-same",
+    "with-the-sessions-they-hold",
+    "every-chapter-is-played",
+];
 
 #[test]
 fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
     let binary = binary();
     let sound = demo(&binary, None);
     let report = read(&sound);
-    let failed: Vec<_> = report.expectations.iter().filter(|expectation| !expectation.held).collect();
+    let failed: Vec<_> = report
+        .expectations
+        .iter()
+        .filter(|expectation| !expectation.held)
+        .collect();
     assert_eq!((sound.status.code(), failed.len()), (Some(0), 0), "{failed:?}");
-    assert!(report.policy_to_block_ms.is_some_and(|ms| ms <= 1000), "{:?}", report.policy_to_block_ms);
+    assert!(
+        report.policy_to_block_ms.is_some_and(|ms| ms <= 1000),
+        "{:?}",
+        report.policy_to_block_ms
+    );
     for actor in &report.actors {
         assert!(actor.sent > 0, "{actor:?}");
         match actor.kind.as_str() {
@@ -122,7 +154,11 @@ fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
         }
         assert_eq!(actor.allowed, actor.reached_backend, "{actor:?}");
     }
-    let names: BTreeSet<String> = report.expectations.into_iter().map(|expectation| expectation.name).collect();
+    let names: BTreeSet<String> = report
+        .expectations
+        .into_iter()
+        .map(|expectation| expectation.name)
+        .collect();
 
     let queue = Mutex::new(Fault::ALL.into_iter());
     let seen_to_fail = Mutex::new(BTreeSet::new());
@@ -145,7 +181,10 @@ fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
     let complaints = complaints.into_inner().unwrap();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     let seen = seen_to_fail.into_inner().unwrap();
-    let never: Vec<_> = names.iter().filter(|name| !seen.contains(*name) && !BY_OTHER_MEANS.contains(&name.as_str())).collect();
+    let never: Vec<_> = names
+        .iter()
+        .filter(|name| !seen.contains(*name) && !BY_OTHER_MEANS.contains(&name.as_str()))
+        .collect();
     assert!(never.is_empty(), "no fault makes these fail: {never:?}");
 }
 
@@ -154,15 +193,37 @@ fn missed(fault: Fault, output: &Output, names: &BTreeSet<String>) -> Result<Vec
     let name = fault.as_str();
     if output.status.code() != Some(1) {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{name}: ended with {:?} instead of 1: {stderr}", output.status.code()));
+        return Err(format!(
+            "{name}: ended with {:?} instead of 1: {stderr}",
+            output.status.code()
+        ));
     }
-    let report: Report = serde_json::from_slice(&output.stdout).map_err(|error| format!("{name}: {error}"))?;
-    let failed: Vec<String> =
-        report.expectations.iter().filter(|expectation| !expectation.held).map(|e| e.name.clone()).collect();
-    let all: BTreeSet<String> = report.expectations.into_iter().map(|expectation| expectation.name).collect();
-    if all != *names {
-        return Err(format!("{name}: not every expectation was reported: {all:?}"));
+    let report: Report =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("{name}: {error}"))?;
+    let failed: Vec<String> = report
+        .expectations
+        .iter()
+        .filter(|expectation| !expectation.held)
+        .map(|e| e.name.clone())
+        .collect();
+    let all: BTreeSet<String> = report
+        .expectations
+        .into_iter()
+        .map(|expectation| expectation.name)
+        .collect();
+    let told = failed.iter().any(|failed| failed == "every-chapter-is-played");
+    if all != *names && !told {
+        return Err(format!(
+            "{name}: expectations are left out without a word: {all:?}"
+        ));
     }
-    let held: Vec<_> = must_fail(fault).iter().filter(|must| !failed.iter().any(|failed| failed == *must)).collect();
-    if held.is_empty() { Ok(failed) } else { Err(format!("{name}: {held:?} held; failed: {failed:?}")) }
+    let held: Vec<_> = must_fail(fault)
+        .iter()
+        .filter(|must| !failed.iter().any(|failed| failed == *must))
+        .collect();
+    if held.is_empty() {
+        Ok(failed)
+    } else {
+        Err(format!("{name}: {held:?} held; failed: {failed:?}"))
+    }
 }

@@ -58,8 +58,14 @@ impl Secrets {
     /// In every way in which bytes are commonly written.
     fn bytes(&mut self, what: &'static str, bytes: &[u8]) {
         self.text(what, base64url(bytes));
-        self.text(what, bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        self.text(what, bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+        self.text(
+            what,
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        );
+        self.text(
+            what,
+            bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>(),
+        );
         self.text(what, format!("{bytes:?}"));
     }
 
@@ -77,7 +83,11 @@ impl Secrets {
     }
 
     fn found(&self, log: &str) -> Vec<&'static str> {
-        self.0.iter().filter(|(_, secret)| log.contains(secret.as_str())).map(|(what, _)| *what).collect()
+        self.0
+            .iter()
+            .filter(|(_, secret)| log.contains(secret.as_str()))
+            .map(|(what, _)| *what)
+            .collect()
     }
 }
 
@@ -98,20 +108,36 @@ async fn no_secret_and_no_identity_is_ever_logged() {
     hostile(&mut scene, &mut secrets).await;
     tracing::error!(target: "attest_gateway::logs", "the end");
     let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(lines.contains("the end") && lines.contains("refused") && lines.contains("upstream failed"), "{lines}");
+    assert!(
+        lines.contains("the end") && lines.contains("refused") && lines.contains("upstream failed"),
+        "{lines}"
+    );
     assert!(lines.lines().count() > 20, "hardly anything was logged: {lines}");
     assert!(secrets.0.len() > 100, "hardly anything was looked for");
     assert_eq!(secrets.found(&lines), [""; 0], "found in the log:\n{lines}");
     // The search itself works.
-    let planted = secrets.0.iter().map(|(_, secret)| secret.as_str()).collect::<Vec<_>>().join("\n");
+    let planted = secrets
+        .0
+        .iter()
+        .map(|(_, secret)| secret.as_str())
+        .collect::<Vec<_>>()
+        .join("\n");
     assert_eq!(secrets.found(&planted).len(), secrets.0.len());
 }
 
 /// Everything in the key folder.
 fn keys(scene: &Scene, secrets: &mut Secrets) {
-    let keys = Keys::read(&scene.world.folder().join("keys"), &ring::rand::SystemRandom::new()).unwrap();
+    let keys = Keys::read(
+        &scene.world.folder().join("keys"),
+        &ring::rand::SystemRandom::new(),
+    )
+    .unwrap();
     secrets.bytes("the fleet secret", keys.fleet.reveal());
-    for key in [&keys.attestation, &keys.assertion, keys.policy_root.as_ref().unwrap()] {
+    for key in [
+        &keys.attestation,
+        &keys.assertion,
+        keys.policy_root.as_ref().unwrap(),
+    ] {
         // The private scalar stands in the middle of the document; any part of the whole would do.
         secrets.bytes("a signing key", key.key.pkcs8().split_at(36).1.split_at(32).0);
     }
@@ -122,14 +148,24 @@ async fn genuine(scene: &Scene, secrets: &mut Secrets) {
         let mut options = scene.world.phone();
         options.profile = profile;
         let phone = attest_testkit::phone::Phone::new(options).unwrap();
-        for mut request in [Request::onboarding(), Request::login(), Request::balance(), Request::payment()] {
+        for mut request in [
+            Request::onboarding(),
+            Request::login(),
+            Request::balance(),
+            Request::payment(),
+        ] {
             request.headers = vec![
                 header("authorization", "Bearer customer-secret-token"),
                 header("cookie", "session=customer-secret-cookie"),
                 header("x-forwarded-for", "203.0.113.77"),
             ];
             let tokens = phone
-                .token_headers(request.method, &request.target, &request.headers, request.body.as_bytes())
+                .token_headers(
+                    request.method,
+                    &request.target,
+                    &request.headers,
+                    request.body.as_bytes(),
+                )
                 .await
                 .unwrap();
             secrets.tokens(&tokens);
@@ -138,7 +174,12 @@ async fn genuine(scene: &Scene, secrets: &mut Secrets) {
             for arrived in scene.backend.take() {
                 secrets.text("a pseudonym", arrived.all("attest-device").join(","));
             }
-            let sent = phone.send(request.method, &request.target, &request.headers, request.body.as_bytes());
+            let sent = phone.send(
+                request.method,
+                &request.target,
+                &request.headers,
+                request.body.as_bytes(),
+            );
             drop(sent.await.unwrap());
         }
         secrets.bytes("a device id", phone.attestor().device().unwrap().as_bytes());
@@ -169,10 +210,16 @@ async fn hostile(scene: &mut Scene, secrets: &mut Secrets) {
     secrets.bytes("a device id", session.device.as_bytes());
     for request in [Request::login(), Request::payment(), Request::onboarding()] {
         let claims = attacker.claims(&request, START_S);
-        for good in [attacker.session_token(&session, &claims), attacker.proof_token(&session, &claims)] {
+        for good in [
+            attacker.session_token(&session, &claims),
+            attacker.proof_token(&session, &claims),
+        ] {
             secrets.tokens(&good);
             for part in 0..3 {
-                let spoilt: Headers = good.iter().map(|(name, token)| (name.clone(), flipped(token, part))).collect();
+                let spoilt: Headers = good
+                    .iter()
+                    .map(|(name, token)| (name.clone(), flipped(token, part)))
+                    .collect();
                 secrets.tokens(&spoilt);
                 request.send(&client, &spoilt).await;
             }
@@ -205,7 +252,13 @@ async fn hostile(scene: &mut Scene, secrets: &mut Secrets) {
     secrets.tokens(&token);
     assert_eq!(login.send(&client, &token).await.status, 403);
     scene.backend.goes_down().await;
-    assert_eq!(Request::new("GET", "/health", "", &[]).send(&client, &Headers::new()).await.status, 502);
+    assert_eq!(
+        Request::new("GET", "/health", "", &[])
+            .send(&client, &Headers::new())
+            .await
+            .status,
+        502
+    );
     scene.world.publish_text("garbage: [").unwrap();
     let _polled = scene.gateway().policies().poll();
 }

@@ -13,9 +13,14 @@ fn actor(name: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_genuine_phone_onboards_logs_in_and_pays() {
-    let world = World::start(WorldOptions::new(Arc::new(SystemClock::new()))).await.unwrap();
+    let world = World::start(WorldOptions::new(Arc::new(SystemClock::new())))
+        .await
+        .unwrap();
     let phone = Phone::new(world.phone()).unwrap();
-    let headers = vec![actor("genuine"), ("authorization".to_owned(), "Bearer abc".to_owned())];
+    let headers = vec![
+        actor("genuine"),
+        ("authorization".to_owned(), "Bearer abc".to_owned()),
+    ];
     for (method, target, body) in [
         ("POST", "/v1/onboarding?step=1", "{\"name\":\"A\"}"),
         ("POST", "/v1/login", "{}"),
@@ -23,7 +28,10 @@ async fn a_genuine_phone_onboards_logs_in_and_pays() {
         ("POST", "/v1/payments?to=x", "{\"amount\":1}"),
         ("POST", "/v1/payments?to=y", "{\"amount\":2}"),
     ] {
-        let sent = phone.send(method, target, &headers, body.as_bytes()).await.unwrap();
+        let sent = phone
+            .send(method, target, &headers, body.as_bytes())
+            .await
+            .unwrap();
         assert!(sent.reply.status < 300, "{method} {target}: {:?}", sent);
     }
     let seen = world.bank().seen("genuine");

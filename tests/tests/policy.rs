@@ -18,14 +18,27 @@ use attest_tests::request::{Request, header};
 use attest_tests::scene::{START_S, Scene};
 
 async fn send(phone: &Phone, request: &Request) -> Sent {
-    phone.send(request.method, &request.target, &request.headers, request.body.as_bytes()).await.unwrap()
+    phone
+        .send(
+            request.method,
+            &request.target,
+            &request.headers,
+            request.body.as_bytes(),
+        )
+        .await
+        .unwrap()
 }
 
 /// Publishes and has the gateway look at once, so that nothing depends on when it would have looked.
 fn publish(scene: &Scene, change: impl FnOnce(&mut PolicySettings)) -> u64 {
     let version = scene.world.publish(change).unwrap();
     let _polled = scene.gateway().policies().poll();
-    assert_eq!(scene.gateway().policies().active().version(), version, "{:?}", scene.gateway().policies().status());
+    assert_eq!(
+        scene.gateway().policies().active().version(),
+        version,
+        "{:?}",
+        scene.gateway().policies().status()
+    );
     version
 }
 
@@ -37,11 +50,23 @@ async fn a_bad_policy_never_acts_while_requests_go_on() {
     let good = std::fs::read_to_string(scene.world.folder().join("policy.yaml")).unwrap();
     let second = good.replace("version: 1", "version: 2");
     for (what, source) in [
-        ("the same version with other content", format!("{good}# changed\n")),
+        (
+            "the same version with other content",
+            format!("{good}# changed\n"),
+        ),
         ("an older one", good.replace("version: 1", "version: 0")),
-        ("another environment", second.replace("environment: development", "environment: production")),
-        ("an unknown upstream", second.replace("upstream: shown", "upstream: elsewhere")),
-        ("a failing test", second.replace("expect: {decision: allow}", "expect: {decision: deny}")),
+        (
+            "another environment",
+            second.replace("environment: development", "environment: production"),
+        ),
+        (
+            "an unknown upstream",
+            second.replace("upstream: shown", "upstream: elsewhere"),
+        ),
+        (
+            "a failing test",
+            second.replace("expect: {decision: allow}", "expect: {decision: deny}"),
+        ),
         ("garbage", "\u{0}{{{{".to_owned()),
         ("nothing", String::new()),
         ("more than is read", format!("{second}#{}", "x".repeat(300_000))),
@@ -50,14 +75,24 @@ async fn a_bad_policy_never_acts_while_requests_go_on() {
         scene.world.publish_text(&source).unwrap();
         let _polled = scene.gateway().policies().poll();
         let status = scene.gateway().policies().status();
-        assert!(status.problem.is_some() && status.active_version == 1, "{what}: {status:?}");
+        assert!(
+            status.problem.is_some() && status.active_version == 1,
+            "{what}: {status:?}"
+        );
         let token = attacker.session_token(&session, &attacker.claims(&login, START_S));
         let reply = login.send(&client, &token).await;
-        assert_eq!((reply.status, reply.header("attest-policy")), (200, Some("1")), "{what}");
+        assert_eq!(
+            (reply.status, reply.header("attest-policy")),
+            (200, Some("1")),
+            "{what}"
+        );
     }
     let scene = scene.restarted().await;
     let status = scene.gateway().policies().status();
-    assert!(status.problem.is_some() && status.active_version == 1, "across a restart: {status:?}");
+    assert!(
+        status.problem.is_some() && status.active_version == 1,
+        "across a restart: {status:?}"
+    );
     scene.world.publish_text(&second).unwrap();
     let _polled = scene.gateway().policies().poll();
     assert_eq!(scene.gateway().policies().status().problem, None);
@@ -66,7 +101,11 @@ async fn a_bad_policy_never_acts_while_requests_go_on() {
     assert_eq!((reply.status, reply.header("attest-policy")), (200, Some("2")));
     scene.world.publish_text(&good).unwrap();
     let scene = scene.restarted().await;
-    assert_eq!(scene.gateway().policies().active().version(), 2, "a restart does not go back");
+    assert_eq!(
+        scene.gateway().policies().active().version(),
+        2,
+        "a restart does not go back"
+    );
 }
 
 #[tokio::test]
@@ -80,18 +119,32 @@ async fn a_rule_in_shadow_is_told_to_the_backend_and_acts_once_it_is_enforced() 
     let arrived = scene.backend.only();
     assert_eq!(arrived.all("attest-shadow"), ["cloner-on-payments;decision=deny"]);
     assert_eq!(arrived.all("attest-findings"), ["clone.data_dir;source=ticket"]);
-    assert_eq!((arrived.all("attest-decision"), arrived.all("attest-app")), (vec!["allow"], vec!["bank-android"]));
+    assert_eq!(
+        (arrived.all("attest-decision"), arrived.all("attest-app")),
+        (vec!["allow"], vec!["bank-android"])
+    );
     assert_eq!(scene.gateway().tally().passed(Passed::Shadow), 1);
     assert_eq!(send(&genuine, &payment).await.reply.status, 200);
     assert!(scene.backend.only().all("attest-shadow").is_empty());
     let device = cloner.attestor().device();
     publish(&scene, |policy| policy.cloner_rule = "enforce");
     let sent = send(&cloner, &payment).await;
-    scene.refuses("the cloner's payment", &sent.reply, 403, Code::Denied, "payments", "cloner-on-payments");
+    scene.refuses(
+        "the cloner's payment",
+        &sent.reply,
+        403,
+        Code::Denied,
+        "payments",
+        "cloner-on-payments",
+    );
     let cause = scene.refused(&sent.reply).cause;
     assert_eq!(cause.fact, NameHash::of("findings.category"));
     assert_eq!(cloner.attestor().device(), device, "with the registration it had");
-    assert_eq!(send(&cloner, &Request::login()).await.reply.status, 200, "the rule is for payments");
+    assert_eq!(
+        send(&cloner, &Request::login()).await.reply.status,
+        200,
+        "the rule is for payments"
+    );
     assert_eq!(send(&genuine, &payment).await.reply.status, 200);
     scene.backend.take();
     publish(&scene, |policy| policy.cloner_rule = "off");
@@ -103,7 +156,10 @@ async fn a_rule_in_shadow_is_told_to_the_backend_and_acts_once_it_is_enforced() 
 async fn findings_of_a_token_add_to_those_of_the_session_and_never_clear_them() {
     let scene = Scene::with("", |policy| policy.cloner_rule = "enforce").await;
     let (attacker, client, payment) = (scene.attacker(), scene.client(), Request::payment());
-    let hit = |id: &str| Findings { hit: vec![id.to_owned()], ..Findings::default() };
+    let hit = |id: &str| Findings {
+        hit: vec![id.to_owned()],
+        ..Findings::default()
+    };
     let mut prepared = attacker.prepare(None).await;
     prepared.claims.findings = hit("clone.data_dir");
     let request = attacker.evidence(&prepared);
@@ -114,10 +170,25 @@ async fn findings_of_a_token_add_to_those_of_the_session_and_never_clear_them() 
     for (what, owner, session, findings, passes) in [
         ("nothing found", &other, &clean, Findings::default(), true),
         ("the token adds", &other, &clean, hit("clone.data_dir"), false),
-        ("the session remembers", &attacker, &cloned, Findings::default(), false),
-        ("the token says it is inconclusive", &attacker, &cloned, {
-            Findings { inconclusive: vec!["clone.data_dir".to_owned()], ..Findings::default() }
-        }, false),
+        (
+            "the session remembers",
+            &attacker,
+            &cloned,
+            Findings::default(),
+            false,
+        ),
+        (
+            "the token says it is inconclusive",
+            &attacker,
+            &cloned,
+            {
+                Findings {
+                    inconclusive: vec!["clone.data_dir".to_owned()],
+                    ..Findings::default()
+                }
+            },
+            false,
+        ),
         ("a detector nobody knows", &other, &clean, hit("made.up"), true),
     ] {
         let mut claims = owner.claims(&payment, START_S);
@@ -149,7 +220,9 @@ async fn a_phone_behind_the_policy_catches_up_with_one_repeat() {
     ] {
         let mut claims = attacker.claims(&strict, START_S);
         claims.policy_version = version;
-        let reply = strict.send(&client, &attacker.session_token(&session, &claims)).await;
+        let reply = strict
+            .send(&client, &attacker.session_token(&session, &claims))
+            .await;
         scene.refuses("behind", &reply, 401, code, "strict", reason);
     }
     let sent = send(&phone, &strict).await;
@@ -166,9 +239,10 @@ async fn a_route_that_asks_for_more_than_the_phone_knows_is_met_with_one_repeat(
     assert_eq!(send(&phone, &balance).await.sends, 1);
     scene.backend.only();
     let good = std::fs::read_to_string(scene.world.folder().join("policy.yaml")).unwrap();
-    let stronger = good
-        .replace("version: 1", "version: 2")
-        .replace("bind: [query, authorization]", "token: proof\n    bind: [body, query, authorization]");
+    let stronger = good.replace("version: 1", "version: 2").replace(
+        "bind: [query, authorization]",
+        "token: proof\n    bind: [body, query, authorization]",
+    );
     assert!(stronger.contains("path: /v1/balance") && stronger.matches("token: proof").count() == 2);
     scene.world.publish_text(&stronger).unwrap();
     let _polled = scene.gateway().policies().poll();
@@ -195,7 +269,10 @@ async fn a_rollout_concerns_the_same_devices_each_time_and_about_its_share() {
             let token = attacker.session_token(&session, &attacker.claims(&balance, START_S));
             statuses.push(balance.send(&client, &token).await.status);
         }
-        assert!(statuses.iter().all(|status| Some(status) == statuses.first()), "{statuses:?}");
+        assert!(
+            statuses.iter().all(|status| Some(status) == statuses.first()),
+            "{statuses:?}"
+        );
         denied.push(statuses.first() == Some(&403));
     }
     let share = denied.iter().filter(|denied| **denied).count();
@@ -213,14 +290,31 @@ async fn a_device_that_asks_too_often_waits_and_others_do_not() {
     let (client, limited) = (scene.client(), Request::new("GET", "/v1/limited", "", &[]));
     let (one, other) = (scene.attacker(), scene.attacker());
     let (ones, others) = (one.session(None).await, other.session(None).await);
-    let ask = async |now_s| limited.send(&client, &one.session_token(&ones, &one.claims(&limited, now_s))).await;
+    let ask = async |now_s| {
+        limited
+            .send(&client, &one.session_token(&ones, &one.claims(&limited, now_s)))
+            .await
+    };
     for _ in 0..3 {
         assert_eq!(ask(START_S).await.status, 200);
     }
     scene.backend.take();
     let reply = ask(START_S).await;
-    scene.refuses("the fourth", &reply, 429, Code::RateLimited, "limited", "per-device-per-minute");
-    assert_eq!((reply.header("retry-after"), scene.refused(&reply).problem.retry_after_s), (Some("20"), Some(20)));
+    scene.refuses(
+        "the fourth",
+        &reply,
+        429,
+        Code::RateLimited,
+        "limited",
+        "per-device-per-minute",
+    );
+    assert_eq!(
+        (
+            reply.header("retry-after"),
+            scene.refused(&reply).problem.retry_after_s
+        ),
+        (Some("20"), Some(20))
+    );
     let token = other.session_token(&others, &other.claims(&limited, START_S));
     assert_eq!(limited.send(&client, &token).await.status, 200);
     scene.clock.advance_s(20);
@@ -238,15 +332,32 @@ async fn what_the_backend_is_told_is_pairwise_and_stable() {
         for _ in 0..2 {
             let session = attacker.session(None).await;
             let token = attacker.session_token(&session, &attacker.claims(&login, START_S));
-            let forged = [header("attest-device", "forged"), header("attest-decision", "forged")];
-            assert_eq!(login.send(&client, &[token, forged.to_vec()].concat()).await.status, 200);
+            let forged = [
+                header("attest-device", "forged"),
+                header("attest-decision", "forged"),
+            ];
+            assert_eq!(
+                login
+                    .send(&client, &[token, forged.to_vec()].concat())
+                    .await
+                    .status,
+                200
+            );
             let arrived = scene.backend.only();
             assert_eq!(arrived.all("attest-decision"), ["allow"]);
             assert_eq!(arrived.all("attest-device").len(), 1);
             told.push(arrived.all("attest-device").join(","));
-            assert!(!told.join(",").contains(&session.device.to_text()), "the id itself stays");
+            assert!(
+                !told.join(",").contains(&session.device.to_text()),
+                "the id itself stays"
+            );
         }
     }
-    let [one, one_again, other, other_again] = told.as_slice() else { unreachable!() };
-    assert!(one == one_again && other == other_again && one != other, "{told:?}");
+    let [one, one_again, other, other_again] = told.as_slice() else {
+        unreachable!()
+    };
+    assert!(
+        one == one_again && other == other_again && one != other,
+        "{told:?}"
+    );
 }

@@ -33,15 +33,33 @@ async fn a_token_is_not_used_up_while_the_backend_is_down() {
     for (request, token, route) in &uses {
         for _ in 0..2 {
             let reply = request.send(&client, token).await;
-            scene.refuses("down", &reply, 502, Code::UpstreamUnavailable, route, "upstream-unreachable");
+            scene.refuses(
+                "down",
+                &reply,
+                502,
+                Code::UpstreamUnavailable,
+                route,
+                "upstream-unreachable",
+            );
         }
     }
     scene.backend.comes_back().await;
     for (request, token, route) in &uses {
-        assert_eq!(request.send(&client, token).await.status, 200, "the same token, now that it can be used");
+        assert_eq!(
+            request.send(&client, token).await.status,
+            200,
+            "the same token, now that it can be used"
+        );
         scene.backend.only();
         let reply = request.send(&client, token).await;
-        scene.refuses("a used token", &reply, 401, Code::TokenReplayed, route, "single-use");
+        scene.refuses(
+            "a used token",
+            &reply,
+            401,
+            Code::TokenReplayed,
+            route,
+            "single-use",
+        );
     }
 }
 
@@ -66,15 +84,43 @@ async fn a_backend_that_may_have_seen_a_request_is_not_sent_it_again() {
     scene.backend.falls_silent();
     let reply = payment.send(&client, &proof).await;
     assert_eq!(scene.backend.take().len(), 1);
-    scene.refuses("silent", &reply, 504, Code::UpstreamTimeout, "payments", "upstream-timeout");
+    scene.refuses(
+        "silent",
+        &reply,
+        504,
+        Code::UpstreamTimeout,
+        "payments",
+        "upstream-timeout",
+    );
     let reply = payment.send(&client, &proof).await;
-    scene.refuses("the same token", &reply, 401, Code::TokenReplayed, "payments", "single-use");
+    scene.refuses(
+        "the same token",
+        &reply,
+        401,
+        Code::TokenReplayed,
+        "payments",
+        "single-use",
+    );
     scene.backend.answers("SMTP ready\r\n\r\n");
     let reply = onboarding.send(&client, &token).await;
     assert_eq!(scene.backend.take().len(), 1);
-    scene.refuses("not HTTP", &reply, 502, Code::UpstreamUnavailable, "onboarding", "upstream-malformed");
+    scene.refuses(
+        "not HTTP",
+        &reply,
+        502,
+        Code::UpstreamUnavailable,
+        "onboarding",
+        "upstream-malformed",
+    );
     let reply = onboarding.send(&client, &token).await;
-    scene.refuses("the same token", &reply, 401, Code::TokenReplayed, "onboarding", "single-use");
+    scene.refuses(
+        "the same token",
+        &reply,
+        401,
+        Code::TokenReplayed,
+        "onboarding",
+        "single-use",
+    );
 }
 
 #[tokio::test]
@@ -83,7 +129,15 @@ async fn the_phone_repeats_nothing_that_may_have_been_booked() {
     let phone = scene.phone();
     let payment = Request::payment();
     scene.backend.falls_silent();
-    let sent = phone.send(payment.method, &payment.target, &payment.headers, payment.body.as_bytes()).await.unwrap();
+    let sent = phone
+        .send(
+            payment.method,
+            &payment.target,
+            &payment.headers,
+            payment.body.as_bytes(),
+        )
+        .await
+        .unwrap();
     assert_eq!((sent.reply.status, sent.sends), (504, 1));
     assert_eq!(scene.backend.take().len(), 1);
 }
@@ -101,15 +155,22 @@ async fn a_response_that_breaks_off_is_not_passed_on_as_whole() {
         assert!(reply.is_none(), "{answer:?} was passed on as whole: {reply:?}");
     }
     scene.backend.answers(attest_tests::backend::OK);
-    assert_eq!(scene.raw("GET /health HTTP/1.1\r\nhost: {host}\r\n\r\n").await.unwrap().status, 200);
+    assert_eq!(
+        scene
+            .raw("GET /health HTTP/1.1\r\nhost: {host}\r\n\r\n")
+            .await
+            .unwrap()
+            .status,
+        200
+    );
 }
 
 const OPEN: &str = "- {id: open, methods: [GET, POST], path: /open, upstream: streams, require: none}";
 const CHUNK: usize = 64 * 1024;
-/// Twenty megabytes: more than sockets and the gateway's buffers hold together.
-const CHUNKS: usize = 320;
+/// Fifty megabytes: more than twice what kernels let four sockets hold.
+const CHUNKS: usize = 768;
 /// How many chunks may be under way: kernel buffers of four sockets, and little of the gateway's own.
-const UNDER_WAY: usize = 256;
+const UNDER_WAY: usize = 384;
 /// Nothing moved for so long: it has come to a standstill, or the machine is slow, which only makes the test weaker.
 const STANDSTILL: Duration = Duration::from_millis(500);
 
@@ -117,19 +178,26 @@ const STANDSTILL: Duration = Duration::from_millis(500);
 async fn streaming() -> (Scene, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = format!(
-        "[[upstreams]]\nname = \"streams\"\nurl = \"http://{}\"\n[limits]\nbody_max_bytes = 33554432\n",
+        "[[upstreams]]\nname = \"streams\"\nurl = \"http://{}\"\n[limits]\nbody_max_bytes = 67108864\n",
         listener.local_addr().unwrap()
     );
-    (Scene::with(&config, |policy| policy.more_routes = OPEN).await, listener)
+    (
+        Scene::with(&config, |policy| policy.more_routes = OPEN).await,
+        listener,
+    )
 }
 
 #[tokio::test]
 async fn an_upload_streams() {
     let (scene, listener) = streaming().await;
     let mut client = Wire::open(scene.authority()).await;
-    let head = format!("POST /open HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n", scene.authority(), CHUNK * CHUNKS);
+    let head = format!(
+        "POST /open HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+        scene.authority(),
+        CHUNK * CHUNKS
+    );
     assert!(client.send(head).await);
-    assert!(client.send([b'x'; CHUNK]).await);
+    assert!(client.send(vec![b'x'; CHUNK]).await);
     // The backend has the head and the first bytes before the client sends the last.
     let mut backend = Wire::over(listener.accept().await.unwrap().0);
     assert!(backend.head().await.unwrap().start.starts_with("POST /open "));
@@ -145,7 +213,10 @@ async fn an_upload_streams() {
             Err(_) => break,
         }
     }
-    assert!(sent < CHUNK * UNDER_WAY, "{sent} bytes were taken while nobody read them");
+    assert!(
+        sent < CHUNK * UNDER_WAY,
+        "{sent} bytes were taken while nobody read them"
+    );
     let reading = tokio::spawn(async move {
         let mut seen = backend.unread().len();
         while seen < CHUNK * CHUNKS {
@@ -165,19 +236,26 @@ async fn an_upload_streams() {
 async fn a_download_streams() {
     let (scene, listener) = streaming().await;
     let mut client = Wire::open(scene.authority()).await;
-    assert!(client.send(format!("GET /open HTTP/1.1\r\nhost: {}\r\n\r\n", scene.authority())).await);
+    assert!(
+        client
+            .send(format!(
+                "GET /open HTTP/1.1\r\nhost: {}\r\n\r\n",
+                scene.authority()
+            ))
+            .await
+    );
     let mut backend = Wire::over(listener.accept().await.unwrap().0);
     backend.head().await.unwrap();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", CHUNK * CHUNKS);
     assert!(backend.send(head).await);
-    assert!(backend.send([b'x'; CHUNK]).await);
+    assert!(backend.send(vec![b'x'; CHUNK]).await);
     assert!(client.head().await.unwrap().start.starts_with("HTTP/1.1 200"));
     while client.unread().len() < CHUNK {
         assert!(client.more().await);
     }
     let sending = tokio::spawn(async move {
         for _ in 1..CHUNKS {
-            assert!(backend.send([b'x'; CHUNK]).await);
+            assert!(backend.send(vec![b'x'; CHUNK]).await);
         }
         backend
     });

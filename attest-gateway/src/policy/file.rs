@@ -166,7 +166,10 @@ impl Policies {
         }
         if digest == seen.active {
             // Put back as it was: whatever was wrong with the file is over.
-            self.status.store(Arc::new(PolicyStatus { problem: None, ..PolicyStatus::clone(&self.status.load()) }));
+            self.status.store(Arc::new(PolicyStatus {
+                problem: None,
+                ..PolicyStatus::clone(&self.status.load())
+            }));
             return Polled::Unchanged;
         }
         match self.activate(&source) {

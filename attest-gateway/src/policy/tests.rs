@@ -82,14 +82,18 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "another environment",
             six.replace("environment: development", "environment: production")
                 .into(),
-            "environment",
+            "production",
         ),
         (
             "an unknown upstream",
             six.replace("upstream: bank", "upstream: shop").into(),
             "shop",
         ),
-        ("a failing test", format!("{six}{failing}").into(), "it works"),
+        (
+            "a failing test",
+            format!("{six}{failing}").into(),
+            "expected deny",
+        ),
         ("a route of an unknown app", format!("{six}{weak}").into(), "shop"),
         ("an unknown key", format!("{six}surprise: 1\n").into(), "surprise"),
         ("garbage", b"\x00\xff\xfe: [".to_vec(), ""),

@@ -48,8 +48,8 @@ impl Step for Target {
     }
 }
 
-/// Accepts paths with one reading: absolute, visible ASCII, whole escapes, no empty or dot segment in clear or escaped, no
-/// escaped separator, no path parameter.
+/// Accepts paths with one reading: absolute, visible ASCII, whole escapes of UTF-8, no empty or dot segment in clear or escaped,
+/// no escaped separator, no path parameter.
 ///
 /// # Errors
 /// The inner reason.
@@ -63,27 +63,43 @@ pub fn unambiguous_path(path: &str) -> Result<(), &'static str> {
     if path.contains([';', '\\']) {
         return Err("path-parameter-or-backslash");
     }
+    if path.contains(['?', '#']) {
+        return Err("path-not-alone");
+    }
     if path.contains("//") {
         return Err("path-empty-segment");
     }
     if path.split('/').any(|segment| segment == "." || segment == "..") {
         return Err("path-dot-segment");
     }
+    if path.contains('%') {
+        decoded(path).map(drop)
+    } else {
+        Ok(())
+    }
+}
+
+/// The path without its escapes, as text. Overlong UTF-8 is none: some readers take `%c0%ae` for a dot.
+fn decoded(path: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::new();
     let mut rest = path;
-    while let Some((_, escape)) = rest.split_once('%') {
-        let digits = escape.get(..2).ok_or("path-escape")?;
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err("path-escape");
+    while let Some((clear, escape)) = rest.split_once('%') {
+        let digits = escape
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = u8::from_str_radix(digits.ok_or("path-escape")?, 16).map_err(|_| "path-escape")?;
+        if matches!(
+            byte,
+            b'/' | b'\\' | b'.' | b';' | b'%' | b'?' | b'#' | 0..=0x1f | 0x7f
+        ) {
+            return Err("path-escaped-separator");
         }
-        match u8::from_str_radix(digits, 16).map_err(|_| "path-escape")? {
-            b'/' | b'\\' | b'.' | b';' | b'%' | b'?' | b'#' | 0..=0x1f | 0x7f => {
-                return Err("path-escaped-separator");
-            }
-            _ => {}
-        }
+        bytes.extend_from_slice(clear.as_bytes());
+        bytes.push(byte);
         rest = escape.get(2..).unwrap_or_default();
     }
-    Ok(())
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).map_err(|_| "path-not-utf-8")
 }
 
 #[cfg(test)]
@@ -112,6 +128,11 @@ mod tests {
             ("/v1%3bpayments", Err("path-escaped-separator")),
             ("/v1/%252e", Err("path-escaped-separator")),
             ("/v1/%00", Err("path-escaped-separator")),
+            ("/v1/%c0%ae%c0%ae/payments", Err("path-not-utf-8")),
+            ("/v1/%ff", Err("path-not-utf-8")),
+            ("/v1/%e2%82", Err("path-not-utf-8")),
+            ("/v1?payments", Err("path-not-alone")),
+            ("/v1#payments", Err("path-not-alone")),
             ("/v1/%zz", Err("path-escape")),
             ("/v1/%4", Err("path-escape")),
             ("/v1/é", Err("path-not-ascii")),

@@ -18,7 +18,7 @@ use ring::rand::SystemRandom;
 
 use super::service::{Service, ServiceHandle};
 use crate::foreign::{
-    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpPrompt, StepUpOutcome, Storage, StorageError,
+    BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpOutcome, StepUpPrompt, Storage, StorageError,
     Timer,
 };
 use crate::host::{FixedObservations, MemoryStorage, SoftwareKey};

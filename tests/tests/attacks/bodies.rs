@@ -41,7 +41,14 @@ async fn a_bound_body_is_refused_beyond_its_bound_before_the_backend_sees_a_byte
                 assert_eq!(arrived.body.len(), length);
                 assert_eq!(arrived.all("content-length"), [length.to_string()]);
             } else {
-                scene.refuses("an oversized body", &reply, 413, Code::BodyTooLarge, "login", "body-beyond-bound");
+                scene.refuses(
+                    "an oversized body",
+                    &reply,
+                    413,
+                    Code::BodyTooLarge,
+                    "login",
+                    "body-beyond-bound",
+                );
             }
         }
     }
@@ -63,15 +70,38 @@ async fn a_body_is_not_read_for_a_request_that_is_refused_anyway() {
 
 #[tokio::test]
 async fn a_streamed_body_is_bounded_too() {
-    let scene = Scene::with("[limits]\nbody_max_bytes = 65536\n", |policy| policy.more_routes = OPEN).await;
+    let scene = Scene::with("[limits]\nbody_max_bytes = 65536\n", |policy| {
+        policy.more_routes = OPEN
+    })
+    .await;
     let announced = "POST /open HTTP/1.1\r\nhost: {host}\r\ncontent-length: 65537\r\n\r\n";
     let reply = scene.raw(announced).await.unwrap();
-    scene.refuses("an announced body", &reply, 413, Code::BodyTooLarge, "open", "body-beyond-bound");
+    scene.refuses(
+        "an announced body",
+        &reply,
+        413,
+        Code::BodyTooLarge,
+        "open",
+        "body-beyond-bound",
+    );
     let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
-    let chunked = format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\ntransfer-encoding: chunked\r\n\r\n{}", chunk.repeat(3));
+    let chunked = format!(
+        "POST /open HTTP/1.1\r\nhost: {{host}}\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        chunk.repeat(3)
+    );
     let reply = scene.raw(&chunked).await.unwrap();
-    scene.refuses("a body that grows", &reply, 413, Code::BodyTooLarge, "open", "body-too-large");
-    let fits = format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\ntransfer-encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(2));
+    scene.refuses(
+        "a body that grows",
+        &reply,
+        413,
+        Code::BodyTooLarge,
+        "open",
+        "body-too-large",
+    );
+    let fits = format!(
+        "POST /open HTTP/1.1\r\nhost: {{host}}\r\ntransfer-encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunk.repeat(2)
+    );
     assert_eq!(scene.raw(&fits).await.unwrap().status, 200);
     assert_eq!(scene.backend.only().body.len(), 65536);
 }
@@ -81,11 +111,30 @@ async fn a_body_that_stands_still_is_given_up() {
     let config = "[limits]\nbody_idle_timeout_ms = 200\n";
     let scene = Scene::with(config, |policy| policy.more_routes = OPEN).await;
     let token = login_token(&scene, &Request::login()).await;
-    let bound = format!("POST /v1/login HTTP/1.1\r\nhost: {{host}}\r\nattest-token: {token}\r\ncontent-length: 12\r\n\r\n{{\"us");
+    let bound = format!(
+        "POST /v1/login HTTP/1.1\r\nhost: {{host}}\r\nattest-token: {token}\r\ncontent-length: 12\r\n\r\n{{\"us"
+    );
     let reply = scene.raw(&bound).await.unwrap();
-    scene.refuses("a bound body", &reply, 408, Code::BodyTimeout, "login", "body-late");
-    let reply = scene.raw("POST /open HTTP/1.1\r\nhost: {host}\r\ncontent-length: 12\r\n\r\n{\"us").await.unwrap();
-    scene.refuses("a streamed body", &reply, 408, Code::BodyTimeout, "open", "body-idle");
+    scene.refuses(
+        "a bound body",
+        &reply,
+        408,
+        Code::BodyTimeout,
+        "login",
+        "body-late",
+    );
+    let reply = scene
+        .raw("POST /open HTTP/1.1\r\nhost: {host}\r\ncontent-length: 12\r\n\r\n{\"us")
+        .await
+        .unwrap();
+    scene.refuses(
+        "a streamed body",
+        &reply,
+        408,
+        Code::BodyTimeout,
+        "open",
+        "body-idle",
+    );
 }
 
 #[tokio::test]
@@ -94,11 +143,19 @@ async fn a_body_that_drips_for_ever_is_given_up() {
     let scene = Scene::with(config, |policy| policy.more_routes = OPEN).await;
     let token = login_token(&scene, &Request::login()).await;
     for (head, route, reason) in [
-        (format!("POST /v1/login HTTP/1.1\r\nattest-token: {token}\r\n"), "login", "body-late"),
+        (
+            format!("POST /v1/login HTTP/1.1\r\nattest-token: {token}\r\n"),
+            "login",
+            "body-late",
+        ),
         ("POST /open HTTP/1.1\r\n".to_owned(), "open", "body-slow"),
     ] {
         let mut wire = Wire::open(scene.authority()).await;
-        wire.send(format!("{head}host: {}\r\ncontent-length: 1000\r\n\r\n", scene.authority())).await;
+        wire.send(format!(
+            "{head}host: {}\r\ncontent-length: 1000\r\n\r\n",
+            scene.authority()
+        ))
+        .await;
         let reply = loop {
             // Well within the longest pause; what ends it is the longest time.
             match tokio::time::timeout(std::time::Duration::from_millis(100), wire.more()).await {
@@ -117,11 +174,27 @@ async fn a_head_is_bounded_in_size_fields_and_time() {
     let long = format!("x-long: {}\r\n", "x".repeat(9000));
     let many: String = (0..40).map(|n| format!("x-{n}: y\r\n")).collect();
     for (what, fields) in [("a long field", long.clone()), ("many fields", many)] {
-        let reply = scene.raw(&format!("GET /health HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n")).await.unwrap();
+        let reply = scene
+            .raw(&format!("GET /health HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n"))
+            .await
+            .unwrap();
         scene.refuses(what, &reply, 431, Code::HeadTooLarge, "", "head-beyond-bound");
     }
-    let reply = scene.raw(&format!("GET /{} HTTP/1.1\r\nhost: {{host}}\r\n\r\n", "x".repeat(9000))).await.unwrap();
-    scene.refuses("a long target", &reply, 431, Code::HeadTooLarge, "", "head-beyond-bound");
+    let reply = scene
+        .raw(&format!(
+            "GET /{} HTTP/1.1\r\nhost: {{host}}\r\n\r\n",
+            "x".repeat(9000)
+        ))
+        .await
+        .unwrap();
+    scene.refuses(
+        "a long target",
+        &reply,
+        431,
+        Code::HeadTooLarge,
+        "",
+        "head-beyond-bound",
+    );
     for started in ["", "GET /health HTTP/1.1\r\nhost:"] {
         let mut wire = Wire::open(scene.authority()).await;
         wire.send(started).await;
@@ -135,25 +208,53 @@ async fn a_body_that_breaks_off_or_is_malformed_never_arrives_whole() {
     let scene = Scene::with("", |policy| policy.more_routes = OPEN).await;
     let token = login_token(&scene, &Request::login()).await;
     for (head, body) in [
-        ("POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(), "5\r\nabc"),
-        ("POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(), "zz\r\nabc\r\n0\r\n\r\n"),
-        ("POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(), "3\r\nabcdef\r\n0\r\n\r\n"),
-        ("POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(), "fffffffffffffffff\r\n"),
+        (
+            "POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(),
+            "5\r\nabc",
+        ),
+        (
+            "POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(),
+            "zz\r\nabc\r\n0\r\n\r\n",
+        ),
+        (
+            "POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(),
+            "3\r\nabcdef\r\n0\r\n\r\n",
+        ),
+        (
+            "POST /open HTTP/1.1\r\ntransfer-encoding: chunked\r\n".to_owned(),
+            "fffffffffffffffff\r\n",
+        ),
         ("POST /open HTTP/1.1\r\ncontent-length: 10\r\n".to_owned(), "abc"),
-        (format!("POST /v1/login HTTP/1.1\r\nattest-token: {token}\r\ncontent-length: 12\r\n"), "{\"us"),
+        (
+            format!("POST /v1/login HTTP/1.1\r\nattest-token: {token}\r\ncontent-length: 12\r\n"),
+            "{\"us",
+        ),
     ] {
         let mut wire = Wire::open(scene.authority()).await;
-        wire.send(format!("{head}host: {}\r\n\r\n{body}", scene.authority())).await;
-        if body.ends_with("\r\n") {
-            if let Some(reply) = wire.reply().await {
-                assert!(reply.status == 400 || reply.status == 408, "{body:?}: {}", reply.status);
-            }
+        wire.send(format!("{head}host: {}\r\n\r\n{body}", scene.authority()))
+            .await;
+        if body.ends_with("\r\n")
+            && let Some(reply) = wire.reply().await
+        {
+            assert!(matches!(reply.status, 400 | 408), "{body:?}: {}", reply.status);
         }
         drop(wire);
         // The gateway answers others as before.
-        assert_eq!(scene.raw("GET /health HTTP/1.1\r\nhost: {host}\r\n\r\n").await.unwrap().status, 200);
+        assert_eq!(
+            scene
+                .raw("GET /health HTTP/1.1\r\nhost: {host}\r\n\r\n")
+                .await
+                .unwrap()
+                .status,
+            200
+        );
         let arrived = scene.backend.take();
-        assert!(arrived.iter().all(|message| message.start.starts_with("GET /health ")), "{body:?}: {arrived:?}");
+        assert!(
+            arrived
+                .iter()
+                .all(|message| message.start.starts_with("GET /health ")),
+            "{body:?}: {arrived:?}"
+        );
     }
 }
 
@@ -173,7 +274,15 @@ async fn a_client_that_asks_before_it_sends_is_told_to() {
     wire.send(&login.body).await;
     assert_eq!(wire.reply().await.unwrap().status, 200);
     assert!(scene.backend.only().all("expect").is_empty());
-    let refused = "POST /v1/login HTTP/1.1\r\nhost: {host}\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    let refused =
+        "POST /v1/login HTTP/1.1\r\nhost: {host}\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
     let reply = scene.raw(refused).await.unwrap();
-    scene.refuses("without a token", &reply, 401, Code::TokenMissing, "login", "token-missing");
+    scene.refuses(
+        "without a token",
+        &reply,
+        401,
+        Code::TokenMissing,
+        "login",
+        "token-missing",
+    );
 }

@@ -22,7 +22,11 @@ fn unforged(scene: &Scene, what: &str) {
         .chain(&arrived.trailers)
         .filter(|(name, _)| name.to_ascii_lowercase().replace('_', "-").starts_with("attest"))
         .collect();
-    assert_eq!(ours, [&("attest-decision".to_owned(), "none".to_owned())], "{what}");
+    assert_eq!(
+        ours,
+        [&("attest-decision".to_owned(), "none".to_owned())],
+        "{what}"
+    );
     assert!(!format!("{arrived:?}").contains(FORGED), "{what}: {arrived:?}");
 }
 
@@ -47,7 +51,11 @@ async fn a_client_cannot_speak_in_the_gateways_name() {
         "X-HTTP-Method: forged-by-client\r\nX-Method-Override: forged-by-client",
     ] {
         for path in ["/open", "/v1/legacy/balance"] {
-            let reply = scene.raw(&format!("GET {path} HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n\r\n")).await;
+            let reply = scene
+                .raw(&format!(
+                    "GET {path} HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n\r\n"
+                ))
+                .await;
             assert_eq!(reply.unwrap().status, 200, "{fields}");
             unforged(&scene, fields);
         }
@@ -57,7 +65,11 @@ async fn a_client_cannot_speak_in_the_gateways_name() {
 #[tokio::test]
 async fn nor_in_the_trailers_of_a_body() {
     let scene = scene().await;
-    for trailer in ["Attest-Device: forged-by-client", "attest_device: forged-by-client", "Attest-Decision: allow"] {
+    for trailer in [
+        "Attest-Device: forged-by-client",
+        "attest_device: forged-by-client",
+        "Attest-Decision: allow",
+    ] {
         let raw = format!(
             "POST /open HTTP/1.1\r\nhost: {{host}}\r\nte: trailers\r\ntrailer: attest-device\r\n\
              transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n{trailer}\r\n\r\n"
@@ -67,59 +79,177 @@ async fn nor_in_the_trailers_of_a_body() {
     }
 }
 
+/// Fields after the request line, and the refusal.
+const TWO_READINGS: &[(&str, Code, &str)] = &[
+    (
+        "host: {host}\r\nattest_device: x",
+        Code::HeaderAmbiguous,
+        "header-underscore",
+    ),
+    (
+        "host: {host}\r\nAttest_Token: x",
+        Code::HeaderAmbiguous,
+        "header-underscore",
+    ),
+    (
+        "host: {host}\r\nattest-device_: x",
+        Code::HeaderAmbiguous,
+        "header-underscore",
+    ),
+    (
+        "host: {host}\r\nx_custom: x",
+        Code::HeaderAmbiguous,
+        "header-underscore",
+    ),
+    (
+        "host: {host}\r\nhost: {host}",
+        Code::HeaderAmbiguous,
+        "host-not-single",
+    ),
+    (
+        "host: {host}\r\nHost: evil.example",
+        Code::HeaderAmbiguous,
+        "host-not-single",
+    ),
+    ("x: y", Code::HeaderAmbiguous, "host-not-single"),
+    (
+        "host: {host}\r\nconnection: authorization",
+        Code::HeaderAmbiguous,
+        "connection-nominates-end-to-end",
+    ),
+    (
+        "host: {host}\r\nconnection: Host",
+        Code::HeaderAmbiguous,
+        "connection-nominates-end-to-end",
+    ),
+    (
+        "host: {host}\r\nconnection: b@d",
+        Code::HeaderAmbiguous,
+        "connection-not-a-name",
+    ),
+    (
+        "host: {host}\r\nattest-device : x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\n attest-device: x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\nx-a: b\r\n attest-device: x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\nx-a: b\r\n\tattest-device: x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\nattest device: x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\nattest-device",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    ("host: {host}\r\n: x", Code::RequestMalformed, "head-unreadable"),
+    (
+        "host: {host}\r\nx-a: b\0c",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\nx-a: b\rattest-device: x",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ncontent-length: 1\r\ncontent-length: 2",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ncontent-length: +1",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ncontent-length: 1, 1",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ncontent-length: -1",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ncontent-length: 99999999999999999999",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ntransfer-encoding: xchunked",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ntransfer-encoding: chunked, identity",
+        Code::RequestMalformed,
+        "head-unreadable",
+    ),
+    (
+        "host: {host}\r\ntransfer-encoding: gzip, chunked",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+    (
+        "host: {host}\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+];
+
 #[tokio::test]
 async fn fields_with_two_readings_are_refused() {
     let scene = scene().await;
-    let ambiguous = Code::HeaderAmbiguous;
-    let malformed = Code::RequestMalformed;
-    for (fields, code, reason) in [
-        ("host: {host}\r\nattest_device: x", ambiguous, "header-underscore"),
-        ("host: {host}\r\nAttest_Token: x", ambiguous, "header-underscore"),
-        ("host: {host}\r\nattest-device_: x", ambiguous, "header-underscore"),
-        ("host: {host}\r\nx_custom: x", ambiguous, "header-underscore"),
-        ("host: {host}\r\nhost: {host}", ambiguous, "host-not-single"),
-        ("host: {host}\r\nHost: evil.example", ambiguous, "host-not-single"),
-        ("x: y", ambiguous, "host-not-single"),
-        ("host: {host}\r\nconnection: authorization", ambiguous, "connection-nominates-end-to-end"),
-        ("host: {host}\r\nconnection: Host", ambiguous, "connection-nominates-end-to-end"),
-        ("host: {host}\r\nconnection: b@d", ambiguous, "connection-not-a-name"),
-        ("host: {host}\r\nattest-device : x", malformed, "head-unreadable"),
-        ("host: {host}\r\n attest-device: x", malformed, "head-unreadable"),
-        ("host: {host}\r\nx-a: b\r\n attest-device: x", malformed, "head-unreadable"),
-        ("host: {host}\r\nx-a: b\r\n\tattest-device: x", malformed, "head-unreadable"),
-        ("host: {host}\r\nattest device: x", malformed, "head-unreadable"),
-        ("host: {host}\r\nattest-device", malformed, "head-unreadable"),
-        ("host: {host}\r\n: x", malformed, "head-unreadable"),
-        ("host: {host}\r\nx-a: b\0c", malformed, "head-unreadable"),
-        ("host: {host}\r\nx-a: b\rattest-device: x", malformed, "head-unreadable"),
-        ("host: {host}\r\ncontent-length: 1\r\ncontent-length: 2", malformed, "head-unreadable"),
-        ("host: {host}\r\ncontent-length: +1", malformed, "head-unreadable"),
-        ("host: {host}\r\ncontent-length: 1, 1", malformed, "head-unreadable"),
-        ("host: {host}\r\ncontent-length: -1", malformed, "head-unreadable"),
-        ("host: {host}\r\ncontent-length: 99999999999999999999", malformed, "head-unreadable"),
-        ("host: {host}\r\ntransfer-encoding: xchunked", malformed, "head-unreadable"),
-        ("host: {host}\r\ntransfer-encoding: chunked, identity", malformed, "head-unreadable"),
-        ("host: {host}\r\ntransfer-encoding: gzip, chunked", ambiguous, "transfer-encoding-not-chunked"),
-        ("host: {host}\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked", ambiguous, "transfer-encoding-not-chunked"),
-    ] {
-        let reply = scene.raw(&format!("POST /open HTTP/1.1\r\n{fields}\r\n\r\n0\r\n\r\n")).await;
+    for (fields, code, reason) in TWO_READINGS {
+        let reply = scene
+            .raw(&format!("POST /open HTTP/1.1\r\n{fields}\r\n\r\n0\r\n\r\n"))
+            .await;
         let reply = reply.unwrap_or_else(|| panic!("{fields:?} was hung up on without a word"));
-        scene.refuses(fields, &reply, 400, code, "", reason);
+        scene.refuses(fields, &reply, 400, *code, "", reason);
     }
 }
 
 #[tokio::test]
 async fn a_second_request_is_never_made_of_the_first_ones_body() {
     let scene = scene().await;
-    let smuggled = "GET /v1/legacy/balance HTTP/1.1\r\nhost: {host}\r\n\r\n".replace("{host}", scene.authority());
+    let smuggled =
+        "GET /v1/legacy/balance HTTP/1.1\r\nhost: {host}\r\n\r\n".replace("{host}", scene.authority());
     for head in [
-        format!("content-length: {}\r\ntransfer-encoding: identity", smuggled.len()),
+        format!(
+            "content-length: {}\r\ntransfer-encoding: identity",
+            smuggled.len()
+        ),
         format!("content-length: {}\r\nconnection: content-length", smuggled.len()),
-        format!("content-length: {}\r\nconnection: close, transfer-encoding", smuggled.len()),
+        format!(
+            "content-length: {}\r\nconnection: close, transfer-encoding",
+            smuggled.len()
+        ),
         format!("content-length: {}", smuggled.len()),
     ] {
         scene.backend.answers(OK);
-        let _reply = scene.raw(&format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\n{head}\r\n\r\n{smuggled}")).await;
+        let _reply = scene
+            .raw(&format!(
+                "POST /open HTTP/1.1\r\nhost: {{host}}\r\n{head}\r\n\r\n{smuggled}"
+            ))
+            .await;
         for arrived in scene.backend.take() {
             assert_eq!(arrived.start, "POST /open HTTP/1.1", "{head}");
             assert_eq!(String::from_utf8_lossy(&arrived.body), smuggled, "{head}");
@@ -131,12 +261,17 @@ async fn a_second_request_is_never_made_of_the_first_ones_body() {
 #[tokio::test]
 async fn a_length_beside_chunks_is_not_passed_on() {
     let scene = scene().await;
-    for framing in
-        ["content-length: 30\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 30"]
-    {
+    for framing in [
+        "content-length: 30\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 30",
+    ] {
         let raw = format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\n{framing}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
         assert_eq!(scene.raw(&raw).await.unwrap().status, 200, "{framing}");
         let arrived = scene.backend.only();
-        assert_eq!((arrived.body.as_slice(), arrived.all("content-length").len()), (&b"{}"[..], 0), "{framing}");
+        assert_eq!(
+            (arrived.body.as_slice(), arrived.all("content-length").len()),
+            (&b"{}"[..], 0),
+            "{framing}"
+        );
     }
 }

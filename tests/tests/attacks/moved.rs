@@ -7,7 +7,15 @@ use attest_tests::request::{Request, header};
 use attest_tests::scene::{START_S, Scene};
 
 /// What is done to a request after its token was minted, and the refusal: status, code, route, reason.
-type Row = (&'static str, fn() -> Request, fn(&mut Request), u16, Code, &'static str, &'static str);
+type Row = (
+    &'static str,
+    fn() -> Request,
+    fn(&mut Request),
+    u16,
+    Code,
+    &'static str,
+    &'static str,
+);
 
 const ROWS: &[Row] = &[
     (
@@ -19,7 +27,15 @@ const ROWS: &[Row] = &[
         "",
         "route-unknown",
     ),
-    ("another path", Request::login, |r| r.target = "/v1/payees".into(), 401, Code::TokenBinding, "payees", "binding-target"),
+    (
+        "another path",
+        Request::login,
+        |r| r.target = "/v1/payees".into(),
+        401,
+        Code::TokenBinding,
+        "payees",
+        "binding-target",
+    ),
     (
         "another query",
         Request::payment,
@@ -38,7 +54,15 @@ const ROWS: &[Row] = &[
         "balance",
         "binding-query",
     ),
-    ("no query", Request::balance, |r| r.target = "/v1/balance".into(), 401, Code::TokenBinding, "balance", "binding-query"),
+    (
+        "no query",
+        Request::balance,
+        |r| r.target = "/v1/balance".into(),
+        401,
+        Code::TokenBinding,
+        "balance",
+        "binding-query",
+    ),
     (
         "another body",
         Request::payment,
@@ -48,8 +72,24 @@ const ROWS: &[Row] = &[
         "payments",
         "binding-body",
     ),
-    ("no body", Request::login, |r| r.body = String::new(), 401, Code::TokenBinding, "login", "binding-body"),
-    ("one more byte", Request::login, |r| r.body.push(' '), 401, Code::TokenBinding, "login", "binding-body"),
+    (
+        "no body",
+        Request::login,
+        |r| r.body = String::new(),
+        401,
+        Code::TokenBinding,
+        "login",
+        "binding-body",
+    ),
+    (
+        "one more byte",
+        Request::login,
+        |r| r.body.push(' '),
+        401,
+        Code::TokenBinding,
+        "login",
+        "binding-body",
+    ),
     (
         "another customer",
         Request::payment,
@@ -79,7 +119,10 @@ const ROWS: &[Row] = &[
     ),
     (
         "less bound than its route asks",
-        || Request { bind: &[Bind::Query], ..Request::balance() },
+        || Request {
+            bind: &[Bind::Query],
+            ..Request::balance()
+        },
         |_| {},
         401,
         Code::TokenTooWeak,
@@ -100,8 +143,18 @@ async fn a_token_goes_with_its_own_request_only() {
             _ => attacker.session_token(&session, &claims),
         }
     };
-    for good in [Request::payment(), Request::login(), Request::balance(), Request::onboarding()] {
-        assert_eq!(good.send(&client, &minted(&good)).await.status, 200, "{}", good.target);
+    for good in [
+        Request::payment(),
+        Request::login(),
+        Request::balance(),
+        Request::onboarding(),
+    ] {
+        assert_eq!(
+            good.send(&client, &minted(&good)).await.status,
+            200,
+            "{}",
+            good.target
+        );
         scene.backend.only();
     }
     for (what, request, change, status, code, route, reason) in ROWS {
@@ -125,7 +178,14 @@ async fn a_token_for_get_is_no_token_for_head() {
     let token = attacker.session_token(&session, &attacker.claims(&request, START_S));
     request.method = "POST";
     let reply = request.send(&client, &token).await;
-    scene.refuses("another method", &reply, 401, Code::TokenBinding, "either", "binding-method");
+    scene.refuses(
+        "another method",
+        &reply,
+        401,
+        Code::TokenBinding,
+        "either",
+        "binding-method",
+    );
     request.method = "GET";
     assert_eq!(request.send(&client, &token).await.status, 200);
     assert_eq!(scene.backend.only().start, "GET /v1/either HTTP/1.1");
@@ -140,9 +200,19 @@ async fn a_token_is_bound_to_the_configured_origin_whatever_host_says() {
     let mut claims = attacker.claims(&request, START_S);
     claims.binding = request.binding("http://evil.example");
     let token = attacker.session_token(&session, &claims);
-    let host: Headers = vec![header("x-forwarded-host", "evil.example"), header("forwarded", "host=evil.example")];
+    let host: Headers = vec![
+        header("x-forwarded-host", "evil.example"),
+        header("forwarded", "host=evil.example"),
+    ];
     let reply = request.send(&client, &[token.clone(), host].concat()).await;
-    scene.refuses("another origin", &reply, 401, Code::TokenBinding, "login", "binding-target");
+    scene.refuses(
+        "another origin",
+        &reply,
+        401,
+        Code::TokenBinding,
+        "login",
+        "binding-target",
+    );
     let (_, token) = token.first().unwrap();
     let raw = format!(
         "POST /v1/login HTTP/1.1\r\nhost: evil.example\r\nattest-token: {token}\r\ncontent-length: {}\r\n\r\n{}",
@@ -150,5 +220,12 @@ async fn a_token_is_bound_to_the_configured_origin_whatever_host_says() {
         request.body
     );
     let reply = scene.raw(&raw).await.unwrap();
-    scene.refuses("another Host", &reply, 401, Code::TokenBinding, "login", "binding-target");
+    scene.refuses(
+        "another Host",
+        &reply,
+        401,
+        Code::TokenBinding,
+        "login",
+        "binding-target",
+    );
 }

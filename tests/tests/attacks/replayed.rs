@@ -24,7 +24,14 @@ async fn a_used_token_is_refused_until_it_has_ended_anyway() {
         scene.backend.only();
         for _ in 0..3 {
             let reply = request.send(&client, &token).await;
-            scene.refuses("a used token", &reply, 401, Code::TokenReplayed, route, "single-use");
+            scene.refuses(
+                "a used token",
+                &reply,
+                401,
+                Code::TokenReplayed,
+                route,
+                "single-use",
+            );
         }
     }
     let login = Request::login();
@@ -32,7 +39,11 @@ async fn a_used_token_is_refused_until_it_has_ended_anyway() {
     let session = attacker.session(None).await;
     let token = attacker.session_token(&session, &attacker.claims(&login, START_S));
     for _ in 0..2 {
-        assert_eq!(login.send(&client, &token).await.status, 200, "no single use is asked for here");
+        assert_eq!(
+            login.send(&client, &token).await.status,
+            200,
+            "no single use is asked for here"
+        );
         scene.backend.only();
     }
 }
@@ -54,7 +65,14 @@ async fn of_many_at_once_exactly_one_passes() {
         let (passed, refused): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
         assert_eq!((passed.len(), refused.len()), (1, 15), "{route}");
         for reply in refused {
-            scene.refuses("a used token", reply, 401, Code::TokenReplayed, route, "single-use");
+            scene.refuses(
+                "a used token",
+                reply,
+                401,
+                Code::TokenReplayed,
+                route,
+                "single-use",
+            );
         }
     }
 }
@@ -64,9 +82,19 @@ async fn a_refused_request_does_not_use_its_token_up() {
     let scene = Scene::open().await;
     let client = scene.client();
     for (request, token, route) in single_uses(&scene.attacker(), START_S).await {
-        let spoilt = Request { body: "{}".to_owned(), ..request.clone() };
+        let spoilt = Request {
+            body: "{}".to_owned(),
+            ..request.clone()
+        };
         let reply = spoilt.send(&client, &token).await;
-        scene.refuses("another body", &reply, 401, Code::TokenBinding, route, "binding-body");
+        scene.refuses(
+            "another body",
+            &reply,
+            401,
+            Code::TokenBinding,
+            route,
+            "binding-body",
+        );
         assert_eq!(request.send(&client, &token).await.status, 200);
         scene.backend.only();
     }
@@ -86,7 +114,14 @@ async fn after_a_restart_tokens_from_before_are_refused_and_sessions_go_on() {
     scene.backend.only();
     for (request, token, route) in &uses {
         let reply = request.send(&client, token).await;
-        scene.refuses("a token from before", &reply, 401, Code::TokenReplayed, route, "minted-before-start");
+        scene.refuses(
+            "a token from before",
+            &reply,
+            401,
+            Code::TokenReplayed,
+            route,
+            "minted-before-start",
+        );
     }
     uses = single_uses(&attacker, START_S + 5).await;
     for (request, token, _) in &uses {
@@ -95,7 +130,11 @@ async fn after_a_restart_tokens_from_before_are_refused_and_sessions_go_on() {
     }
     let login = Request::login();
     let token = attacker.session_token(&session, &attacker.claims(&login, START_S + 5));
-    assert_eq!(login.send(&client, &token).await.status, 200, "the session outlives the restart");
+    assert_eq!(
+        login.send(&client, &token).await.status,
+        200,
+        "the session outlives the restart"
+    );
 }
 
 #[tokio::test]
@@ -103,7 +142,14 @@ async fn a_phone_does_not_notice_a_restart() {
     let scene = Scene::open().await;
     let phone = scene.phone();
     let payment = Request::payment();
-    let pay = || phone.send(payment.method, &payment.target, &payment.headers, payment.body.as_bytes());
+    let pay = || {
+        phone.send(
+            payment.method,
+            &payment.target,
+            &payment.headers,
+            payment.body.as_bytes(),
+        )
+    };
     assert_eq!(pay().await.unwrap().reply.status, 200);
     let device = phone.attestor().device();
     let scene = scene.restarted().await;

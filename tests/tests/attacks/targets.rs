@@ -30,6 +30,8 @@ async fn a_target_with_two_readings_is_refused() {
         ("/open/%0d%0aattest-device:%20x", "path-escaped-separator"),
         ("/open/%3fadmin=1", "path-escaped-separator"),
         ("/open/%23", "path-escaped-separator"),
+        ("/open/%c0%ae%c0%ae/health", "path-not-utf-8"),
+        ("/open%c0%afx", "path-not-utf-8"),
         ("/open/%zz", "path-escape"),
         ("/open/%", "path-escape"),
         ("/open/%u002e", "path-escape"),
@@ -40,7 +42,10 @@ async fn a_target_with_two_readings_is_refused() {
         ("http://{host}//health", "path-empty-segment"),
         ("http://{host}/open/../health", "path-dot-segment"),
     ] {
-        let reply = scene.raw(&format!("GET {target} HTTP/1.1\r\nhost: {{host}}\r\n\r\n")).await.unwrap();
+        let reply = scene
+            .raw(&format!("GET {target} HTTP/1.1\r\nhost: {{host}}\r\n\r\n"))
+            .await
+            .unwrap();
         scene.refuses(target, &reply, 400, Code::TargetAmbiguous, "", reason);
     }
 }
@@ -50,14 +55,29 @@ async fn what_was_matched_is_what_is_forwarded() {
     let scene = Scene::with("", |policy| policy.more_routes = OPEN).await;
     for (target, forwarded) in [
         ("/open/x", "/open/x"),
-        ("/open/a%20b/%E2%82%AC?q=%2e%2e//;&a=\\", "/open/a%20b/%E2%82%AC?q=%2e%2e//;&a=\\"),
+        (
+            "/open/a%20b/%E2%82%AC?q=%2e%2e//;&a=\\",
+            "/open/a%20b/%E2%82%AC?q=%2e%2e//;&a=\\",
+        ),
         ("/open/.hidden/x..y?", "/open/.hidden/x..y?"),
         ("http://{host}/open/x?y", "/open/x?y"),
         ("HTTP://{host}/open/x", "/open/x"),
     ] {
-        let reply = scene.raw(&format!("GET {target} HTTP/1.1\r\nhost: {{host}}\r\n\r\n")).await.unwrap();
-        assert_eq!(reply.status, 200, "{target}: {}", String::from_utf8_lossy(&reply.body));
-        assert_eq!(scene.backend.only().start, format!("GET {forwarded} HTTP/1.1"), "{target}");
+        let reply = scene
+            .raw(&format!("GET {target} HTTP/1.1\r\nhost: {{host}}\r\n\r\n"))
+            .await
+            .unwrap();
+        assert_eq!(
+            reply.status,
+            200,
+            "{target}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
+        assert_eq!(
+            scene.backend.only().start,
+            format!("GET {forwarded} HTTP/1.1"),
+            "{target}"
+        );
     }
 }
 
@@ -70,17 +90,65 @@ async fn no_method_or_path_beside_the_routes_is_forwarded() {
         ("GET /health/ HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
         ("POST /health HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
         ("get /health HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
-        ("PATCH /v1/payments HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
-        ("GET /v1/%70ayments HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
-        ("OPTIONS * HTTP/1.1", 400, Code::TargetAmbiguous, "path-not-absolute"),
-        ("TRACE /health HTTP/1.1", 400, Code::RequestMalformed, "method-refused"),
-        ("CONNECT {host} HTTP/1.1", 400, Code::RequestMalformed, "method-refused"),
-        ("CONNECT 127.0.0.1:22 HTTP/1.1", 400, Code::RequestMalformed, "method-refused"),
-        ("GET /.attest/v1/admin HTTP/1.1", 404, Code::CallUnknown, "call-unknown"),
-        ("GET /.attest/v1/enroll HTTP/1.1", 404, Code::CallUnknown, "call-unknown"),
-        ("GET /.attest/v1x HTTP/1.1", 404, Code::RouteUnknown, "route-unknown"),
+        (
+            "PATCH /v1/payments HTTP/1.1",
+            404,
+            Code::RouteUnknown,
+            "route-unknown",
+        ),
+        (
+            "GET /v1/%70ayments HTTP/1.1",
+            404,
+            Code::RouteUnknown,
+            "route-unknown",
+        ),
+        (
+            "OPTIONS * HTTP/1.1",
+            400,
+            Code::TargetAmbiguous,
+            "path-not-absolute",
+        ),
+        (
+            "TRACE /health HTTP/1.1",
+            400,
+            Code::RequestMalformed,
+            "method-refused",
+        ),
+        (
+            "CONNECT {host} HTTP/1.1",
+            400,
+            Code::RequestMalformed,
+            "method-refused",
+        ),
+        (
+            "CONNECT 127.0.0.1:22 HTTP/1.1",
+            400,
+            Code::RequestMalformed,
+            "method-refused",
+        ),
+        (
+            "GET /.attest/v1/admin HTTP/1.1",
+            404,
+            Code::CallUnknown,
+            "call-unknown",
+        ),
+        (
+            "GET /.attest/v1/enroll HTTP/1.1",
+            404,
+            Code::CallUnknown,
+            "call-unknown",
+        ),
+        (
+            "GET /.attest/v1x HTTP/1.1",
+            404,
+            Code::RouteUnknown,
+            "route-unknown",
+        ),
     ] {
-        let reply = scene.raw(&format!("{line}\r\nhost: {{host}}\r\n\r\n")).await.unwrap();
+        let reply = scene
+            .raw(&format!("{line}\r\nhost: {{host}}\r\n\r\n"))
+            .await
+            .unwrap();
         scene.refuses(line, &reply, status, code, "", reason);
     }
 }
