@@ -1,5 +1,5 @@
 //! The request path as one list of layers, read top to bottom. Each layer takes one kind of request and hands on the next, so that
-//! a skipped layer is a type error: nothing reaches [`Forward`] but [`admit::Admitted`].
+//! a skipped layer is a type error: nothing reaches [`forward::Forward`] but [`admit::Admitted`].
 //!
 //! | position | layer | why here |
 //! |---|---|---|

@@ -295,14 +295,7 @@ async fn shadow(
     let emulator = phone(world, Platform::Android, Profile::Emulator)?;
     for (actor, phone) in [(&cast.cloner, &cloner), (&cast.emulator, &emulator)] {
         for _ in 0..5 {
-            customers::request(
-                actor,
-                phone,
-                "POST",
-                "/v1/payments?to=XX01",
-                r#"{"amount":"1.00"}"#,
-            )
-            .await;
+            pay(actor, phone).await;
         }
         tell(timeline, actor);
     }
@@ -324,6 +317,31 @@ async fn shadow(
     Ok((cloner, emulator))
 }
 
+/// A payment from a phone that the new policy denies.
+async fn pay(actor: &Actor, phone: &Phone) {
+    customers::request(
+        actor,
+        phone,
+        "POST",
+        "/v1/payments?to=XX01",
+        r#"{"amount":"1.00"}"#,
+    )
+    .await;
+}
+
+/// Pays until a payment is denied. Returns how long after publication that was.
+async fn pay_until_denied(actor: &Actor, phone: &Phone, published: Stopwatch) -> Option<Duration> {
+    while published.elapsed() < PATIENCE {
+        let denied = actor.count().denied;
+        pay(actor, phone).await;
+        if actor.count().denied > denied {
+            return Some(published.elapsed());
+        }
+        pause(5).await;
+    }
+    None
+}
+
 async fn enforce(
     world: &World,
     cast: &Cast,
@@ -343,45 +361,14 @@ async fn enforce(
             policy.emulator_rule = "enforce";
         })
         .map_err(|error| error.to_string())?;
-    let published = Stopwatch::start();
     timeline.say(&format!(
         "policy {version} is published: payments from cloners and emulators are denied from now on"
     ));
-    let mut blocked = None;
-    while published.elapsed() < PATIENCE && blocked.is_none() {
-        let denied = cast.cloner.count().denied;
-        customers::request(
-            &cast.cloner,
-            cloner,
-            "POST",
-            "/v1/payments?to=XX01",
-            r#"{"amount":"1.00"}"#,
-        )
-        .await;
-        if cast.cloner.count().denied > denied {
-            blocked = Some(published.elapsed());
-        } else {
-            pause(5).await;
-        }
-    }
+    let blocked = pay_until_denied(&cast.cloner, cloner, Stopwatch::start()).await;
     let until_blocked = cast.cloner.count().allowed - allowed_before.0;
     for _ in 0..3 {
-        customers::request(
-            &cast.cloner,
-            cloner,
-            "POST",
-            "/v1/payments?to=XX01",
-            r#"{"amount":"1.00"}"#,
-        )
-        .await;
-        customers::request(
-            &cast.emulator,
-            emulator,
-            "POST",
-            "/v1/payments?to=XX01",
-            r#"{"amount":"1.00"}"#,
-        )
-        .await;
+        pay(&cast.cloner, cloner).await;
+        pay(&cast.emulator, emulator).await;
     }
     match blocked {
         Some(after) => timeline.say(&format!(
