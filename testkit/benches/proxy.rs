@@ -15,6 +15,10 @@ use attest_testkit::client::HttpClient;
 use attest_testkit::phone::Phone;
 use attest_testkit::world::{World, WorldOptions};
 
+/// As the product does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
 
