@@ -111,13 +111,7 @@ impl Bot<'_> {
 
     /// Forges and tampers: no signature, foreign keys, changed claims, changed tickets.
     pub(super) async fn forge(&self, phone: &Phone) {
-        let Ok(genuine) = phone
-            .token_headers("POST", "/v1/login", &Headers::new(), b"{}")
-            .await
-        else {
-            return;
-        };
-        let Some((_, token)) = genuine.into_iter().find(|(name, _)| name == "attest-token") else {
+        let Some(token) = session_token(phone).await else {
             return;
         };
         let parts: Vec<&str> = token.split('.').collect();
@@ -161,13 +155,7 @@ impl Bot<'_> {
     /// Says what only the gateway may say, and hides or doubles what it wants to see.
     pub(super) async fn fake_headers(&self, phone: &Phone) {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let Ok(genuine) = phone
-            .token_headers("POST", "/v1/login", &Headers::new(), b"{}")
-            .await
-        else {
-            return;
-        };
-        let Some((_, token)) = genuine.into_iter().find(|(name, _)| name == "attest-token") else {
+        let Some(token) = session_token(phone).await else {
             return;
         };
         for faked in [
@@ -209,6 +197,18 @@ pub(super) struct Captured {
     pub(super) target: &'static str,
     pub(super) body: &'static str,
     pub(super) tokens: Headers,
+}
+
+/// A session token that a genuine phone made for a login.
+async fn session_token(phone: &Phone) -> Option<String> {
+    let headers = phone
+        .token_headers("POST", "/v1/login", &Headers::new(), b"{}")
+        .await
+        .ok()?;
+    headers
+        .into_iter()
+        .find(|(name, _)| name == "attest-token")
+        .map(|(_, token)| token)
 }
 
 /// The same text with its middle character changed.

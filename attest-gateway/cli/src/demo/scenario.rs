@@ -405,6 +405,20 @@ async fn enforce(
     Ok(blocked.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)))
 }
 
+/// Sends a request that a rule stops at first. Returns whether the SDK's one repeat passed.
+async fn passes_after_step_up(actor: &Actor, phone: &Phone, target: &str, body: &str) -> bool {
+    match phone
+        .send("POST", target, &actor.headers(), body.as_bytes())
+        .await
+    {
+        Ok(sent) => actor.note(&sent.reply, sent.sends > 1) && sent.sends == 2,
+        Err(error) => {
+            actor.note_failure(error.to_string());
+            false
+        }
+    }
+}
+
 async fn step_up(
     world: &World,
     cast: &Cast,
@@ -422,19 +436,7 @@ async fn step_up(
     // The app talks to the bank through the same phone.
     let _first = prompt.phone.set(confirming.clone());
     let body = r#"{"iban":"DE02"}"#;
-    let sent = confirming
-        .send("POST", "/v1/payees", &cast.confirming.headers(), body.as_bytes())
-        .await;
-    let confirmed = match sent {
-        Ok(sent) => {
-            cast.confirming.note(&sent.reply, sent.sends > 1);
-            sent.reply.status < 300 && sent.sends > 1
-        }
-        Err(error) => {
-            cast.confirming.note_failure(error.to_string());
-            false
-        }
-    };
+    let confirmed = passes_after_step_up(&cast.confirming, &confirming, "/v1/payees", body).await;
     timeline.say(&format!(
         "{}: asked for the bank's one-time code, {}",
         cast.confirming.name,
@@ -446,19 +448,7 @@ async fn step_up(
         "by the bank's one-time code",
     );
     let rooted = phone(world, Platform::Android, Profile::Rooted)?;
-    let sent = rooted
-        .send("POST", "/v1/login", &cast.rooted.headers(), b"{}")
-        .await;
-    let proved = match sent {
-        Ok(sent) => {
-            cast.rooted.note(&sent.reply, sent.sends > 1);
-            sent.reply.status < 300 && sent.sends == 2
-        }
-        Err(error) => {
-            cast.rooted.note_failure(error.to_string());
-            false
-        }
-    };
+    let proved = passes_after_step_up(&cast.rooted, &rooted, "/v1/login", "{}").await;
     timeline.say(&format!(
         "{}: the SDK repeated the login with a proof token by itself, {}",
         cast.rooted.name,
