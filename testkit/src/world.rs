@@ -9,6 +9,7 @@ use attest_gateway::clock::Clock;
 use attest_gateway::config::Config;
 use attest_gateway::faults::Faults;
 use attest_gateway::keys::{KeyFileError, Keys};
+use attest_gateway::runtime::StartError;
 use attest_gateway::server::{Server, ServerError};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
@@ -16,6 +17,10 @@ use tempfile::TempDir;
 use crate::bank::Bank;
 use crate::phone::PhoneOptions;
 use crate::policy::{ANDROID_APP, PolicySettings};
+
+const POLICY_FILE: &str = "policy.yaml";
+/// Free addresses tried before a start is given up.
+const ADDRESSES_TRIED: u32 = 3;
 
 /// Why a world could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -99,31 +104,24 @@ impl World {
                 .map(attest_gateway::keys::NamedKey::public)
                 .collect(),
         };
-        let policy_file = folder.path().join("policy.yaml");
-        // The policy names the public origin, so the port must be known before the gateway listens on it.
-        let address = free_address()?;
-        let origin = format!("http://{address}");
-        bank.set_audience(&origin);
-        let mut policy = PolicySettings::new(origin.clone(), bank.otp_key());
-        policy.upstream = options.upstream;
-        (options.policy)(&mut policy);
-        std::fs::write(&policy_file, policy.source())?;
-        let config_file = folder.path().join("attest.toml");
-        std::fs::write(
-            &config_file,
-            config(address, options.cores, &bank.url(), &options.config),
-        )?;
-        let config = read(&config_file)?;
-        let clock = Arc::clone(&options.clock);
-        let server = Server::start(config, options.clock, options.faults).await?;
+        let mut attempts = 0;
+        let (server, origin, policy) = loop {
+            attempts += 1;
+            match open(&options, &folder, &bank).await {
+                // Somebody else took the port between the look and the listening.
+                Err(WorldError::Gateway(ServerError::Start(StartError::AddressInUse { .. })))
+                    if attempts < ADDRESSES_TRIED => {}
+                opened => break opened?,
+            }
+        };
         Ok(Self {
             bank,
             server,
             policy: Mutex::new(policy),
-            policy_file,
+            policy_file: folder.path().join(POLICY_FILE),
             roots,
             origin,
-            clock,
+            clock: options.clock,
             faults: options.faults,
             folder,
         })
@@ -203,6 +201,27 @@ fn read(file: &std::path::Path) -> Result<Config, WorldError> {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         WorldError::Config(lines.join("; "))
     })
+}
+
+/// Writes policy and configuration for a free address and starts the gateway there. The policy names the public origin, so the
+/// port must be known before the gateway listens on it.
+async fn open(
+    options: &WorldOptions,
+    folder: &TempDir,
+    bank: &Bank,
+) -> Result<(Server, String, PolicySettings), WorldError> {
+    let address = free_address()?;
+    let origin = format!("http://{address}");
+    bank.set_audience(&origin);
+    let mut policy = PolicySettings::new(origin.clone(), bank.otp_key());
+    policy.upstream = options.upstream;
+    (options.policy)(&mut policy);
+    std::fs::write(folder.path().join(POLICY_FILE), policy.source())?;
+    let config_file = folder.path().join("attest.toml");
+    let text = config(address, options.cores, &bank.url(), &options.config);
+    std::fs::write(&config_file, text)?;
+    let server = Server::start(read(&config_file)?, Arc::clone(&options.clock), options.faults).await?;
+    Ok((server, origin, policy))
 }
 
 fn free_address() -> std::io::Result<SocketAddr> {

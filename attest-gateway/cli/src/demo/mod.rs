@@ -3,6 +3,8 @@
 
 mod actor;
 mod bots;
+mod cast;
+mod chapters;
 mod customers;
 mod expectation;
 mod report;
@@ -102,15 +104,16 @@ async fn show(arguments: &Demo, out: &mut Out<'_>) -> Result<bool, String> {
 /// Leaves everything running and says what to try.
 async fn keep(world: &World, out: &mut Out<'_>) -> Result<(), String> {
     let origin = world.origin();
+    let attest = std::env::args().next().unwrap_or_else(|| "attest".to_owned());
     let text = format!(
         "\nStill running. Try, from another terminal:\n\n\
          \x20 curl -i {origin}/health                                   # public: passes\n\
          \x20 curl -i -X POST {origin}/v1/payments -d '{{}}'              # no token: 401, told what to bring\n\
          \x20 curl -i {origin}/v1/legacy/balance -H 'Attest-Decision: allow'  # observed: passes, the header does not\n\
          \x20 curl -s {origin}/.attest/v1/jwks.json                     # keys that verify attestations\n\
-         \x20 attest device --gateway {origin} --app bank-android --requests 20 --method POST --path /v1/payments\n\
-         \x20 attest device --gateway {origin} --app bank-android --profile cloner --method POST --path /v1/payments\n\
-         \x20 attest explain SUPPORT-CODE --config {}/attest.toml\n\n\
+         \x20 {attest} device --gateway {origin} --app bank-android --requests 20 --method POST --path /v1/payments\n\
+         \x20 {attest} device --gateway {origin} --app bank-android --profile cloner --method POST --path /v1/payments\n\
+         \x20 {attest} explain SUPPORT-CODE --config {}/attest.toml\n\n\
          Change {}/policy.yaml (with a higher version) and repeat. Ctrl-C ends it.\n",
         world.folder().display(),
         world.folder().display(),
