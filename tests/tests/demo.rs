@@ -41,8 +41,11 @@ struct Actor {
     reached_backend: u64,
 }
 
-/// The binary, built as `cargo run` builds it.
+/// The binary: the one that `ATTEST_BIN` names, which the whole test run has just built, or built as `cargo run` builds it.
 fn binary() -> PathBuf {
+    if let Some(built) = std::env::var_os("ATTEST_BIN") {
+        return built.into();
+    }
     let built = Command::new(env!("CARGO"))
         .args([
             "build",

@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, one function each. A step reports what it found; what a missing tool means is not its
 //! to decide.
 
+use std::env::consts::EXE_SUFFIX;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -106,6 +107,14 @@ pub(crate) fn tests(run: &mut Run<'_>) -> Outcome {
         "unit tests only; leave out --quick for the others"
     } else {
         command.args(run.features());
+        // Cargo builds the workspace's binaries before it runs any test.
+        command.env(
+            "ATTEST_BIN",
+            run.workspace
+                .target
+                .join("debug")
+                .join(format!("attest{EXE_SUFFIX}")),
+        );
         "unit, end-to-end, attack, tidy, documentation tests and fuzz seeds"
     };
     if let Ok(shared) = run.shared().canonicalize() {
