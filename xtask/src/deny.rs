@@ -46,7 +46,7 @@ impl Tool {
         // Built to be ready soon, not to run fast.
         install
             .arg(&tools)
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
         let started = std::fs::create_dir_all(&tools)
