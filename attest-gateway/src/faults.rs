@@ -26,11 +26,15 @@ pub enum Fault {
     IgnorePolicyChange,
     /// Genuine phones are refused at enrolment.
     RefuseEnrolment,
+    /// Requests without a body are sent upstream twice.
+    SendTwice,
+    /// A changed policy ends the sessions that began under an earlier one.
+    EndSessions,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SkipBinding,
         Self::SkipSingleUse,
         Self::ForwardRefused,
@@ -42,6 +46,8 @@ impl Fault {
         Self::IgnoreStepUp,
         Self::IgnorePolicyChange,
         Self::RefuseEnrolment,
+        Self::SendTwice,
+        Self::EndSessions,
     ];
 
     /// Its name on a command line.
@@ -59,6 +65,8 @@ impl Fault {
             Self::IgnoreStepUp => "ignore-step-up",
             Self::IgnorePolicyChange => "ignore-policy-change",
             Self::RefuseEnrolment => "refuse-enrolment",
+            Self::SendTwice => "send-twice",
+            Self::EndSessions => "end-sessions",
         }
     }
 }

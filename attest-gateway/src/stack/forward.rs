@@ -7,15 +7,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use attest_core::problem::ProblemCode;
-use http::Response;
+use http::{Request, Response};
+use hyper::body::Body as _;
 use tower::Service;
 
 use super::Core;
 use super::admit::Admitted;
 use super::hygiene::{remove_hop_by_hop, remove_ours};
 use super::step::Answer;
+use crate::faults::Fault;
 use crate::refusal::Refusal;
-use crate::upstream::{ResponseBody, UpstreamError};
+use crate::upstream::{RequestBody, ResponseBody, UpstreamError};
 
 /// The innermost service.
 #[derive(Debug, Clone)]
@@ -51,6 +53,11 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     let Some(pool) = core.upstreams.named(name) else {
         return Err(route.refuse(ProblemCode::UpstreamUnavailable, "upstream-unknown"));
     };
+    if core.gateway.faults.has(Fault::SendTwice)
+        && let Some(copy) = copy_without_body(&request)
+    {
+        drop(pool.send(copy).await);
+    }
     match pool.send(request).await {
         Ok(response) => {
             let mut response = response;
@@ -66,6 +73,17 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
             Err(route.refuse(problem_code(&error), error.code()))
         }
     }
+}
+
+/// The same request once more, for the fault that sends it twice.
+fn copy_without_body(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    request.body().is_end_stream().then(|| {
+        let mut copy = Request::new(RequestBody::Empty);
+        copy.method_mut().clone_from(request.method());
+        copy.uri_mut().clone_from(request.uri());
+        copy.headers_mut().clone_from(request.headers());
+        copy
+    })
 }
 
 fn problem_code(error: &UpstreamError) -> ProblemCode {

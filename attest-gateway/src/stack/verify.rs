@@ -138,6 +138,11 @@ impl Verify {
                 }
             }
         }
+        if self.core.gateway.faults.has(Fault::EndSessions)
+            && result.policy_version < handle.policy().version()
+        {
+            return Err(handle.refuse(ProblemCode::SessionOutdated, "fault"));
+        }
         match route.route().min_policy {
             Some(min) if token.claims().policy_version < min && result.policy_version < min => {
                 Err(handle.refuse(ProblemCode::PolicyOutdated, "min-policy-phone"))
