@@ -1,9 +1,12 @@
 //! A scan that refuses duplicate members and deep nesting anywhere in a JSON text, before it is read into types.
 //! RFC 8725 section 2.9 and RFC 7515 section 4: two readers must never see two values for one name.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// Nesting deeper than this is refused. The deepest condition that a policy may hold needs 51 levels.
@@ -21,6 +24,20 @@ pub enum JsonError {
     /// An object has the same member twice, too many members, or nests too deeply.
     #[error("a duplicate member, or more members or depth than allowed")]
     Ambiguous,
+}
+
+/// Reads `text` as `T`, unless it is not one JSON object or an object in it, at any depth, has the same member twice.
+///
+/// # Errors
+/// [`JsonError::Malformed`] if it is not the object that `T` reads, [`JsonError::Ambiguous`] for duplicate members and excess.
+pub(super) fn read_object<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, JsonError> {
+    // Every token passes here: what has no escapes is looked through without being parsed twice.
+    match plain::has_distinct_members(text) {
+        Some(true) => {}
+        Some(false) => return Err(JsonError::Ambiguous),
+        None => scan_object(text)?,
+    }
+    serde_json::from_slice(text).map_err(|_| JsonError::Malformed)
 }
 
 /// Refuses `text` unless it is one JSON object whose objects, at every depth, have distinct members.
@@ -120,7 +137,7 @@ impl<'de> Visitor<'de> for Scan {
 
 struct Name<'de>(Cow<'de, str>);
 
-impl<'de> de::Deserialize<'de> for Name<'de> {
+impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: de::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         struct NameVisitor;
 

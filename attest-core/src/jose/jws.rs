@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{JsonError, scan_object};
+use super::json::{JsonError, read_object};
 use super::key::{Algorithm, MacKey, VerifyingKey};
 use crate::encoding::{base64url, from_base64url};
 
@@ -128,8 +128,7 @@ impl<'de> Deserialize<'de> for Present {
 
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, JwsError> {
-        scan_object(json)?;
-        let wire: HeaderWire<'_> = serde_json::from_slice(json).map_err(|_| JwsError::Json)?;
+        let wire: HeaderWire<'_> = read_object(json)?;
         if wire.crit.0 || wire.b64.0 || wire.zip.0 {
             return Err(JwsError::Crit);
         }
@@ -239,8 +238,7 @@ impl<'a> Compact<'a> {
 /// # Errors
 /// [`JwsError::Json`] and [`JwsError::Ambiguous`].
 pub fn read_claims<T: for<'de> Deserialize<'de>>(payload: &[u8]) -> Result<T, JwsError> {
-    scan_object(payload)?;
-    serde_json::from_slice(payload).map_err(|_| JwsError::Json)
+    Ok(read_object(payload)?)
 }
 
 #[derive(Serialize)]
