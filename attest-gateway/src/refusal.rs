@@ -188,7 +188,7 @@ pub const fn unreadable(reason: Reason) -> Refusal {
             ProblemCode::HeadTooLarge
         }
         Reason::HeadTimeout => ProblemCode::HeadTimeout,
-        Reason::TargetBytes | Reason::TargetForm | Reason::TargetDisagrees => ProblemCode::TargetAmbiguous,
+        Reason::TargetForm | Reason::TargetDisagrees => ProblemCode::TargetAmbiguous,
         Reason::HostMissing
         | Reason::HostNotSingle
         | Reason::HostMalformed
@@ -204,6 +204,7 @@ pub const fn unreadable(reason: Reason) -> Refusal {
         | Reason::RequestLine
         | Reason::Method
         | Reason::Version
+        | Reason::TargetBytes
         | Reason::FieldFolded
         | Reason::FieldSpaceBeforeColon
         | Reason::FieldName
@@ -229,6 +230,7 @@ const fn closes(code: ProblemCode) -> bool {
 }
 
 /// Status and public text of each code.
+#[expect(clippy::too_many_lines, reason = "a table with a row for each code")]
 const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
     use ProblemCode as Code;
     match code {

@@ -55,6 +55,8 @@ struct Absolute {
     default_port: u16,
 }
 
+/// The longest registered method has 17 letters.
+const METHOD_BYTES: usize = 32;
 /// What the HTTP library reads of a target.
 const TARGET_BYTES: usize = 65_534;
 /// 10^18 bytes are for ever; one digit more might overflow somebody's signed number.
@@ -185,7 +187,8 @@ fn first_bytes(view: &[u8]) -> Result<(), Reason> {
 fn request_line(line: &[u8]) -> Result<Request, Reason> {
     let (method, rest) = cut(line).ok_or(Reason::RequestLine)?;
     let (target, version) = cut(rest).ok_or(Reason::RequestLine)?;
-    if target.is_empty() || version.contains(&b' ') || !method.iter().all(|byte| is_token(*byte)) {
+    let named = (1..=METHOD_BYTES).contains(&method.len()) && method.iter().all(|byte| is_token(*byte));
+    if !named || target.is_empty() || version.contains(&b' ') {
         return Err(Reason::RequestLine);
     }
     let old = match version {

@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use super::balance::Place;
@@ -72,7 +73,13 @@ impl<S: CoreService> Connections<S> {
         let _unsupported = stream.set_nodelay(true).is_err();
         let exchanges = Exchanges::default();
         let stream = ClientStream::new(stream, self.options.write_idle_timeout);
-        let stream = Guarded::new(stream, self.limits, self.options.head_timeout, exchanges.clone());
+        let stream = Guarded::new(
+            stream,
+            self.limits,
+            self.options.head_timeout,
+            Instant::now(),
+            exchanges.clone(),
+        );
         let refusal = self.options.head_refusal.clone();
         let service = asked(self.service.clone(), peer, exchanges, refusal);
         let connection = self.http.serve_connection(TokioIo::new(stream), service);

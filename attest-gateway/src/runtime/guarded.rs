@@ -56,31 +56,25 @@ const DROPPED_BYTES: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 impl<T> Guarded<T> {
-    /// Guards a connection that was accepted just now.
-    pub(super) fn new(stream: T, limits: Limits, head_timeout: Duration, exchanges: Exchanges) -> Self {
+    /// Guards a connection that was accepted at `accepted`.
+    pub(super) fn new(
+        stream: T,
+        limits: Limits,
+        head_timeout: Duration,
+        accepted: Instant,
+        exchanges: Exchanges,
+    ) -> Self {
         Self {
             stream,
             guard: Guard::new(limits),
             exchanges,
-            wait: HeadWait::begin(head_timeout),
+            wait: HeadWait::since(accepted, head_timeout),
             stage: Stage::Guarding,
             heads: 0,
             held: BytesMut::new(),
             judged: 0,
             head_bytes: limits.head_bytes,
         }
-    }
-
-    /// The same after `first`, which was read already to see that the client speaks HTTP/1.
-    #[expect(
-        dead_code,
-        reason = "for connections whose protocol is told by their first bytes"
-    )]
-    pub(super) fn after(mut self, first: BytesMut) -> Self {
-        self.held = first;
-        // Nothing breaks before anything was handed on.
-        let _never = self.judge_held().is_err();
-        self
     }
 
     fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
@@ -327,3 +321,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

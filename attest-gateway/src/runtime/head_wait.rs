@@ -17,11 +17,11 @@ pub(super) struct HeadWait {
 }
 
 impl HeadWait {
-    /// Begins now.
-    pub(super) fn begin(timeout: Duration) -> Self {
+    /// Begins with the connection.
+    pub(super) fn since(accepted: Instant, timeout: Duration) -> Self {
         Self {
             timeout,
-            deadline: Some(Instant::now() + timeout),
+            deadline: Some(accepted + timeout),
             sleep: None,
         }
     }
