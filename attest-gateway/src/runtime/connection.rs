@@ -71,13 +71,14 @@ impl<S: CoreService> Connections<S> {
     ) -> impl Future<Output = ()> + use<S> {
         // Responses are written whole; waiting to fill a segment only adds latency.
         let _unsupported = stream.set_nodelay(true).is_err();
-        let exchanges = Exchanges::default();
+        let accepted = Instant::now();
+        let exchanges = Exchanges::new(accepted);
         let stream = ClientStream::new(stream, self.options.write_idle_timeout);
         let stream = Guarded::new(
             stream,
             self.limits,
             self.options.head_timeout,
-            Instant::now(),
+            accepted,
             exchanges.clone(),
         );
         let refusal = self.options.head_refusal.clone();

@@ -8,27 +8,36 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 use crate::guard::Reason;
 use crate::upstream::{BodyError, ResponseBody};
 
 /// The exchanges of one connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Exchanges(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    accepted: Instant,
     /// Requests that the service was asked to answer, ever.
     asked: AtomicU64,
     /// Answers whose last byte was taken from the service, ever.
     answered: AtomicU64,
+    /// When the last one was, microseconds after the connection was accepted.
+    answered_us: AtomicU64,
     /// How many requests are good before the refused one.
     refused: OnceLock<(u64, Reason)>,
     switched: AtomicBool,
+    /// Whether the guard waits for an answer's end.
+    awaited: AtomicBool,
+    waker: AtomicWaker,
 }
 
 /// One request on its way to its answer's end.
@@ -36,6 +45,20 @@ struct Shared {
 pub(super) struct Exchange(Arc<Shared>);
 
 impl Exchanges {
+    /// None yet.
+    pub(super) fn new(accepted: Instant) -> Self {
+        Self(Arc::new(Shared {
+            accepted,
+            asked: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            answered_us: AtomicU64::new(0),
+            refused: OnceLock::new(),
+            switched: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        }))
+    }
+
     /// Begins an exchange, for the service to answer.
     ///
     /// # Errors
@@ -60,6 +83,17 @@ impl Exchanges {
         self.0.answered.load(Ordering::Relaxed) >= requests
     }
 
+    /// When the last answer ended; before the first, when the connection was accepted.
+    pub(super) fn last_answer(&self) -> Instant {
+        self.0.accepted + Duration::from_micros(self.0.answered_us.load(Ordering::Relaxed))
+    }
+
+    /// Wakes the task when the next answer has ended.
+    pub(super) fn wake_with_answer(&self, cx: &Context<'_>) {
+        self.0.waker.register(cx.waker());
+        self.0.awaited.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the connection left HTTP/1.1: what follows is for whoever took it over.
     pub(super) fn has_switched(&self) -> bool {
         self.0.switched.load(Ordering::Relaxed)
@@ -81,7 +115,16 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        add_one(&self.0.answered);
+        let shared = &self.0;
+        add_one(&shared.answered);
+        let after = shared.accepted.elapsed().as_micros();
+        shared
+            .answered_us
+            .store(u64::try_from(after).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if shared.awaited.load(Ordering::Relaxed) {
+            shared.awaited.store(false, Ordering::Relaxed);
+            shared.waker.wake();
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Guarded<T> {
     /// So much of it may be.
     judged: usize,
     head_bytes: usize,
+    /// The client does not take what is written just now.
+    blocked: bool,
 }
 
 #[derive(Debug)]
@@ -68,12 +70,13 @@ impl<T> Guarded<T> {
             stream,
             guard: Guard::new(limits),
             exchanges,
-            wait: HeadWait::since(accepted, head_timeout),
+            wait: HeadWait::new(accepted, head_timeout),
             stage: Stage::Guarding,
             heads: 0,
             held: BytesMut::new(),
             judged: 0,
             head_bytes: limits.head_bytes,
+            blocked: false,
         }
     }
 
@@ -100,7 +103,6 @@ impl<T> Guarded<T> {
             self.heads = self
                 .heads
                 .saturating_add(u64::try_from(verdict.heads).unwrap_or(u64::MAX));
-            self.wait.end();
         }
         match verdict.next {
             Next::More | Next::Answer => Ok(()),
@@ -138,7 +140,8 @@ impl<T> Guarded<T> {
     }
 
     /// Follows the answer to a request that asked to leave HTTP/1.1. Returns whether anything changed.
-    fn follow_answer(&mut self) -> io::Result<bool> {
+    fn follow_answer(&mut self, cx: &Context<'_>) -> io::Result<bool> {
+        self.exchanges.wake_with_answer(cx);
         if self.exchanges.has_switched() {
             self.stage = Stage::Switched;
             self.judged = self.held.len();
@@ -198,10 +201,12 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
 
     /// Nothing more can be read now: waits, and gives up on a head that is late.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Late> {
-        if !self.guard.awaits_head() || !self.exchanges.all_answered(self.heads) {
-            return Poll::Pending;
+        // A client that still takes its answer is not late with its next request.
+        let waited = self.guard.awaits_head() && !self.blocked && self.exchanges.all_answered(self.heads);
+        if waited {
+            self.wait.begin(self.exchanges.last_answer());
         }
-        ready!(self.wait.poll_late(cx));
+        ready!(self.wait.poll_late(cx, waited));
         if self.held.is_empty() {
             return Poll::Ready(Late::Silent);
         }
@@ -264,7 +269,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
                 }
                 Stage::Switched => return Pin::new(&mut this.stream).poll_read(cx, buf),
             }
-            if this.guard.awaits_answer() && this.follow_answer()? {
+            if this.guard.awaits_answer() && this.follow_answer(cx)? {
                 continue;
             }
             let read = if this.held.is_empty() && !this.guard.awaits_answer() {
@@ -285,9 +290,24 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     }
 }
 
+impl<T: AsyncWrite + Unpin> Guarded<T> {
+    fn poll_out<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let outcome = write(Pin::new(&mut self.stream), cx);
+        if self.blocked && outcome.is_ready() {
+            self.wait.begin(Instant::now());
+        }
+        self.blocked = outcome.is_pending();
+        outcome
+    }
+}
+
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        self.poll_out(cx, |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -295,7 +315,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.poll_out(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -303,7 +323,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.poll_out(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

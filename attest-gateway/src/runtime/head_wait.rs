@@ -2,7 +2,7 @@
 //! way moves the deadline.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -11,37 +11,40 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Debug)]
 pub(super) struct HeadWait {
     timeout: Duration,
-    deadline: Option<Instant>,
-    /// Moved only when it fires too early, so that a busy connection does not touch the timer for each request.
+    since: Instant,
+    /// Moved only when it fires, so that a busy connection does not touch the timer for each request.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl HeadWait {
     /// Begins with the connection.
-    pub(super) fn since(accepted: Instant, timeout: Duration) -> Self {
+    pub(super) const fn new(accepted: Instant, timeout: Duration) -> Self {
         Self {
             timeout,
-            deadline: Some(accepted + timeout),
+            since: accepted,
             sleep: None,
         }
     }
 
-    /// The head is there: the next wait begins when it is polled for.
-    pub(super) const fn end(&mut self) {
-        self.deadline = None;
+    /// The wait begins at `at`, unless it began later.
+    pub(super) fn begin(&mut self, at: Instant) {
+        self.since = self.since.max(at);
     }
 
-    /// Ready when the head is late.
-    pub(super) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let timeout = self.timeout;
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + timeout);
+    /// Ready when the head is late. While none is `waited` for, it never is; it is polled again all the same before it could be,
+    /// because the library does not read again by itself when an answer has ended.
+    pub(super) fn poll_late(&mut self, cx: &mut Context<'_>, waited: bool) -> Poll<()> {
+        let deadline = self.since + self.timeout;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        while sleep.as_mut().poll(cx).is_ready() {
-            if sleep.deadline() >= deadline {
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            let now = Instant::now();
+            if waited && now >= deadline {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(deadline);
+            sleep
+                .as_mut()
+                .reset(if waited { deadline } else { now + self.timeout });
         }
-        Poll::Pending
     }
 }
