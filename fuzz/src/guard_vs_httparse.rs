@@ -38,7 +38,8 @@ fn after_chunks(mut bytes: &[u8]) -> Option<&[u8]> {
         let (line, rest) = line(bytes)?;
         let digits = line.split(';').next()?.trim();
         let size = u64::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
-        let size = usize::try_from(size.unwrap_or_else(|| panic!("no size: {line:?}"))).ok()?;
+        assert!(size.is_some(), "no size: {line:?}");
+        let size = usize::try_from(size?).ok()?;
         if size == 0 {
             bytes = rest;
             break;

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 
@@ -29,10 +30,7 @@ async fn sent(scene: &Scene, text: &str) -> Wire {
 /// Refused alone, and as the second request on a connection whose first one is answered before.
 async fn refused(scene: &Scene, text: &str, code: Code, reason: &str) {
     let mut wire = sent(scene, text).await;
-    let reply = wire
-        .reply()
-        .await
-        .unwrap_or_else(|| panic!("no word about {text:?}"));
+    let reply = wire.reply().await.expect(text);
     scene.refuses(text, &reply, status(code), code, "", reason);
     assert_eq!(reply.header("connection"), Some("close"), "{text:?}");
     assert!(wire.reply().await.is_none(), "a second answer to {text:?}");
@@ -47,165 +45,161 @@ async fn refused(scene: &Scene, text: &str, code: Code, reason: &str) {
         assert_eq!(first.status, 200, "the good request before {text:?}");
         let arrived = scene.backend.only();
         assert!(arrived.start.ends_with(" /open HTTP/1.1"), "{arrived:?}");
-        let second = wire
-            .reply()
-            .await
-            .unwrap_or_else(|| panic!("no word about {text:?}"));
+        let second = wire.reply().await.expect(text);
         scene.refuses(text, &second, status(code), code, "", reason);
         assert!(wire.reply().await.is_none(), "a third answer to {text:?}");
     }
 }
 
 fn status(code: Code) -> u16 {
-    match code {
-        Code::HeadTooLarge => 431,
-        Code::HeadTimeout => 408,
-        _ => 400,
-    }
+    if code == Code::HeadTooLarge { 431 } else { 400 }
 }
+
+/// Fields that frame a body, the body, and the refusal.
+const FRAMINGS: &[(&str, &str, Code, &str)] = &[
+    (
+        "content-length: 5\r\ntransfer-encoding: chunked",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "content-length-beside-transfer-encoding",
+    ),
+    (
+        "transfer-encoding: chunked\r\ncontent-length: 5",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "content-length-beside-transfer-encoding",
+    ),
+    (
+        "content-length: 0\r\ncontent-length: 62",
+        SMUGGLED,
+        Code::HeaderAmbiguous,
+        "content-length-not-single",
+    ),
+    (
+        "content-length: 2\r\ncontent-length: 2",
+        "{}",
+        Code::HeaderAmbiguous,
+        "content-length-not-single",
+    ),
+    (
+        "content-length: 2, 2",
+        "{}",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "content-length: 2,2",
+        "{}",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "content-length: +2",
+        "{}",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "content-length: 0x2",
+        "{}",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "content-length:",
+        "",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "content-length: 18446744073709551618",
+        "{}",
+        Code::RequestMalformed,
+        "content-length-malformed",
+    ),
+    (
+        "transfer-encoding: identity",
+        SMUGGLED,
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+    (
+        "transfer-encoding: xchunked",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+    (
+        "transfer-encoding: \x0bchunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "field-value-control",
+    ),
+    (
+        "transfer-encoding: chunked, chunked",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+    (
+        "transfer-encoding: gzip, chunked",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-chunked",
+    ),
+    (
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-single",
+    ),
+    (
+        "transfer-encoding: chunked\r\ntransfer-encoding: identity",
+        "0\r\n\r\n",
+        Code::HeaderAmbiguous,
+        "transfer-encoding-not-single",
+    ),
+    (
+        "transfer-encoding : chunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "field-space-before-colon",
+    ),
+    (
+        "transfer-encoding\t: chunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "field-space-before-colon",
+    ),
+    (
+        "x: y\r\n transfer-encoding: chunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "field-folded",
+    ),
+    (
+        "x: y\ntransfer-encoding: chunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "line-not-crlf",
+    ),
+    (
+        "x: y\rtransfer-encoding: chunked",
+        "0\r\n\r\n",
+        Code::RequestMalformed,
+        "line-not-crlf",
+    ),
+    ("x\0: y", "", Code::RequestMalformed, "field-name-malformed"),
+    ("x: y\0", "", Code::RequestMalformed, "field-value-control"),
+    (": y", "", Code::RequestMalformed, "field-name-malformed"),
+];
 
 #[tokio::test]
 async fn framing_with_two_readings() {
     let scene = scene("").await;
-    for (framing, body, code, reason) in [
-        (
-            "content-length: 5\r\ntransfer-encoding: chunked",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "content-length-beside-transfer-encoding",
-        ),
-        (
-            "transfer-encoding: chunked\r\ncontent-length: 5",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "content-length-beside-transfer-encoding",
-        ),
-        (
-            "content-length: 0\r\ncontent-length: 62",
-            SMUGGLED,
-            Code::HeaderAmbiguous,
-            "content-length-not-single",
-        ),
-        (
-            "content-length: 2\r\ncontent-length: 2",
-            "{}",
-            Code::HeaderAmbiguous,
-            "content-length-not-single",
-        ),
-        (
-            "content-length: 2, 2",
-            "{}",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "content-length: 2,2",
-            "{}",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "content-length: +2",
-            "{}",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "content-length: 0x2",
-            "{}",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "content-length:",
-            "",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "content-length: 18446744073709551618",
-            "{}",
-            Code::RequestMalformed,
-            "content-length-malformed",
-        ),
-        (
-            "transfer-encoding: identity",
-            SMUGGLED,
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-chunked",
-        ),
-        (
-            "transfer-encoding: xchunked",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-chunked",
-        ),
-        (
-            "transfer-encoding: \x0bchunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "field-value-control",
-        ),
-        (
-            "transfer-encoding: chunked, chunked",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-chunked",
-        ),
-        (
-            "transfer-encoding: gzip, chunked",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-chunked",
-        ),
-        (
-            "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-single",
-        ),
-        (
-            "transfer-encoding: chunked\r\ntransfer-encoding: identity",
-            "0\r\n\r\n",
-            Code::HeaderAmbiguous,
-            "transfer-encoding-not-single",
-        ),
-        (
-            "transfer-encoding : chunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "field-space-before-colon",
-        ),
-        (
-            "transfer-encoding\t: chunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "field-space-before-colon",
-        ),
-        (
-            "x: y\r\n transfer-encoding: chunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "field-folded",
-        ),
-        (
-            "x: y\ntransfer-encoding: chunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "line-not-crlf",
-        ),
-        (
-            "x: y\rtransfer-encoding: chunked",
-            "0\r\n\r\n",
-            Code::RequestMalformed,
-            "line-not-crlf",
-        ),
-        ("x\0: y", "", Code::RequestMalformed, "field-name-malformed"),
-        ("x: y\0", "", Code::RequestMalformed, "field-value-control"),
-        (": y", "", Code::RequestMalformed, "field-name-malformed"),
-    ] {
+    for (framing, body, code, reason) in FRAMINGS {
         let text = format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\n{framing}\r\n\r\n{body}");
-        refused(&scene, &text, code, reason).await;
+        refused(&scene, &text, *code, reason).await;
     }
     let old = "POST /open HTTP/1.0\r\nhost: {host}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     refused(
@@ -217,119 +211,122 @@ async fn framing_with_two_readings() {
     .await;
 }
 
+/// Heads without their empty line, and the refusal.
+const HEADS: &[(&str, Code, &str)] = &[
+    ("GET /open HTTP/1.1\r\n", Code::HeaderAmbiguous, "host-missing"),
+    (
+        "GET /open HTTP/1.1\r\nhost: {host}\r\nhost: {host}\r\n",
+        Code::HeaderAmbiguous,
+        "host-not-single",
+    ),
+    (
+        "GET /open HTTP/1.1\r\nhost: {host}, {host}\r\n",
+        Code::HeaderAmbiguous,
+        "host-malformed",
+    ),
+    (
+        "GET /open HTTP/1.1\r\nhost: user@{host}\r\n",
+        Code::HeaderAmbiguous,
+        "host-malformed",
+    ),
+    (
+        "GET /open HTTP/1.1\r\nhost: a b\r\n",
+        Code::HeaderAmbiguous,
+        "host-malformed",
+    ),
+    (
+        "GET /open HTTP/1.1\r\nhost: a:99999\r\n",
+        Code::HeaderAmbiguous,
+        "host-malformed",
+    ),
+    (
+        "GET http://evil.example/open HTTP/1.1\r\nhost: {host}\r\n",
+        Code::TargetAmbiguous,
+        "absolute-form-disagrees-with-host",
+    ),
+    (
+        "GET * HTTP/1.1\r\nhost: {host}\r\n",
+        Code::TargetAmbiguous,
+        "target-form",
+    ),
+    (
+        "GET {host} HTTP/1.1\r\nhost: {host}\r\n",
+        Code::TargetAmbiguous,
+        "target-form",
+    ),
+    (
+        "CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "method-refused",
+    ),
+    (
+        "GET /open#x HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "target-malformed",
+    ),
+    (
+        "GET /o\u{e4}pen HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "target-malformed",
+    ),
+    (
+        "GET /open HTTP/1.2\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "version-unsupported",
+    ),
+    (
+        "GET /open HTTP/2.0\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "version-unsupported",
+    ),
+    (
+        "GET /open\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "request-line-malformed",
+    ),
+    (
+        "GET  /open HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "request-line-malformed",
+    ),
+    (
+        "GET /open HTTP/1.1 \r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "request-line-malformed",
+    ),
+    (
+        "GET /open HTTP/1.1\nhost: {host}\n",
+        Code::RequestMalformed,
+        "line-not-crlf",
+    ),
+    (
+        "\r\nGET /open HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "head-leading-line",
+    ),
+    (
+        "\nGET /open HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "head-leading-line",
+    ),
+    ("PRI * HTTP/2.0\r\n", Code::RequestMalformed, "preface-broken"),
+    (
+        "PRI /open HTTP/1.1\r\nhost: {host}\r\n",
+        Code::RequestMalformed,
+        "preface-broken",
+    ),
+    (
+        "\x16\x03\x01\x02",
+        Code::RequestMalformed,
+        "request-line-malformed",
+    ),
+];
+
 #[tokio::test]
 async fn heads_with_two_readings() {
     let scene = scene("").await;
-    for (head, code, reason) in [
-        ("GET /open HTTP/1.1\r\n", Code::HeaderAmbiguous, "host-missing"),
-        (
-            "GET /open HTTP/1.1\r\nhost: {host}\r\nhost: {host}\r\n",
-            Code::HeaderAmbiguous,
-            "host-not-single",
-        ),
-        (
-            "GET /open HTTP/1.1\r\nhost: {host}, {host}\r\n",
-            Code::HeaderAmbiguous,
-            "host-malformed",
-        ),
-        (
-            "GET /open HTTP/1.1\r\nhost: user@{host}\r\n",
-            Code::HeaderAmbiguous,
-            "host-malformed",
-        ),
-        (
-            "GET /open HTTP/1.1\r\nhost: a b\r\n",
-            Code::HeaderAmbiguous,
-            "host-malformed",
-        ),
-        (
-            "GET /open HTTP/1.1\r\nhost: a:99999\r\n",
-            Code::HeaderAmbiguous,
-            "host-malformed",
-        ),
-        (
-            "GET http://evil.example/open HTTP/1.1\r\nhost: {host}\r\n",
-            Code::TargetAmbiguous,
-            "absolute-form-disagrees-with-host",
-        ),
-        (
-            "GET * HTTP/1.1\r\nhost: {host}\r\n",
-            Code::TargetAmbiguous,
-            "target-form",
-        ),
-        (
-            "GET {host} HTTP/1.1\r\nhost: {host}\r\n",
-            Code::TargetAmbiguous,
-            "target-form",
-        ),
-        (
-            "CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "method-refused",
-        ),
-        (
-            "GET /open#x HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "target-malformed",
-        ),
-        (
-            "GET /o\u{e4}pen HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "target-malformed",
-        ),
-        (
-            "GET /open HTTP/1.2\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "version-unsupported",
-        ),
-        (
-            "GET /open HTTP/2.0\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "version-unsupported",
-        ),
-        (
-            "GET /open\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "request-line-malformed",
-        ),
-        (
-            "GET  /open HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "request-line-malformed",
-        ),
-        (
-            "GET /open HTTP/1.1 \r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "request-line-malformed",
-        ),
-        (
-            "GET /open HTTP/1.1\nhost: {host}\n",
-            Code::RequestMalformed,
-            "line-not-crlf",
-        ),
-        (
-            "\r\nGET /open HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "head-leading-line",
-        ),
-        (
-            "\nGET /open HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "head-leading-line",
-        ),
-        ("PRI * HTTP/2.0\r\n", Code::RequestMalformed, "preface-broken"),
-        (
-            "PRI /open HTTP/1.1\r\nhost: {host}\r\n",
-            Code::RequestMalformed,
-            "preface-broken",
-        ),
-        (
-            "\x16\x03\x01\x02",
-            Code::RequestMalformed,
-            "request-line-malformed",
-        ),
-    ] {
-        refused(&scene, &format!("{head}\r\n"), code, reason).await;
+    for (head, code, reason) in HEADS {
+        refused(&scene, &format!("{head}\r\n"), *code, reason).await;
     }
     let long = format!(
         "GET /open HTTP/1.1\r\nhost: {{host}}\r\nx: {}\r\n\r\n",
