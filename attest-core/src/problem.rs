@@ -145,6 +145,8 @@ problem_codes! {
     EvidenceExpired = "evidence-expired" => Enroll,
     /// The request head is longer, or has more fields, than the gateway reads.
     HeadTooLarge = "head-too-large" => None,
+    /// The request head was begun and did not arrive in time.
+    HeadTimeout = "head-timeout" => Later,
 }
 
 impl ProblemCode {

@@ -9,6 +9,7 @@ use attest_core::jose::JwkSet;
 use attest_core::step_up::StepUps;
 use attest_core::support_code::{Cause, SupportCodeError, SupportCodes};
 use attest_core::ticket::{TicketKeys, TicketSealer};
+use http::{HeaderValue, Response};
 use ring::hmac;
 use ring::rand::SystemRandom;
 
@@ -18,13 +19,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::faults::Faults;
+use crate::guard::Reason;
 use crate::keys::Keys;
 use crate::policy::Policies;
 use crate::rates::RateTable;
-use crate::refusal::unreadable_head;
+use crate::refusal::unreadable;
 use crate::single_use::SingleUse;
+use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
+use crate::upstream::ResponseBody;
 
 /// The shared state of a gateway process.
 #[derive(Debug)]
@@ -173,16 +177,17 @@ impl Gateway {
         open_support_code(&self.keys, code)
     }
 
-    /// What a client hears whose request head could not be read.
-    pub(crate) fn refuse_head(&self, status: u16) -> Vec<u8> {
-        let refusal = unreadable_head(status);
+    /// What a client hears whose request the guard did not let through.
+    pub(crate) fn refuse_head(&self, reason: Reason) -> Response<ResponseBody> {
+        let refusal = unreadable(reason);
+        tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
         self.tally.refuse(refusal.code);
-        refusal.into_bytes(
-            &self.support,
-            self.policies.active().version(),
-            self.clock.now_s(),
-            &self.rng,
-        )
+        let version = self.policies.active().version();
+        let mut response = refusal.into_response(&self.support, version, self.clock.now_s(), &self.rng);
+        response
+            .headers_mut()
+            .insert(POLICY_HEADER, HeaderValue::from(version));
+        response
     }
 
     /// Ticket keys for one core.

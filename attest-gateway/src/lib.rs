@@ -11,6 +11,7 @@ pub mod config;
 pub mod counters;
 pub mod faults;
 pub mod gateway;
+pub mod guard;
 pub mod init;
 pub mod keys;
 pub mod policy;

@@ -12,6 +12,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUT
 use http::{HeaderValue, Response, StatusCode};
 use ring::rand::SecureRandom;
 
+use crate::guard::Reason;
 use crate::upstream::ResponseBody;
 
 /// Seconds that clients wait after `later` where nothing better is known.
@@ -170,33 +171,50 @@ impl Refusal {
         response
     }
 
-    /// The whole response as bytes, for requests whose head never became a request. It ends its connection.
+    /// The status alone, for a server that has nothing to make the rest with.
     #[must_use]
-    pub fn into_bytes(
-        self,
-        codes: &SupportCodes,
-        policy_version: u64,
-        now_s: u64,
-        rng: &dyn SecureRandom,
-    ) -> Vec<u8> {
-        let (status, problem) = self.problem(codes, policy_version, now_s, rng);
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-             attest-policy: {policy_version}\r\nconnection: close\r\n\r\n",
-            body.len()
-        );
-        [head.into_bytes(), body].concat()
+    pub fn into_bare_response(self) -> Response<ResponseBody> {
+        let mut response = Response::new(ResponseBody::Empty);
+        *response.status_mut() = words(self.code).0;
+        response
     }
 }
 
-/// The refusal of a request head that hyper could not read, by the status that hyper would have answered.
+/// The refusal of a request that the guard did not let through.
 #[must_use]
-pub const fn unreadable_head(status: u16) -> Refusal {
-    match status {
-        414 | 431 => Refusal::new(ProblemCode::HeadTooLarge, "head-beyond-bound"),
-        _ => Refusal::new(ProblemCode::RequestMalformed, "head-unreadable"),
-    }
+pub const fn unreadable(reason: Reason) -> Refusal {
+    let code = match reason {
+        Reason::HeadBeyondBound | Reason::FieldsBeyondBound | Reason::TrailersBeyondBound => {
+            ProblemCode::HeadTooLarge
+        }
+        Reason::HeadTimeout => ProblemCode::HeadTimeout,
+        Reason::TargetForm | Reason::TargetDisagrees => ProblemCode::TargetAmbiguous,
+        Reason::HostMissing
+        | Reason::HostNotSingle
+        | Reason::HostMalformed
+        | Reason::LengthNotSingle
+        | Reason::LengthBesideCoding
+        | Reason::CodingNotSingle
+        | Reason::CodingNotChunked
+        | Reason::CodingInOldVersion
+        | Reason::TrailerRefused => ProblemCode::HeaderAmbiguous,
+        Reason::LeadingLine
+        | Reason::LineNotCrlf
+        | Reason::PrefaceBroken
+        | Reason::RequestLine
+        | Reason::Method
+        | Reason::Version
+        | Reason::TargetBytes
+        | Reason::FieldFolded
+        | Reason::FieldSpaceBeforeColon
+        | Reason::FieldName
+        | Reason::FieldValue
+        | Reason::LengthMalformed
+        | Reason::ChunkSize
+        | Reason::ChunkExtension
+        | Reason::ChunkNotCrlf => ProblemCode::RequestMalformed,
+    };
+    Refusal::new(code, reason.code())
 }
 
 /// Requests whose framing cannot be trusted, or whose body was not read, end their connection.
@@ -212,6 +230,7 @@ const fn closes(code: ProblemCode) -> bool {
 }
 
 /// Status and public text of each code.
+#[expect(clippy::too_many_lines, reason = "a table with a row for each code")]
 const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
     use ProblemCode as Code;
     match code {
@@ -290,6 +309,10 @@ const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
             "The request head is too large.",
         ),
         Code::EvidenceExpired => (StatusCode::FORBIDDEN, "The registration must be renewed."),
+        Code::HeadTimeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            "The request head did not arrive in time.",
+        ),
     }
 }
 

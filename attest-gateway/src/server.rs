@@ -109,7 +109,7 @@ impl Server {
     pub fn serve(gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let refusing = Arc::clone(&gateway);
         let options = ServerOptions {
-            head_refusal: HeadRefusal::new(move |status| refusing.refuse_head(status)),
+            head_refusal: HeadRefusal::new(move |reason| refusing.refuse_head(reason)),
             ..ServerOptions::from(gateway.config())
         };
         // Refused here and not on the cores, where nobody would see it.

@@ -33,6 +33,8 @@ bodies! {
     fact_ref,
     gateway_config,
     gateway_policy,
+    guard,
+    guard_vs_httparse,
     json_object,
     jwk,
     jws,

@@ -130,7 +130,8 @@ pub struct Limits {
     /// Most header fields of one request.
     pub head_fields: usize,
     /// Time for a whole request head, counted from the connection or from the end of the last response; so it is also how
-    /// long a kept-alive connection may idle. A phone on a bad network needs a few seconds, a slow-loris gets no more.
+    /// long a kept-alive connection may idle. A phone on a bad network needs a few seconds, a slow-loris gets no more: no byte on
+    /// the way moves the deadline, and who began a head is told 408.
     pub head_timeout_ms: u64,
     /// Longest pause inside a request body.
     pub body_idle_timeout_ms: u64,

@@ -2,21 +2,26 @@
 //!
 //! No request reaches the service before its head is complete and within bounds, and each carries its [`PeerAddr`].
 
+use std::convert::Infallible;
 use std::rc::Rc;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
-use tower::util::Oneshot;
 
 use super::balance::Place;
 use super::core::LocalDrain;
-use super::head_refusal::{Owed, Substitution};
+use super::exchange::{Answer, Exchanges};
+use super::guarded::Guarded;
+use super::head_refusal::HeadRefusal;
 use super::stream::ClientStream;
 use super::{CoreService, PeerAddr, ServerOptions};
+use crate::guard::Limits;
 
 /// The least that hyper needs to work with.
 const BUFFER_MIN_BYTES: usize = 8192;
@@ -26,6 +31,7 @@ const STACK_FIELDS: usize = 100;
 /// How this core serves connections.
 pub(super) struct Connections<S> {
     http: http1::Builder,
+    limits: Limits,
     options: ServerOptions,
     service: S,
     drain: Rc<LocalDrain>,
@@ -34,8 +40,8 @@ pub(super) struct Connections<S> {
 impl<S: CoreService> Connections<S> {
     pub(super) fn new(options: &ServerOptions, service: S, drain: Rc<LocalDrain>) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(options.head_timeout)
+        // The guard below times heads.
+        http.header_read_timeout(None)
             .max_header_size(options.head_bytes)
             // Also what is buffered of a body that the service does not take yet.
             .max_buf_size(options.head_bytes.max(BUFFER_MIN_BYTES))
@@ -46,6 +52,10 @@ impl<S: CoreService> Connections<S> {
         }
         Self {
             http,
+            limits: Limits {
+                head_bytes: options.head_bytes,
+                head_fields: options.head_fields,
+            },
             options: options.clone(),
             service,
             drain,
@@ -61,14 +71,18 @@ impl<S: CoreService> Connections<S> {
     ) -> impl Future<Output = ()> + use<S> {
         // Responses are written whole; waiting to fill a segment only adds latency.
         let _unsupported = stream.set_nodelay(true).is_err();
-        let owed = Owed::default();
-        let substitution = Substitution::new(self.options.head_refusal.clone(), owed.clone());
-        let stream = ClientStream::new(stream, self.options.write_idle_timeout, substitution);
-        let service = WithPeer {
-            service: self.service.clone(),
-            peer,
-            owed,
-        };
+        let accepted = Instant::now();
+        let exchanges = Exchanges::new(accepted);
+        let stream = ClientStream::new(stream, self.options.write_idle_timeout);
+        let stream = Guarded::new(
+            stream,
+            self.limits,
+            self.options.head_timeout,
+            accepted,
+            exchanges.clone(),
+        );
+        let refusal = self.options.head_refusal.clone();
+        let service = asked(self.service.clone(), peer, exchanges, refusal);
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let drain = Rc::clone(&self.drain);
         async move {
@@ -89,22 +103,31 @@ impl<S: CoreService> Connections<S> {
     }
 }
 
-/// Adds the peer's address to each request.
-#[derive(Debug, Clone)]
-struct WithPeer<S> {
+/// Asks `service` about each request, with its peer, but about no stand-in for a refused one.
+fn asked<S: CoreService>(
     service: S,
     peer: PeerAddr,
-    owed: Owed,
-}
-
-impl<S: CoreService> hyper::service::Service<Request<Incoming>> for WithPeer<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Oneshot<S, Request<Incoming>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        self.owed.one_more();
-        request.extensions_mut().insert(self.peer);
-        self.service.clone().oneshot(request)
-    }
+    exchanges: Exchanges,
+    refusal: HeadRefusal,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<Answer>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<Answer>, Infallible>>,
+> {
+    service_fn(move |mut request: Request<Incoming>| {
+        let asked = match exchanges.begin() {
+            Ok(exchange) => {
+                request.extensions_mut().insert(peer);
+                Ok((exchange, service.clone().oneshot(request)))
+            }
+            Err((exchange, reason)) => Err(exchange.answer(refusal.respond(reason))),
+        };
+        async move {
+            match asked {
+                Ok((exchange, answer)) => Ok(exchange.answer(answer.await?)),
+                Err(refused) => Ok(refused),
+            }
+        }
+    })
 }

@@ -6,7 +6,10 @@
 mod balance;
 mod connection;
 mod core;
+mod exchange;
+mod guarded;
 mod head_refusal;
+mod head_wait;
 pub(crate) mod idle;
 mod listen;
 mod stream;
@@ -75,7 +78,7 @@ pub struct ServerOptions {
     pub write_idle_timeout: Duration,
     /// Open connections of all cores.
     pub connections_max: usize,
-    /// Says what a client hears whose request head cannot be read.
+    /// Says what a client hears whose request the guard refuses.
     pub head_refusal: HeadRefusal,
     /// Lets one core accept for all, as off Linux, where ports are not shared evenly.
     pub one_acceptor: bool,

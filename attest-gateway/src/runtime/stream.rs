@@ -4,12 +4,11 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::head_refusal::Substitution;
 use super::idle::IdleTimer;
 
 /// A stream whose writes fail with [`io::ErrorKind::TimedOut`] after standing still for too long.
@@ -17,15 +16,13 @@ use super::idle::IdleTimer;
 pub(super) struct ClientStream<T> {
     stream: T,
     timer: IdleTimer,
-    substitution: Substitution,
 }
 
 impl<T> ClientStream<T> {
-    pub(super) fn new(stream: T, write_idle: Duration, substitution: Substitution) -> Self {
+    pub(super) fn new(stream: T, write_idle: Duration) -> Self {
         Self {
             stream,
             timer: IdleTimer::new(write_idle, None),
-            substitution,
         }
     }
 }
@@ -47,30 +44,6 @@ impl<T: AsyncWrite + Unpin> ClientStream<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> ClientStream<T> {
-    /// Writes as `write` does, or the substitute for `bytes`. Of a substitute no byte counts as written before all are, so
-    /// that hyper shows the same bytes again until then.
-    fn write(
-        &mut self,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-        write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        while let Some(substitute) = self.substitution.instead(bytes) {
-            let substitute = substitute.to_vec();
-            let written = ready!(self.poll_moving(cx, |stream, cx| stream.poll_write(cx, &substitute)))?;
-            if self.substitution.wrote(written) {
-                return Poll::Ready(Ok(bytes.len()));
-            }
-        }
-        let outcome = self.poll_moving(cx, write);
-        if matches!(outcome, Poll::Ready(Ok(written)) if written > 0) {
-            self.substitution.passed(bytes);
-        }
-        outcome
-    }
-}
-
 impl<T: AsyncRead + Unpin> AsyncRead for ClientStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -83,7 +56,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ClientStream<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(cx, buf, |stream, cx| stream.poll_write(cx, buf))
+        self.poll_moving(cx, |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -91,8 +64,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
-        self.write(cx, first, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        self.poll_moving(cx, |stream, cx| stream.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -110,18 +82,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ClientStream<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::head_refusal::{HeadRefusal, Owed};
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    fn nothing() -> Substitution {
-        Substitution::new(HeadRefusal::default(), Owed::default())
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_stops_reading_is_given_up() {
         let (client, server) = tokio::io::duplex(8);
-        let mut stream = ClientStream::new(server, Duration::from_secs(30), nothing());
+        let mut stream = ClientStream::new(server, Duration::from_secs(30));
         let error = stream
             .write_all(b"more than fits into the pipe")
             .await
@@ -133,7 +100,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_slowly_is_not() {
         let (mut client, server) = tokio::io::duplex(8);
-        let mut stream = ClientStream::new(server, Duration::from_secs(30), nothing());
+        let mut stream = ClientStream::new(server, Duration::from_secs(30));
         let reading = async {
             let mut taken = 0;
             while taken < 64 {

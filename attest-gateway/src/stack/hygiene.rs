@@ -7,7 +7,7 @@ use std::rc::Rc;
 use attest_core::problem::ProblemCode;
 use attest_core::step_up::STEP_UP_HEADER;
 use attest_core::token::{ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER};
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Incoming;
@@ -113,14 +113,8 @@ impl Step for Hygiene {
             return Err(Refusal::new(ProblemCode::RequestMalformed, "method-refused"));
         }
         let ambiguous = |reason| Refusal::new(ProblemCode::HeaderAmbiguous, reason);
-        if parts.headers.get_all(HOST).iter().count() != 1 {
-            return Err(ambiguous("host-not-single"));
-        }
         if parts.headers.keys().any(|name| name.as_str().contains('_')) {
             return Err(ambiguous("header-underscore"));
-        }
-        if !only_chunked(&parts.headers) {
-            return Err(ambiguous("transfer-encoding-not-chunked"));
         }
         let headers = &mut parts.headers;
         let credentials = Credentials {
@@ -143,18 +137,6 @@ impl Step for Hygiene {
             credentials,
         })
     }
-}
-
-/// Whether the body has no transfer coding but `chunked`: another one would be lost on the way, and its bytes taken for content.
-fn only_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers
-        .get_all(TRANSFER_ENCODING)
-        .iter()
-        .map(HeaderValue::as_bytes);
-    codings
-        .next()
-        .is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"))
-        && codings.next().is_none()
 }
 
 fn take(headers: &mut HeaderMap, name: &'static str) -> Option<Presented> {

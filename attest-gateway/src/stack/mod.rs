@@ -4,19 +4,21 @@
 //! | position | layer | why here |
 //! |---|---|---|
 //! | 1 | [`rescue`] | outermost: every refusal below becomes a response in one place |
-//! | 2 | [`hygiene`] | before anything reads a header: ours and hop-by-hop ones are gone, credentials are taken out |
-//! | 3 | [`target`] | before anything compares a path: one reading only |
-//! | 4 | [`service`] | calls of the attestation service leave here: they carry no token |
-//! | 5 | [`route`] | the cheapest refusal of foreign requests, and what the rest needs to know |
-//! | 6 | [`verify`] | authenticity before any state is touched or body read |
-//! | 7 | [`bind`] | the token belongs to this request; bodies are read only for authentic tokens |
-//! | 8 | [`decide`] | rules over facts that are all authentic by now |
-//! | 9 | [`spend`] | last of the refusals: a refused request must not use its token up |
-//! | 10 | [`admit`] | the only maker of `Admitted`; adds what the backend is told |
-//! | 11 | [`forward`] | the upstream |
+//! | 2 | [`authority`] | before anything reads host or target: one of each, in every protocol |
+//! | 3 | [`hygiene`] | before anything reads a header: ours and hop-by-hop ones are gone, credentials are taken out |
+//! | 4 | [`target`] | before anything compares a path: one reading only |
+//! | 5 | [`service`] | calls of the attestation service leave here: they carry no token |
+//! | 6 | [`route`] | the cheapest refusal of foreign requests, and what the rest needs to know |
+//! | 7 | [`verify`] | authenticity before any state is touched or body read |
+//! | 8 | [`bind`] | the token belongs to this request; bodies are read only for authentic tokens |
+//! | 9 | [`decide`] | rules over facts that are all authentic by now |
+//! | 10 | [`spend`] | last of the refusals: a refused request must not use its token up |
+//! | 11 | [`admit`] | the only maker of `Admitted`; adds what the backend is told |
+//! | 12 | [`forward`] | the upstream |
 
 pub mod admit;
 mod attestations;
+pub mod authority;
 pub mod bind;
 mod core;
 pub mod decide;
@@ -55,6 +57,7 @@ pub fn stack(gateway: Arc<Gateway>) -> rescue::Rescue<impl Clone + step::Layered
     let core = Rc::new(Core::new(gateway));
     ServiceBuilder::new()
         .layer(rescue::RescueLayer::new(&core))
+        .layer(StepLayer::new(authority::Authority))
         .layer(StepLayer::new(hygiene::Hygiene::new(&core)))
         .layer(StepLayer::new(target::Target))
         .layer(service::ServiceLayer::new(&core))

@@ -3,7 +3,6 @@
 
 use attest_core::problem::ProblemCode;
 use http::Uri;
-use http::header::HOST;
 use http::uri::PathAndQuery;
 
 use super::hygiene::Clean;
@@ -20,16 +19,6 @@ impl Step for Target {
 
     fn step(&self, mut request: Clean) -> Result<Clean, Refusal> {
         let refuse = |reason| Refusal::new(ProblemCode::TargetAmbiguous, reason);
-        if let Some(authority) = request.parts.uri.authority() {
-            let host = request
-                .parts
-                .headers
-                .get(HOST)
-                .and_then(|host| host.to_str().ok());
-            if !host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str())) {
-                return Err(refuse("absolute-form-disagrees-with-host"));
-            }
-        }
         let target = request
             .parts
             .uri

@@ -6,8 +6,9 @@ use crate::upstream::is_reserved;
 use proptest::prelude::*;
 
 /// The request layers in the order in which they are written, top to bottom.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "rescue::RescueLayer::new",
+    "authority::Authority",
     "hygiene::Hygiene::new",
     "target::Target",
     "service::ServiceLayer::new",

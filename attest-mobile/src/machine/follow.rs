@@ -157,6 +157,7 @@ fn is_repeatable(method: &str, code: Option<ProblemCode>) -> bool {
                 | ProblemCode::Unavailable
                 | ProblemCode::Overloaded
                 | ProblemCode::BodyTimeout
+                | ProblemCode::HeadTimeout
         )
     );
     refused_before_forwarding || matches!(method, "GET" | "HEAD" | "OPTIONS")

@@ -168,17 +168,20 @@ async fn a_body_that_drips_for_ever_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_head_is_bounded_in_size_fields_and_time() {
-    let config = "[limits]\nhead_bytes = 8192\nhead_fields = 20\nhead_timeout_ms = 300\n";
+async fn a_head_is_bounded_in_size_and_fields() {
+    let config = "[limits]\nhead_bytes = 8192\nhead_fields = 20\n";
     let scene = Scene::with(config, |_| ()).await;
     let long = format!("x-long: {}\r\n", "x".repeat(9000));
     let many: String = (0..40).map(|n| format!("x-{n}: y\r\n")).collect();
-    for (what, fields) in [("a long field", long.clone()), ("many fields", many)] {
+    for (what, fields, reason) in [
+        ("a long field", long.clone(), "head-beyond-bound"),
+        ("many fields", many, "head-fields-beyond-bound"),
+    ] {
         let reply = scene
             .raw(&format!("GET /health HTTP/1.1\r\nhost: {{host}}\r\n{fields}\r\n"))
             .await
             .unwrap();
-        scene.refuses(what, &reply, 431, Code::HeadTooLarge, "", "head-beyond-bound");
+        scene.refuses(what, &reply, 431, Code::HeadTooLarge, "", reason);
     }
     let reply = scene
         .raw(&format!(
@@ -195,11 +198,6 @@ async fn a_head_is_bounded_in_size_fields_and_time() {
         "",
         "head-beyond-bound",
     );
-    for started in ["", "GET /health HTTP/1.1\r\nhost:"] {
-        let mut wire = Wire::open(scene.authority()).await;
-        wire.send(started).await;
-        wire.closed().await;
-    }
     assert!(scene.backend.take().is_empty());
 }
 

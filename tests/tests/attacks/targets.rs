@@ -35,7 +35,7 @@ async fn a_target_with_two_readings_is_refused() {
         ("/open/%zz", "path-escape"),
         ("/open/%", "path-escape"),
         ("/open/%u002e", "path-escape"),
-        ("*", "path-not-absolute"),
+        ("*", "target-form"),
         ("http://evil.example/health", "absolute-form-disagrees-with-host"),
         ("http://user@{host}/health", "absolute-form-disagrees-with-host"),
         ("http://127.0.0.1/health", "absolute-form-disagrees-with-host"),
@@ -157,22 +157,25 @@ async fn no_method_or_path_beside_the_routes_is_forwarded() {
 #[tokio::test]
 async fn what_is_not_http_is_refused_and_hung_up_on() {
     let scene = Scene::open().await;
-    for start in [
-        "GET /health\r\n",
-        "GET  /health HTTP/1.1\r\n",
-        "GET /health HTTP/1.1 x\r\n",
-        "GET /health HTTP/9.9\r\n",
-        "GET /hea\0lth HTTP/1.1\r\n",
-        "GET /hea\u{1}lth HTTP/1.1\r\n",
-        "GET /hea lth HTTP/1.1\r\n",
-        "G@T /health HTTP/1.1\r\n",
-        "/health\r\n",
-        ": x\r\n",
-        "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}",
-        "PRI * HTTP/2.0\r\n",
+    for (start, reason) in [
+        ("GET /health\r\n", "request-line-malformed"),
+        ("GET  /health HTTP/1.1\r\n", "request-line-malformed"),
+        ("GET /health HTTP/1.1 x\r\n", "request-line-malformed"),
+        ("GET /health HTTP/9.9\r\n", "version-unsupported"),
+        ("GET /hea\0lth HTTP/1.1\r\n", "target-malformed"),
+        ("GET /hea\u{1}lth HTTP/1.1\r\n", "target-malformed"),
+        ("GET /hea lth HTTP/1.1\r\n", "request-line-malformed"),
+        ("G@T /health HTTP/1.1\r\n", "request-line-malformed"),
+        ("/health\r\n", "request-line-malformed"),
+        (": x\r\n", "request-line-malformed"),
+        (
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}",
+            "request-line-malformed",
+        ),
+        ("PRI * HTTP/2.0\r\n", "preface-broken"),
     ] {
         let reply = scene.raw(&format!("{start}host: {{host}}\r\n\r\n")).await;
         let reply = reply.unwrap_or_else(|| panic!("{start:?} was hung up on without a word"));
-        scene.refuses(start, &reply, 400, Code::RequestMalformed, "", "head-unreadable");
+        scene.refuses(start, &reply, 400, Code::RequestMalformed, "", reason);
     }
 }
