@@ -1,7 +1,8 @@
 //! Bans from outside: at once, by id or pseudonym, lifted again, on record with who did it, and kept over a restart.
 
 use attest_core::problem::ProblemCode as Code;
-use attest_tests::attacker::{Attacker, Session};
+use attest_core::response::Session;
+use attest_tests::attacker::Attacker;
 use attest_tests::request::Request;
 use attest_tests::scene::START_S;
 use serde_json::{Value, json};
