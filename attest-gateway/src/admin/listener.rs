@@ -27,7 +27,7 @@ use super::Shared;
 use super::gate::{Peer, router};
 use super::secret::{AdminTokens, HashFileError};
 use super::tls::{self, AdminTlsError};
-use crate::config::AdminToken;
+use crate::config::{Admin, AdminToken};
 use crate::gateway::Gateway;
 use crate::runtime::RunningView;
 
@@ -73,6 +73,18 @@ pub struct AdminListener {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
+}
+
+/// Reads what a start would read, hash files and TLS, and changes nothing.
+///
+/// # Errors
+/// [`AdminStartError::Token`] and [`AdminStartError::Tls`].
+pub fn inspect(config: &Admin) -> Result<(), AdminStartError> {
+    AdminTokens::read(&config.tokens)?;
+    if let Some(tls) = &config.tls {
+        tls::acceptor(tls)?;
+    }
+    Ok(())
 }
 
 impl AdminListener {

@@ -26,7 +26,7 @@ use attest_core::fleet::KeyUse;
 use ring::hmac;
 
 pub use self::client::{AdminClient, AdminClientError, ClientTls};
-pub use self::listener::{AdminListener, AdminStartError};
+pub use self::listener::{AdminListener, AdminStartError, inspect};
 pub use self::openapi::document;
 pub use self::operation::{Method, Operation, Parameter, operations};
 pub use self::problem::{AdminCode, AdminProblem, MEDIA_TYPE, ProblemDocument, TYPE_PREFIX};

@@ -224,7 +224,7 @@ mod tests {
             &["admin.tokens[0].hash_file wrong-value"],
         );
         check(
-            &token("name = 'a'\nscopes = ['root']\nsha256 = ''"),
+            &token("name = 'a'\nscopes = ['root']\nhash_file = 'f'"),
             &["admin.tokens[0].scopes wrong-value"],
         );
     }
