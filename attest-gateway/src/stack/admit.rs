@@ -106,31 +106,34 @@ impl Admit {
         if let Some(metrics) = route.metrics() {
             metrics.admitted(passed);
         }
-        let now_s = self.core.now_s();
-        let policy_version = route.policy().version();
-        self.core.decisions.note(outcome, now_s, || {
-            let (cause, party) = match standing {
-                Standing::Public => (None, None),
-                Standing::Unattested(refusal) => (
-                    Some(refusal.cause(policy_version, now_s)),
-                    refusal.party.as_deref().cloned(),
-                ),
-                Standing::Attested(token) => {
-                    let app = token.token().result().app.clone();
-                    (None, pseudonym.map(|pseudonym| Party { app, pseudonym }))
+        self.core.decisions.note(
+            outcome,
+            || self.core.now_s(),
+            |now_s| {
+                let policy_version = route.policy().version();
+                let (cause, party) = match standing {
+                    Standing::Public => (None, None),
+                    Standing::Unattested(refusal) => (
+                        Some(refusal.cause(policy_version, now_s)),
+                        refusal.party.as_deref().cloned(),
+                    ),
+                    Standing::Attested(token) => {
+                        let app = token.token().result().app.clone();
+                        (None, pseudonym.map(|pseudonym| Party { app, pseudonym }))
+                    }
+                };
+                Decision {
+                    at_s: now_s,
+                    outcome,
+                    cause,
+                    route: route.route().map(|route| route.route().id.clone()),
+                    party,
+                    shadows,
+                    support: None,
+                    policy_version,
                 }
-            };
-            Decision {
-                at_s: now_s,
-                outcome,
-                cause,
-                route: route.route().map(|route| route.route().id.clone()),
-                party,
-                shadows,
-                support: None,
-                policy_version,
-            }
-        });
+            },
+        );
     }
 }
 

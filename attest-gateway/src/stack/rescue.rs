@@ -118,15 +118,19 @@ fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody>
     let (gateway, now_s) = (&core.gateway, core.now_s());
     let support = refusal.support(&gateway.support, version, now_s, &gateway.rng);
     let outcome = Outcome::Refused(refusal.code);
-    core.decisions.note(outcome, now_s, || Decision {
-        at_s: now_s,
+    core.decisions.note(
         outcome,
-        cause: Some(refusal.cause(version, now_s)),
-        route: None,
-        party: refusal.party.as_deref().cloned(),
-        shadows: Vec::new(),
-        support: Some(support.clone()),
-        policy_version: version,
-    });
+        || now_s,
+        |now_s| Decision {
+            at_s: now_s,
+            outcome,
+            cause: Some(refusal.cause(version, now_s)),
+            route: None,
+            party: refusal.party.as_deref().cloned(),
+            shadows: Vec::new(),
+            support: Some(support.clone()),
+            policy_version: version,
+        },
+    );
     refusal.into_response(support)
 }
