@@ -1,6 +1,7 @@
 //! The admin listener of a real gateway: documented, authenticated, bounded, at once.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]

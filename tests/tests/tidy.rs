@@ -37,7 +37,10 @@ const CLOCK_READS: &[&str] = &[
 ];
 
 /// Where a refusal gets its status and its words: one file for clients, one for operators, whose codes are of another kind.
-const REFUSALS: [&str; 2] = ["attest-gateway/src/refusal.rs", "attest-gateway/src/admin/problem.rs"];
+const REFUSALS: [&str; 2] = [
+    "attest-gateway/src/refusal.rs",
+    "attest-gateway/src/admin/problem.rs",
+];
 
 /// The statuses that are no refusal.
 const FRIENDLY: &[&str] = &[
