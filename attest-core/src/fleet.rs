@@ -22,6 +22,8 @@ pub enum KeyUse {
     Rollout,
     /// MAC of step-up identifiers.
     StepUp,
+    /// Hash of operators' addresses in audit events.
+    AuditSource,
 }
 
 impl KeyUse {
@@ -33,6 +35,7 @@ impl KeyUse {
             Self::Pseudonym => "attest/v1/pseudonym",
             Self::Rollout => "attest/v1/rollout",
             Self::StepUp => "attest/v1/step-up",
+            Self::AuditSource => "attest/v1/audit-source",
         }
     }
 }
@@ -116,6 +119,7 @@ mod tests {
             KeyUse::Pseudonym,
             KeyUse::Rollout,
             KeyUse::StepUp,
+            KeyUse::AuditSource,
         ];
         let keys: HashSet<_> = uses
             .iter()

@@ -1,11 +1,15 @@
 //! The bounded pool on which evidence is appraised, apart from the request cores. A full queue answers at once, so that a flood
 //! of enrolments costs requests nothing.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::metrics::Histogram;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -25,6 +29,14 @@ pub enum PoolError {
 #[derive(Debug, Clone)]
 pub struct AppraisalPool {
     queue: SyncSender<Job>,
+    load: Arc<PoolLoad>,
+}
+
+/// What the pool tells about itself.
+#[derive(Debug, Default)]
+struct PoolLoad {
+    waiting: AtomicU64,
+    durations: Histogram,
 }
 
 impl AppraisalPool {
@@ -41,7 +53,10 @@ impl AppraisalPool {
                 .name(format!("appraisal-{n}"))
                 .spawn(move || work(&jobs))?;
         }
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            load: Arc::default(),
+        })
     }
 
     /// The result of `job`, run on the pool.
@@ -53,15 +68,36 @@ impl AppraisalPool {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (done, answer) = oneshot::channel();
+        let begun = Instant::now();
+        let load = Arc::clone(&self.load);
+        load.waiting.fetch_add(1, Relaxed);
         let job = Box::new(move || {
+            load.waiting.fetch_sub(1, Relaxed);
             // The caller may have gone away; its answer is then nobody's.
             let _unsent = done.send(job());
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => PoolError::Full,
-            TrySendError::Disconnected(_) => PoolError::Stopped,
+        self.queue.try_send(job).map_err(|error| {
+            self.load.waiting.fetch_sub(1, Relaxed);
+            match error {
+                TrySendError::Full(_) => PoolError::Full,
+                TrySendError::Disconnected(_) => PoolError::Stopped,
+            }
         })?;
-        answer.await.map_err(|_| PoolError::Stopped)
+        let answer = answer.await.map_err(|_| PoolError::Stopped);
+        self.load.durations.record(begun.elapsed());
+        answer
+    }
+
+    /// Jobs that wait for a thread.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.load.waiting.load(Relaxed)
+    }
+
+    /// How long jobs took, waiting included.
+    #[must_use]
+    pub fn durations(&self) -> &Histogram {
+        &self.load.durations
     }
 }
 

@@ -67,6 +67,24 @@ impl BanSet {
         Some(sentence.hit.clone())
     }
 
+    /// How many bans and cut sessions it holds, those that expired since they were read included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let verdicts = [&self.all]
+            .into_iter()
+            .chain(self.apps.values())
+            .chain(self.devices.values());
+        verdicts
+            .map(|verdict| usize::from(verdict.banned.is_some()) + usize::from(verdict.cut.is_some()))
+            .sum()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn insert(&mut self, ban: Ban) {
         let verdict = match &ban.scope {
             BanScope::All => &mut self.all,

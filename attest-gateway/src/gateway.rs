@@ -18,10 +18,12 @@ use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::decisions::Decisions;
 use crate::faults::Faults;
 use crate::guard::Reason;
 use crate::keys::Keys;
-use crate::policy::Policies;
+use crate::metrics::Metrics;
+use crate::policy::{Policies, Polled};
 use crate::rates::RateTable;
 use crate::refusal::unreadable;
 use crate::single_use::SingleUse;
@@ -44,7 +46,10 @@ pub struct Gateway {
     pub(crate) rates: RateTable,
     pub(crate) counters: Counters,
     pub(crate) pool: AppraisalPool,
+    /// Of what happens beside the cores' stacks; the cores count for themselves.
     pub(crate) tally: Tally,
+    pub(crate) metrics: Metrics,
+    pub(crate) decisions: Decisions,
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
     pub(crate) sealer: TicketSealer,
@@ -116,6 +121,15 @@ impl Gateway {
             counters: Counters::new(limits.rate_sources_max),
             pool: AppraisalPool::start(workers, limits.appraisal_queue)?,
             tally: Tally::default(),
+            metrics: Metrics::new(
+                config
+                    .upstreams
+                    .iter()
+                    .map(|upstream| upstream.name.clone())
+                    .collect(),
+                clock.now_s(),
+            ),
+            decisions: Decisions::new(config.admin.decisions_per_outcome),
             challenges: ChallengeKey::new(fleet),
             sealer: TicketSealer::new(fleet, keys.ticket.current, config.environment),
             issuer_keys: keys.attestation_jwks(),
@@ -133,10 +147,42 @@ impl Gateway {
         })
     }
 
-    /// The counts of what was decided.
+    /// The counts of what was decided until now.
     #[must_use]
-    pub const fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn tally(&self) -> Tally {
+        let sum = Tally::default();
+        self.tally.add_to(&sum);
+        self.metrics.add_tallies(&sum);
+        sum
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The newest decisions.
+    #[must_use]
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// Looks at the policy file and puts a newer policy into force. Not for request cores: it compiles and runs tests.
+    pub fn poll_policy(&self) -> Polled {
+        let polled = self.policies.poll();
+        match &polled {
+            Polled::Unchanged => {}
+            Polled::Activated(version) => {
+                self.metrics.policy_activated(self.clock.now_s());
+                tracing::info!(version, "policy activated");
+            }
+            Polled::Refused(problem) => {
+                self.metrics.policy_refused();
+                tracing::error!(%problem, "policy refused; the last good one stays");
+            }
+        }
+        polled
     }
 
     /// The bans, to ban and unban.
@@ -183,7 +229,8 @@ impl Gateway {
         tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
         self.tally.refuse(refusal.code);
         let version = self.policies.active().version();
-        let mut response = refusal.into_response(&self.support, version, self.clock.now_s(), &self.rng);
+        let support = refusal.support(&self.support, version, self.clock.now_s(), &self.rng);
+        let mut response = refusal.into_response(support);
         response
             .headers_mut()
             .insert(POLICY_HEADER, HeaderValue::from(version));

@@ -8,14 +8,12 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use attest_core::encoding::base64url;
 use attest_core::environment::Environment;
-use attest_core::fleet::random_array;
-use attest_core::redacted::Redacted;
 use attest_policy::Problem;
 use ring::rand::SystemRandom;
-use toml_edit::{ArrayOfTables, DocumentMut, Item, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
+use crate::admin::AdminSecret;
 use crate::config::{Config, ConfigProblem};
 use crate::keys::{KeyFileError, Keys};
 
@@ -145,16 +143,16 @@ pub fn write(directory: &Path, options: &InitOptions) -> Result<Initialised, Ini
         return Err(InitError::Exists(there));
     }
     let policy = options.policy.clone().unwrap_or_else(|| example(options.listen));
-    let config = config(options, &upstreams(&policy)?)?;
     let rng = SystemRandom::new();
     let keys = Keys::generate(&rng)?;
-    let token = Redacted::new(random_array::<32>(&rng).map_err(|_| KeyFileError::Random)?);
+    let token = AdminSecret::generate(&rng).map_err(|_| KeyFileError::Random)?;
+    let config = config(options, &upstreams(&policy)?, &token.sha256_hex())?;
 
     let mut begun = Begun::default();
     begun.folders(directory)?;
     begun.private_folder(&made.keys)?;
     keys.write(&made.keys)?;
-    begun.file(&made.admin_token, 0o600, &(base64url(token.reveal()) + "\n"))?;
+    begun.file(&made.admin_token, 0o600, &format!("{}\n", token.reveal()))?;
     begun.file(&made.policy, 0o644, &policy)?;
     begun.file(&made.config, 0o644, &config)?;
     begun.keep();
@@ -184,15 +182,15 @@ fn upstreams(policy: &str) -> Result<Vec<String>, InitError> {
 }
 
 /// The commented template with these addresses, read back.
-fn config(options: &InitOptions, upstreams: &[String]) -> Result<String, InitError> {
+fn config(options: &InitOptions, upstreams: &[String], token_sha256: &str) -> Result<String, InitError> {
     let template = Config::template(Environment::Development);
-    let text = fill(&template, options, upstreams).unwrap_or(template);
+    let text = fill(&template, options, upstreams, token_sha256).unwrap_or(template);
     Config::parse(&text).map_err(InitError::Config)?;
     Ok(text)
 }
 
 /// `None` if the template is not what this expects, which a test would have seen.
-fn fill(template: &str, options: &InitOptions, upstreams: &[String]) -> Option<String> {
+fn fill(template: &str, options: &InitOptions, upstreams: &[String], token_sha256: &str) -> Option<String> {
     let mut document: DocumentMut = template.parse().ok()?;
     let set = |item: &mut Item, text: &str| *item = value(text);
     let table = document.as_table_mut();
@@ -214,7 +212,30 @@ fn fill(template: &str, options: &InitOptions, upstreams: &[String]) -> Option<S
         all.push(one);
     }
     *shown = all;
+    let admin = table.get_mut("admin")?.as_table_mut()?;
+    *admin.get_mut("enabled")? = value(true);
+    set(
+        admin.get_mut("address")?,
+        &admin_address(options.listen).to_string(),
+    );
+    let mut token = Table::new();
+    token.insert("name", value("operator"));
+    token.insert("scopes", value(Array::from_iter(["read", "operate", "publish"])));
+    token.insert("sha256", value(token_sha256));
+    let mut tokens = ArrayOfTables::new();
+    tokens.push(token);
+    admin.insert("tokens", Item::ArrayOfTables(tokens));
     Some(document.to_string())
+}
+
+/// Where operators connect: the next port on loopback, so that two gateways of one machine seldom meet.
+const fn admin_address(listen: SocketAddr) -> SocketAddr {
+    let port = match listen.port() {
+        0 => 0,
+        u16::MAX => u16::MAX - 1,
+        port => port + 1,
+    };
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
 /// Removes one file or folder.

@@ -3,17 +3,21 @@
 //! A request enters [`stack`], a call to the attestation service leaves it for [`attestation`]. [`server`] puts the pieces
 //! together; [`gateway`] is what all cores share.
 
+pub mod admin;
 pub mod appraisal_pool;
 pub mod attestation;
 pub mod bans;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod decisions;
+pub mod explain;
 pub mod faults;
 pub mod gateway;
 pub mod guard;
 pub mod init;
 pub mod keys;
+pub mod metrics;
 pub mod policy;
 pub mod rates;
 pub mod refusal;

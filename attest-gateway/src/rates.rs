@@ -96,6 +96,17 @@ impl RateTable {
         next(&self.set(key_hash), key_hash, limit_per_minute, now_ms).map(drop)
     }
 
+    /// How many keys have something to regain. Looks at every slot: for an operator, not for a request.
+    #[must_use]
+    pub fn counted(&self, now_ms: u64) -> usize {
+        let now_us = now_ms.saturating_mul(1000);
+        let of_set = |set: &Mutex<[Slot; WAYS]>| {
+            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+            set.iter().filter(|slot| slot.paid_until_us > now_us).count()
+        };
+        self.sets.iter().map(of_set).sum()
+    }
+
     fn set(&self, key_hash: u64) -> MutexGuard<'_, [Slot; WAYS]> {
         let index = usize::try_from(key_hash % self.sets.len() as u64).unwrap_or(0);
         #[expect(

@@ -13,6 +13,7 @@ use http::{HeaderValue, Response, StatusCode};
 use ring::rand::SecureRandom;
 
 use crate::guard::Reason;
+use crate::decisions::Party;
 use crate::upstream::ResponseBody;
 
 /// Seconds that clients wait after `later` where nothing better is known.
@@ -31,6 +32,8 @@ pub struct Refusal {
     pub rule: Option<Box<RuleCause>>,
     /// What the client is told beyond the code.
     pub hint: Hint,
+    /// Whom it concerns, where a verified token says so; for the operator only.
+    pub party: Option<Box<Party>>,
 }
 
 /// The rule behind a refusal.
@@ -70,6 +73,7 @@ impl Refusal {
             route: NameHash::NONE,
             rule: None,
             hint: Hint::None,
+            party: None,
         }
     }
 
@@ -77,6 +81,13 @@ impl Refusal {
     #[must_use]
     pub fn on_route(mut self, route: NameHash) -> Self {
         self.route = route;
+        self
+    }
+
+    /// The same about this device.
+    #[must_use]
+    pub fn about(mut self, party: Party) -> Self {
+        self.party = Some(Box::new(party));
         self
     }
 
@@ -109,19 +120,23 @@ impl Refusal {
         }
     }
 
-    /// Status and problem document, with a support code sealed for the operator.
-    fn problem(
-        self,
+    /// The support code, sealed for the operator. Without randomness there is none; the refusal stands all the same.
+    #[must_use]
+    pub fn support(
+        &self,
         codes: &SupportCodes,
         policy_version: u64,
         now_s: u64,
         rng: &dyn SecureRandom,
-    ) -> (StatusCode, Problem) {
-        let (status, title) = words(self.code);
-        // Without randomness there is no support code; the refusal stands all the same.
-        let support = codes
+    ) -> String {
+        codes
             .seal(&self.cause(policy_version, now_s), rng)
-            .unwrap_or_default();
+            .unwrap_or_default()
+    }
+
+    /// Status and problem document.
+    fn problem(self, support: String) -> (StatusCode, Problem) {
+        let (status, title) = words(self.code);
         let later = (self.code.retry() == RetryClass::Later).then_some(RETRY_AFTER_S);
         let (missing, step_up, retry_after_s) = match self.hint {
             Hint::None => (None, None, later),
@@ -142,17 +157,11 @@ impl Refusal {
         (status, problem)
     }
 
-    /// The response.
+    /// The response, with its [`Self::support`] code.
     #[must_use]
-    pub fn into_response(
-        self,
-        codes: &SupportCodes,
-        policy_version: u64,
-        now_s: u64,
-        rng: &dyn SecureRandom,
-    ) -> Response<ResponseBody> {
+    pub fn into_response(self, support: String) -> Response<ResponseBody> {
         let code = self.code;
-        let (status, problem) = self.problem(codes, policy_version, now_s, rng);
+        let (status, problem) = self.problem(support);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(ResponseBody::full(Bytes::from(body)));
         *response.status_mut() = status;
@@ -329,7 +338,8 @@ mod tests {
         for code in ProblemCode::ALL {
             let refusal = Refusal::new(*code, "inner-reason").on_route(NameHash::of("payments"));
             let cause = refusal.cause(3, 1_800_000_000);
-            let response = refusal.into_response(&codes, 3, 1_800_000_000, &SystemRandom::new());
+            let support = refusal.support(&codes, 3, 1_800_000_000, &SystemRandom::new());
+            let response = refusal.into_response(support);
             assert!(response.status().is_client_error() || response.status().is_server_error());
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.unwrap().to_bytes();

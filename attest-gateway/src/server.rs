@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
+use crate::admin::{AdminListener, AdminStartError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
 use crate::keys::{KeyFileError, Keys};
-use crate::policy::{Policies, Polled};
+use crate::policy::Policies;
 use crate::runtime::{self, DrainReport, HeadRefusal, Running, ServerOptions, StartError};
 use crate::stack::stack;
 use crate::store::{EmbeddedStore, Store, StoreOpenError, StoreOptions};
@@ -42,6 +43,9 @@ pub enum ServerError {
     /// The listeners.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The listener for operators.
+    #[error(transparent)]
+    Admin(#[from] AdminStartError),
     /// A thread beside the cores.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -55,6 +59,7 @@ pub struct Server {
     // Dropped with the server: the chore thread sees it and ends.
     stop: Sender<()>,
     chores: JoinHandle<()>,
+    admin: Option<AdminListener>,
 }
 
 impl Server {
@@ -105,7 +110,7 @@ impl Server {
     /// Serves with what was assembled.
     ///
     /// # Errors
-    /// [`ServerError::Start`] and [`ServerError::Thread`].
+    /// [`ServerError::Start`], [`ServerError::Admin`] and [`ServerError::Thread`].
     pub fn serve(gateway: Arc<Gateway>) -> Result<Self, ServerError> {
         let refusing = Arc::clone(&gateway);
         let options = ServerOptions {
@@ -116,6 +121,10 @@ impl Server {
         drop(Upstreams::new(&gateway.config().upstreams)?);
         let shared = Arc::clone(&gateway);
         let running = runtime::start(&options, move |_| stack(Arc::clone(&shared)))?;
+        let admin = match gateway.config().admin.enabled {
+            true => Some(AdminListener::start(&gateway, running.view())?),
+            false => None,
+        };
         let (stop, stopped) = channel();
         let there = Arc::clone(&gateway);
         let chores = std::thread::Builder::new()
@@ -127,6 +136,7 @@ impl Server {
             running,
             stop,
             chores,
+            admin,
         })
     }
 
@@ -142,6 +152,12 @@ impl Server {
         self.running.address()
     }
 
+    /// The listener for operators, if the configuration enables it.
+    #[must_use]
+    pub const fn admin(&self) -> Option<&AdminListener> {
+        self.admin.as_ref()
+    }
+
     /// Waits until a core ends although nobody asked it to.
     pub async fn core_ended(&self) {
         self.running.core_ended().await;
@@ -155,6 +171,7 @@ impl Server {
             running,
             stop,
             chores,
+            admin,
         } = self;
         let grace = Duration::from_secs(gateway.config().limits.drain_s);
         let report = running.drain(grace).await;
@@ -162,6 +179,10 @@ impl Server {
         // Both wait for a thread: the chores, and the store that writes what is queued.
         let closed = tokio::task::spawn_blocking(move || {
             let _panicked = chores.join().is_err();
+            // Last of all, so that operators see the drain to its end.
+            if let Some(admin) = admin {
+                admin.stop();
+            }
             drop(gateway);
         });
         let _panicked = closed.await.is_err();
@@ -176,13 +197,7 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
     let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms);
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
-            match gateway.policies().poll() {
-                Polled::Unchanged => {}
-                Polled::Activated(version) => tracing::info!(version, "policy activated"),
-                Polled::Refused(problem) => {
-                    tracing::error!(%problem, "policy refused; the last good one stays")
-                }
-            }
+            let _reported = gateway.poll_policy();
         }
         let now_ms = gateway.clock.monotonic_ms();
         if now_ms >= next_sweep_ms {

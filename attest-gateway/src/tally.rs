@@ -1,10 +1,10 @@
-//! Counts of what was decided: one relaxed addition per request, read by the console, the demo and metrics.
+//! Counts of what was decided: one relaxed addition per request, by each core for itself; the sum is read by the demo and metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use attest_core::problem::ProblemCode;
 
-/// Counters of one gateway process.
+/// Counters of one core, of what happens beside the cores, or the sum of all.
 #[derive(Debug)]
 pub struct Tally {
     allowed: AtomicU64,
@@ -47,6 +47,17 @@ pub enum Passed {
     Renewed,
 }
 
+impl Passed {
+    const ALL: [Self; 6] = [
+        Self::Allowed,
+        Self::Unattested,
+        Self::Public,
+        Self::Shadow,
+        Self::Enrolled,
+        Self::Renewed,
+    ];
+}
+
 impl Tally {
     /// Counts what passed.
     pub fn pass(&self, passed: Passed) {
@@ -72,6 +83,16 @@ impl Tally {
         self.refused
             .get(usize::from(code.number()))
             .map_or(0, |counter| counter.load(Relaxed))
+    }
+
+    /// Adds these counts to `sum`.
+    pub(crate) fn add_to(&self, sum: &Self) {
+        for passed in Passed::ALL {
+            sum.counter(passed).fetch_add(self.passed(passed), Relaxed);
+        }
+        for (sum, own) in sum.refused.iter().zip(&self.refused) {
+            sum.fetch_add(own.load(Relaxed), Relaxed);
+        }
     }
 
     const fn counter(&self, passed: Passed) -> &AtomicU64 {

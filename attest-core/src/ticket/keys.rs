@@ -14,7 +14,8 @@ const VERSION: u8 = 1;
 const LABEL: &[u8] = b"attest/v1/ticket\0";
 const PREFIX_BYTES: usize = 1 + 2 + 4;
 const TAG_BYTES: usize = 16;
-const EPOCH_S: u64 = 3600;
+/// Seconds of one epoch.
+pub const EPOCH_S: u64 = 3600;
 /// Sessions last minutes; two days leaves room for any configured lifetime and bounds the cache.
 const EPOCHS_BACK: u32 = 48;
 /// Random 96-bit nonces collide with probability 2⁻³² after 2³² seals; one gateway stops far below, because a fleet shares
@@ -201,7 +202,9 @@ impl TicketSealer {
     }
 }
 
-fn epoch_of(now_s: u64) -> u32 {
+/// The epoch whose key seals tickets at `now_s`: the hour.
+#[must_use]
+pub fn epoch_of(now_s: u64) -> u32 {
     u32::try_from(now_s / EPOCH_S).unwrap_or(u32::MAX)
 }
 

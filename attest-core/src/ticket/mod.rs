@@ -7,7 +7,7 @@
 mod codec;
 mod keys;
 
-pub use keys::{TicketKeys, TicketSealer};
+pub use keys::{EPOCH_S, TicketKeys, TicketSealer, epoch_of};
 
 use crate::appraisal::AppraisalResult;
 use crate::redacted::Redacted;

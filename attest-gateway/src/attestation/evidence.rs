@@ -386,6 +386,8 @@ fn note_failure(gateway: &Gateway, source: Option<IpAddr>, refusal: &Refusal) {
         app: None,
         code: refusal.reason.to_owned(),
         detail: String::new(),
+        by: None,
+        from: None,
     });
 }
 
@@ -397,6 +399,8 @@ fn note(gateway: &Gateway, kind: &str, registration: &Registration, code: &str) 
         app: Some(registration.app.clone()),
         code: code.to_owned(),
         detail: String::new(),
+        by: None,
+        from: None,
     });
 }
 

@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use attest_core::environment::Environment;
 
-use super::{Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig, Upstream};
+use super::{
+    Admin, Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig, Upstream,
+};
 
 impl Default for Config {
     fn default() -> Self {
@@ -21,6 +23,7 @@ impl Default for Config {
             attestation: Attestation::default(),
             proxy: Proxy::default(),
             log: Log::default(),
+            admin: Admin::default(),
         }
     }
 }
@@ -113,6 +116,24 @@ impl Default for Attestation {
     }
 }
 
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
+            metrics_without_token: false,
+            connections_max: 64,
+            request_timeout_ms: 10_000,
+            body_max_bytes: 16 << 10,
+            failures_per_source_per_minute: 30,
+            requests_per_token_per_minute: 1_200,
+            decisions_per_outcome: 128,
+            tls: None,
+            tokens: Vec::new(),
+        }
+    }
+}
+
 /// A key, its value and the values it may have.
 pub(super) type Bound = (String, u64, RangeInclusive<u64>);
 
@@ -132,6 +153,7 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
         limits,
         attestation,
         upstreams,
+        admin,
         ..
     } = config;
     let mut bounds = Vec::new();
@@ -146,6 +168,7 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
     section("policy", &[("poll_ms", policy.poll_ms, 10..=60_000)]);
     section("limits", &of_limits(limits));
     section("attestation", &of_attestation(attestation));
+    section("admin", &of_admin(admin));
     for (index, upstream) in upstreams.iter().enumerate() {
         section(&format!("upstreams[{index}]"), &of_upstream(upstream));
     }
@@ -201,6 +224,29 @@ fn of_attestation(of: &Attestation) -> [(&'static str, u64, RangeInclusive<u64>)
             "enroll_failures_per_source_per_minute",
             of.enroll_failures_per_source_per_minute.into(),
             RATE,
+        ),
+    ]
+}
+
+fn of_admin(of: &Admin) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
+    [
+        ("connections_max", count(of.connections_max), 1..=65_536),
+        ("request_timeout_ms", of.request_timeout_ms, WAIT_MS),
+        ("body_max_bytes", count(of.body_max_bytes), 1024..=(1 << 20)),
+        (
+            "failures_per_source_per_minute",
+            of.failures_per_source_per_minute.into(),
+            RATE,
+        ),
+        (
+            "requests_per_token_per_minute",
+            of.requests_per_token_per_minute.into(),
+            RATE,
+        ),
+        (
+            "decisions_per_outcome",
+            count(of.decisions_per_outcome),
+            1..=65_536,
         ),
     ]
 }

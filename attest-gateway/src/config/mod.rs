@@ -3,6 +3,7 @@
 //! A configuration either loads whole or is refused with every problem it has, each with its line: no key is ever ignored,
 //! no bound is ever absent. Every bound has a default, and the reason for it beside it.
 
+mod admin;
 mod bounds;
 mod problems;
 mod semantics;
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 use attest_core::environment::Environment;
 use serde::Deserialize;
 
+pub(crate) use admin::from_hex;
+pub use admin::{Admin, AdminTls, AdminToken, Scope};
 pub use problems::ConfigProblem;
 pub use semantics::{IpRange, IpRangeError};
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// What is logged.
     pub log: Log,
+    /// The listener for operators.
+    pub admin: Admin,
 }
 
 /// `[listen]`
@@ -281,5 +286,6 @@ impl Config {
         ] {
             *path = folder.join(&*path);
         }
+        self.admin.resolve(folder);
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn all(config: &Config, report: &mut Report<'_>) {
         report.at("listen.base_path", "wrong-value", message);
     }
     upstreams(config, report);
+    super::admin::sense(&config.admin, report);
 }
 
 /// What must exist before the gateway starts. The store's file is made by the gateway, its folder is not.
@@ -145,6 +146,9 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
         .filter(|folder| !folder.as_os_str().is_empty())
     {
         expect("store.path", folder, folder.is_dir(), "folder");
+    }
+    for (key, path) in config.admin.files() {
+        expect(&key, path, path.is_file(), "file");
     }
 }
 
@@ -208,7 +212,7 @@ fn upstreams(config: &Config, report: &mut Report<'_>) {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }

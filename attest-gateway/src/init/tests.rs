@@ -30,6 +30,7 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
         let made = write(&folder.path().join("a/b"), &options(listen)).unwrap();
         let config = Config::read(&made.config).unwrap();
         assert_eq!(config.listen.address.to_string(), listen);
+        assert_eq!(config.admin.address.port(), config.listen.address.port() + 1);
         let keys = Keys::read(&config.keys.directory, &SystemRandom::new()).unwrap();
         let compiled =
             attest_policy::compile(POLICY_FILE, &fs::read_to_string(&made.policy).unwrap()).unwrap();
@@ -108,6 +109,20 @@ fn secrets_are_private_and_differ() {
     );
     let other = write(&folder.path().join("other"), &InitOptions::default()).unwrap();
     assert_ne!(fs::read_to_string(&other.admin_token).unwrap(), token);
+    // The configuration knows the token by its hash, and nothing else of it.
+    let config = Config::read(&made.config).unwrap();
+    let tokens = crate::admin::AdminTokens::read(&config.admin.tokens).unwrap();
+    assert!(config.admin.enabled && tokens.caller(token.trim_end()).is_some());
+    assert!(
+        !fs::read_to_string(&made.config)
+            .unwrap()
+            .contains(token.trim_end())
+    );
+    assert!(
+        tokens
+            .caller(fs::read_to_string(&other.admin_token).unwrap().trim_end())
+            .is_none()
+    );
 }
 
 #[test]

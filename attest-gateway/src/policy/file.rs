@@ -150,6 +150,12 @@ impl Policies {
         self.status.load_full()
     }
 
+    /// SHA-256 of the source in force.
+    #[must_use]
+    pub fn source_digest(&self) -> [u8; 32] {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).active
+    }
+
     /// Looks at the file once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
     pub fn poll(&self) -> Polled {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

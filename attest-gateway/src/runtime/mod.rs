@@ -153,6 +153,33 @@ pub struct Running {
     cores: Vec<(JoinHandle<()>, oneshot::Receiver<DrainReport>)>,
 }
 
+/// A look at a running server that does not keep it running.
+#[derive(Debug, Clone)]
+pub struct RunningView {
+    loads: Arc<Loads>,
+    drain: watch::Receiver<Option<Instant>>,
+}
+
+impl RunningView {
+    /// Open client connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.loads.open()
+    }
+
+    /// Connections closed at once because there were too many.
+    #[must_use]
+    pub fn connections_refused(&self) -> u64 {
+        self.loads.refused()
+    }
+
+    /// Whether it stopped accepting.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.borrow().is_some()
+    }
+}
+
 /// Handed-over connections that wait for a busy core; beyond, the accepting core keeps them.
 const INBOX_LEN: usize = 64;
 /// See [`Loads`]: about what one core serves without noticing.
@@ -247,6 +274,15 @@ impl Running {
     #[must_use]
     pub fn connections_refused(&self) -> u64 {
         self.loads.refused()
+    }
+
+    /// What others may know of it while it runs and after.
+    #[must_use]
+    pub fn view(&self) -> RunningView {
+        RunningView {
+            loads: Arc::clone(&self.loads),
+            drain: self.drain.subscribe(),
+        }
     }
 
     /// Waits until a core ends although nobody asked it to: a defect after which the process should end, too.

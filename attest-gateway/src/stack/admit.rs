@@ -19,6 +19,7 @@ use super::spend::SpentRequest;
 use super::step::Step;
 use super::verify::Standing;
 use super::{Core, PeerAddress};
+use crate::decisions::{Decision, Outcome, Party};
 use crate::refusal::Refusal;
 use crate::tally::Passed;
 use crate::upstream::RequestBody;
@@ -90,6 +91,52 @@ impl Admit {
     }
 }
 
+impl Admit {
+    /// Counts what passes, and remembers some of it for the operator.
+    fn note(
+        &self,
+        passed: Passed,
+        outcome: Outcome,
+        route: &RouteHandle,
+        standing: &Standing<Bound>,
+        pseudonym: Option<String>,
+        shadows: Vec<(String, &'static str)>,
+    ) {
+        self.core.metrics.tally.pass(passed);
+        if let Some(metrics) = route.metrics() {
+            metrics.admitted(passed);
+        }
+        self.core.decisions.note(
+            outcome,
+            || self.core.now_s(),
+            |now_s| {
+                let policy_version = route.policy().version();
+                let (cause, party) = match standing {
+                    Standing::Public => (None, None),
+                    Standing::Unattested(refusal) => (
+                        Some(refusal.cause(policy_version, now_s)),
+                        refusal.party.as_deref().cloned(),
+                    ),
+                    Standing::Attested(token) => {
+                        let app = token.token().result().app.clone();
+                        (None, pseudonym.map(|pseudonym| Party { app, pseudonym }))
+                    }
+                };
+                Decision {
+                    at_s: now_s,
+                    outcome,
+                    cause,
+                    route: route.route().map(|route| route.route().id.clone()),
+                    party,
+                    shadows,
+                    support: None,
+                    policy_version,
+                }
+            },
+        );
+    }
+}
+
 impl Step for Admit {
     type In = SpentRequest;
     type Out = Admitted;
@@ -109,21 +156,22 @@ impl Step for Admit {
         let mut parts = bound.parts;
         let headers = &mut parts.headers;
         self.forwarded(headers, bound.peer);
-        match &bound.standing {
+        let (passed, outcome) = match &bound.standing {
             Standing::Attested(token) => {
-                gateway.tally.pass(Passed::Allowed);
                 vouch(headers, token, pseudonym.as_deref(), &shadows);
+                (Passed::Allowed, Outcome::Allowed)
             }
             Standing::Unattested(refusal) => {
-                gateway.tally.pass(Passed::Unattested);
                 tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "observed");
                 headers.insert(DECISION_HEADER, HeaderValue::from_static("none"));
+                (Passed::Unattested, Outcome::Unattested(refusal.code))
             }
             Standing::Public => {
-                gateway.tally.pass(Passed::Public);
                 headers.insert(DECISION_HEADER, HeaderValue::from_static("none"));
+                (Passed::Public, Outcome::Public)
             }
-        }
+        };
+        self.note(passed, outcome, &route, &bound.standing, pseudonym, shadows);
         let upstream = route
             .route()
             .map(|route| route.route().upstream.as_str())

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use attest_core::ticket::TicketKeys;
 
 use super::attestations::Attestations;
+use crate::decisions::Recorder;
 use crate::gateway::Gateway;
+use crate::metrics::{CoreMetrics, RouteMetrics};
 use crate::policy::ActivePolicy;
 use crate::upstream::Upstreams;
 
@@ -19,23 +21,44 @@ pub(crate) struct Core {
     pub(super) tickets: RefCell<TicketKeys>,
     pub(super) upstreams: Upstreams,
     pub(super) attestations: RefCell<Attestations>,
+    pub(super) metrics: Arc<CoreMetrics>,
+    pub(super) decisions: Recorder,
     policy: RefCell<Rc<PolicyInForce>>,
 }
 
 /// A policy as one core counts its users, so that cores do not fight over one cache line.
 #[derive(Debug)]
-pub(super) struct PolicyInForce(Arc<ActivePolicy>);
+pub(super) struct PolicyInForce {
+    policy: Arc<ActivePolicy>,
+    /// By the position of the route.
+    routes: Vec<Arc<RouteMetrics>>,
+}
 
 impl Deref for PolicyInForce {
     type Target = ActivePolicy;
 
     fn deref(&self) -> &ActivePolicy {
-        &self.0
+        &self.policy
+    }
+}
+
+impl PolicyInForce {
+    fn new(policy: &Arc<ActivePolicy>, metrics: &CoreMetrics) -> Rc<Self> {
+        Rc::new(Self {
+            policy: Arc::clone(policy),
+            routes: metrics.routes_of(policy),
+        })
+    }
+
+    /// The counters of a route.
+    pub(super) fn metrics(&self, route: usize) -> Option<&RouteMetrics> {
+        self.routes.get(route).map(Arc::as_ref)
     }
 }
 
 impl Core {
     pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+        let metrics = gateway.metrics.join();
         Self {
             tickets: RefCell::new(gateway.ticket_keys()),
             // Refused at start already; without upstreams every request would be refused.
@@ -44,7 +67,9 @@ impl Core {
                 gateway.issuer_keys.clone(),
                 gateway.config.environment,
             )),
-            policy: RefCell::new(Rc::new(PolicyInForce(Arc::clone(&gateway.policies.active())))),
+            policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
+            metrics,
+            decisions: gateway.decisions.join(),
             gateway,
         }
     }
@@ -53,8 +78,8 @@ impl Core {
     pub(super) fn policy(&self) -> Rc<PolicyInForce> {
         let active = self.gateway.policies.active();
         let mut known = self.policy.borrow_mut();
-        if !Arc::ptr_eq(&known.0, &active) {
-            *known = Rc::new(PolicyInForce(Arc::clone(&active)));
+        if !Arc::ptr_eq(&known.policy, &active) {
+            *known = PolicyInForce::new(&active, &self.metrics);
         }
         Rc::clone(&known)
     }

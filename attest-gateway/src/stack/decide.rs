@@ -17,6 +17,7 @@ use super::hygiene::OneOrMore;
 use super::route::RouteHandle;
 use super::step::Step;
 use super::verify::Standing;
+use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal, RuleCause};
 use crate::tally::Passed;
@@ -84,7 +85,7 @@ impl Decide {
             .map(|shadow| (shadow.rule.to_owned(), shadow.decision.as_str()))
             .collect();
         if !shadows.is_empty() {
-            gateway.tally.pass(Passed::Shadow);
+            self.core.metrics.tally.pass(Passed::Shadow);
         }
         if gateway.faults.has(Fault::EnforceShadow) && !shadows.is_empty() {
             return Err(handle.refuse(ProblemCode::Denied, "fault"));
@@ -230,7 +231,10 @@ impl Step for Decide {
             Err(refusal) if bound.route.get()?.route().require == Require::Observe => {
                 vec![("observe".to_owned(), refusal.code.as_str())]
             }
-            Err(refusal) => return Err(refusal),
+            Err(refusal) => {
+                let app = result.app.clone();
+                return Err(refusal.about(Party { app, pseudonym }));
+            }
         };
         Ok(DecidedRequest {
             bound,

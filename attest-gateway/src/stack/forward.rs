@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use attest_core::problem::ProblemCode;
 use http::{Request, Response};
 use hyper::body::Body as _;
+use tokio::time::Instant;
 use tower::Service;
 
 use super::Core;
@@ -58,14 +59,23 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     {
         drop(pool.send(copy).await);
     }
+    let metrics = core.metrics.upstream(name);
+    let begun = Instant::now();
     match pool.send(request).await {
         Ok(response) => {
+            if let Some(metrics) = metrics {
+                metrics.responses.record(begun.elapsed());
+                metrics.answered(response.status());
+            }
             let mut response = response;
             remove_hop_by_hop(response.headers_mut());
             remove_ours(response.headers_mut());
             Ok(response)
         }
         Err(error) => {
+            if let Some(metrics) = metrics {
+                metrics.failed(error.code());
+            }
             if let (false, Some(spent)) = (error.sent(), spent) {
                 core.gateway.single_use.release(spent.as_bytes());
             }

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::Core;
 use super::hygiene::Inbound;
 use super::step::Layered;
+use crate::decisions::{Decision, Outcome};
 use crate::refusal::Refusal;
 use crate::runtime::PeerAddr;
 use crate::upstream::ResponseBody;
@@ -65,6 +67,7 @@ where
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
         let inner = self.inner.call(Inbound { parts, body, peer });
         RescueFuture {
+            begun: Instant::now(),
             core: Rc::clone(&self.core),
             inner: Box::pin(inner),
         }
@@ -73,6 +76,7 @@ where
 
 /// The response of [`Rescue`].
 pub struct RescueFuture<F> {
+    begun: Instant,
     core: Rc<Core>,
     // One box for the whole stack: the future is several KiB and moves through hyper.
     inner: Pin<Box<F>>,
@@ -93,6 +97,7 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
             Poll::Pending => return Poll::Pending,
         };
         let core = &self.core;
+        core.metrics.requests.record(self.begun.elapsed());
         let version = core.gateway.policies.active().version();
         let mut response = answer.unwrap_or_else(|refusal| rescue(core, refusal, version));
         response
@@ -103,12 +108,29 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
 }
 
 fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody> {
-    core.gateway.tally.refuse(refusal.code);
+    core.metrics.refused(&refusal);
     tracing::debug!(
         code = refusal.code.as_str(),
         reason = refusal.reason,
         policy = version,
         "refused"
     );
-    refusal.into_response(&core.gateway.support, version, core.now_s(), &core.gateway.rng)
+    let (gateway, now_s) = (&core.gateway, core.now_s());
+    let support = refusal.support(&gateway.support, version, now_s, &gateway.rng);
+    let outcome = Outcome::Refused(refusal.code);
+    core.decisions.note(
+        outcome,
+        || now_s,
+        |now_s| Decision {
+            at_s: now_s,
+            outcome,
+            cause: Some(refusal.cause(version, now_s)),
+            route: None,
+            party: refusal.party.as_deref().cloned(),
+            shadows: Vec::new(),
+            support: Some(support.clone()),
+            policy_version: version,
+        },
+    );
+    refusal.into_response(support)
 }

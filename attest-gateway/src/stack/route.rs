@@ -10,6 +10,7 @@ use super::Core;
 use super::core::PolicyInForce;
 use super::hygiene::Clean;
 use super::step::Step;
+use crate::metrics::RouteMetrics;
 use crate::policy::ActivePolicy;
 use crate::refusal::Refusal;
 
@@ -49,6 +50,12 @@ impl RouteHandle {
     pub fn get(&self) -> Result<&CompiledRoute, Refusal> {
         self.route()
             .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-index"))
+    }
+
+    /// What this core counts of the route.
+    #[must_use]
+    pub fn metrics(&self) -> Option<&RouteMetrics> {
+        self.policy.metrics(self.index)
     }
 
     /// The route's id as support codes carry it.

@@ -11,6 +11,7 @@ use super::Core;
 use super::decide::DecidedRequest;
 use super::step::Step;
 use super::verify::Standing;
+use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
 use crate::single_use::SingleUseOutcome;
@@ -59,9 +60,19 @@ impl Step for Spend {
             skew_s: limits.clock_skew_s,
             lifetime_max_s: limits.token_lifetime_max_s,
         };
+        let refuse = |code, reason| {
+            let refusal = handle.refuse(code, reason);
+            match &decided.pseudonym {
+                Some(pseudonym) => refusal.about(Party {
+                    app: token.token().result().app.clone(),
+                    pseudonym: pseudonym.clone(),
+                }),
+                None => refusal,
+            }
+        };
         let claims = token.token().claims();
         if claims.iat < gateway.single_use.started_at_s() {
-            return Err(handle.refuse(ProblemCode::TokenReplayed, "minted-before-start"));
+            return Err(refuse(ProblemCode::TokenReplayed, "minted-before-start"));
         }
         let until_s = claims.ends_at_s(bounds).saturating_add(bounds.skew_s);
         let key = SingleUseKey::of(token);
@@ -73,8 +84,8 @@ impl Step for Spend {
                 decided,
                 spent: Some(key),
             }),
-            SingleUseOutcome::Seen => Err(handle.refuse(ProblemCode::TokenReplayed, "single-use")),
-            SingleUseOutcome::Full => Err(handle.refuse(ProblemCode::Unavailable, "single-use-full")),
+            SingleUseOutcome::Seen => Err(refuse(ProblemCode::TokenReplayed, "single-use")),
+            SingleUseOutcome::Full => Err(refuse(ProblemCode::Unavailable, "single-use-full")),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::Core;
 use super::hygiene::{Clean, Credentials, OneOrMore, Presented};
 use super::route::{RouteHandle, Routed};
 use super::step::Step;
+use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
 use crate::store::BanKind;
@@ -102,17 +103,26 @@ impl Verify {
                 return Err(handle.refuse(ProblemCode::TokenDuplicate, "two-token-kinds"));
             }
         };
-        self.standing(token, handle, route, now_s)
+        match self.standing(&token, handle, route, now_s) {
+            Ok(()) => Ok(token),
+            Err(refusal) => {
+                let result = token.result();
+                Err(refusal.about(Party {
+                    app: result.app.clone(),
+                    pseudonym: self.core.gateway.pseudonyms.of(&result.app, &result.device),
+                }))
+            }
+        }
     }
 
     /// What an authentic token must also satisfy on this route.
     fn standing(
         &self,
-        token: Verified,
+        token: &Verified,
         handle: &RouteHandle,
         route: &CompiledRoute,
         now_s: u64,
-    ) -> Result<Verified, Refusal> {
+    ) -> Result<(), Refusal> {
         let result = token.result();
         if !handle.policy().has_audience(&result.audience) {
             return Err(handle.refuse(ProblemCode::TokenAudience, "session-audience"));
@@ -150,7 +160,7 @@ impl Verify {
             Some(min) if result.policy_version < min => {
                 Err(handle.refuse(ProblemCode::SessionOutdated, "min-policy-session"))
             }
-            _ => Ok(token),
+            _ => Ok(()),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::tables::{self, OpError};
 use super::{
     Answer, Ban, BanScope, DeviceRecord, EnrollCommit, EnrollOutcome, Event, RenewCommit, RenewOutcome,
-    Store, StoreError, Swept,
+    Store, StoreError, StoreLoad, Swept,
 };
 use crate::clock::Clock;
 
@@ -102,8 +102,17 @@ pub struct EmbeddedStore {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
     events: Arc<EventCounters>,
+    counts: Arc<Counts>,
     events_waiting_max: usize,
     events_max: u64,
+}
+
+/// What [`Store::load`] tells.
+#[derive(Debug, Default)]
+struct Counts {
+    waiting: AtomicU64,
+    busy: AtomicU64,
+    failures: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -188,7 +197,9 @@ impl EmbeddedStore {
             return Err(StoreOpenError::Format { path, found });
         }
         let (queue, jobs) = sync_channel(options.queue_len);
+        let counts = Arc::<Counts>::default();
         let writer = Writer {
+            counts: Arc::clone(&counts),
             opener,
             database: Some(database),
             reopen_at_ms: 0,
@@ -202,6 +213,7 @@ impl EmbeddedStore {
             queue: Some(queue),
             thread: Some(thread),
             events: Arc::default(),
+            counts,
             events_waiting_max: (options.queue_len / 2).max(1),
             events_max: options.events_max,
         })
@@ -209,9 +221,17 @@ impl EmbeddedStore {
 
     fn enqueue(&self, job: Job) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Unavailable)?;
-        queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Unavailable,
+        // Before it is sent: the thread may take it at once.
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.try_send(job).map_err(|error| {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => {
+                    self.counts.busy.fetch_add(1, Ordering::Relaxed);
+                    StoreError::Busy
+                }
+                TrySendError::Disconnected(_) => StoreError::Unavailable,
+            }
         })
     }
 
@@ -294,6 +314,10 @@ impl Store for EmbeddedStore {
         self.read(tables::device_count)
     }
 
+    fn devices(&self, after: Option<String>, limit: usize) -> Answer<Vec<DeviceRecord>> {
+        self.read(move |txn| tables::devices(txn, after.as_deref(), limit))
+    }
+
     fn enroll(&self, commit: EnrollCommit) -> Answer<EnrollOutcome> {
         self.write(move |txn| tables::enroll(txn, &commit))
     }
@@ -337,12 +361,25 @@ impl Store for EmbeddedStore {
         let _lost = self.enqueue(Job::Write(Box::new(job))).is_err();
     }
 
+    fn audit(&self, event: Event) -> Answer<()> {
+        let events_max = self.events_max;
+        self.write(move |txn| tables::record(txn, &event, events_max))
+    }
+
     fn events(&self, limit: usize) -> Answer<Vec<Event>> {
         self.read(move |txn| tables::events(txn, limit))
     }
 
     fn events_dropped(&self) -> u64 {
         self.events.dropped.load(Ordering::Relaxed)
+    }
+
+    fn load(&self) -> StoreLoad {
+        StoreLoad {
+            waiting: self.counts.waiting.load(Ordering::Relaxed),
+            busy: self.counts.busy.load(Ordering::Relaxed),
+            failures: self.counts.failures.load(Ordering::Relaxed),
+        }
     }
 
     fn sweep(&self, now_s: u64) -> Answer<Swept> {
@@ -352,6 +389,7 @@ impl Store for EmbeddedStore {
 
 /// The store's thread.
 struct Writer {
+    counts: Arc<Counts>,
     opener: Opener,
     database: Option<Database>,
     reopen_at_ms: u64,
@@ -365,6 +403,7 @@ impl Writer {
             let mut reads = Vec::new();
             // What queued up during the last commit shares the next one.
             for job in std::iter::once(first).chain(jobs.try_iter().take(BATCH_MAX - 1)) {
+                self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
                 match job {
                     Job::Write(write) => writes.push(write),
                     Job::Read(read) => reads.push(read),
@@ -394,6 +433,7 @@ impl Writer {
         let committed = apply(database, writes, &mut answers);
         if let Err(error) = &committed {
             tracing::error!(%error, "the store failed; it is closed and opened again");
+            self.counts.failures.fetch_add(1, Ordering::Relaxed);
             self.database = None;
             self.reopen_at_ms = self.clock.monotonic_ms().saturating_add(REOPEN_AFTER_MS);
         }

@@ -35,6 +35,9 @@ pub trait Store: Send + Sync + Debug {
     /// How many devices are registered.
     fn device_count(&self) -> Answer<u64>;
 
+    /// At most `limit` devices in the order of their ids, from the first one after `after`.
+    fn devices(&self, after: Option<String>, limit: usize) -> Answer<Vec<DeviceRecord>>;
+
     /// Registers a device, spends its challenge and keeps the answer, all or nothing.
     fn enroll(&self, commit: EnrollCommit) -> Answer<EnrollOutcome>;
 
@@ -56,11 +59,17 @@ pub trait Store: Send + Sync + Debug {
     /// Notes an event behind the caller's back. Lost, and counted, when events come faster than the disk takes them.
     fn record(&self, event: Event);
 
+    /// Keeps an event durably, or says that it could not: for what must be on record, unlike [`Store::record`].
+    fn audit(&self, event: Event) -> Answer<()>;
+
     /// The newest `limit` events, newest first.
     fn events(&self, limit: usize) -> Answer<Vec<Event>>;
 
     /// How many events were lost since the start.
     fn events_dropped(&self) -> u64;
+
+    /// How busy it is, and how often it failed.
+    fn load(&self) -> StoreLoad;
 
     /// Forgets a bounded number of challenges, single-use keys, answers and bans that expired before `now_s`.
     fn sweep(&self, now_s: u64) -> Answer<Swept>;
@@ -91,6 +100,17 @@ pub enum RenewOutcome {
     Replayed(Vec<u8>),
     /// No such device, or it has another key by now. Nothing was changed.
     DeviceUnknown,
+}
+
+/// How busy a store is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreLoad {
+    /// Calls that wait now.
+    pub waiting: u64,
+    /// Calls answered [`StoreError::Busy`] since the start.
+    pub busy: u64,
+    /// Commits that failed since the start.
+    pub failures: u64,
 }
 
 /// What a sweep did.

@@ -127,6 +127,12 @@ pub struct Event {
     /// Anything else worth reading, free of secrets.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// The name of the operator's token, where an operator did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// A keyed hash of the operator's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 mod base64url {

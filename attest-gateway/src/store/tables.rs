@@ -228,6 +228,21 @@ pub(super) fn device_by_thumbprint(
     }
 }
 
+pub(super) fn devices(
+    txn: &ReadTransaction,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<DeviceRecord>, OpError> {
+    use std::ops::Bound::{Excluded, Unbounded};
+    let devices = txn.open_table(DEVICES)?;
+    let from = after.map_or(Unbounded, Excluded);
+    let mut found = Vec::new();
+    for entry in devices.range::<&str>((from, Unbounded))?.take(limit) {
+        found.push(decode_device(entry?.1.value())?);
+    }
+    Ok(found)
+}
+
 pub(super) fn device_count(txn: &ReadTransaction) -> Result<u64, OpError> {
     Ok(txn.open_table(DEVICES)?.len()?)
 }

@@ -75,6 +75,8 @@ fn event(code: &str) -> Event {
         app: None,
         code: code.into(),
         detail: String::new(),
+        by: None,
+        from: None,
     }
 }
 
@@ -274,6 +276,40 @@ async fn events_are_a_ring_and_losses_are_counted() {
     assert_eq!(codes, ["code-24", "code-23", "code-22"]);
     assert_eq!(store.events(100).await.unwrap().len(), 10);
     assert_eq!(store.events_dropped(), 0);
+}
+
+#[tokio::test]
+async fn an_audit_event_is_durable_when_it_is_answered_and_keeps_who_did_it() {
+    let (_folder, store) = fresh();
+    let by_operator = Event {
+        by: Some("ops".to_owned()),
+        from: Some("hash".to_owned()),
+        ..event("ok")
+    };
+    store.audit(by_operator.clone()).await.unwrap();
+    assert_eq!(store.events(9).await.unwrap(), [by_operator]);
+}
+
+#[tokio::test]
+async fn devices_are_read_page_by_page() {
+    let (_folder, store) = fresh();
+    for n in 0..5 {
+        let (device, challenge, evidence) = (format!("d{n}"), format!("c{n}"), format!("e{n}"));
+        store
+            .enroll(enrolment(&device, &challenge, &evidence))
+            .await
+            .unwrap();
+    }
+    let check = async |after: Option<&str>, limit, expect: &[&str]| {
+        let page = store.devices(after.map(str::to_owned), limit).await.unwrap();
+        let ids: Vec<_> = page.iter().map(|device| device.id.as_str()).collect();
+        assert_eq!(ids, expect, "{limit} after {after:?}");
+    };
+    check(None, 2, &["d0", "d1"]).await;
+    check(Some("d1"), 2, &["d2", "d3"]).await;
+    check(Some("d3"), 2, &["d4"]).await;
+    check(Some("d4"), 2, &[]).await;
+    check(Some("d11"), 9, &["d2", "d3", "d4"]).await;
 }
 
 #[tokio::test]

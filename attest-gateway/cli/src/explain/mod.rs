@@ -1,9 +1,5 @@
 //! `attest explain`: from a support code back to what refused a request. Only the keys of the deployment open it.
 
-mod names;
-mod reasons;
-mod rule;
-
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,14 +9,13 @@ use attest_core::problem::RetryClass;
 use attest_core::support_code::{Cause, SupportCodeError};
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
+use attest_gateway::explain::{Deciding, Names};
 use attest_gateway::gateway::open_support_code;
 use attest_gateway::keys::Keys;
 use clap::Args;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
-use self::names::Names;
-use self::rule::Deciding;
 use crate::gateway::{ConfigFile, config_lines};
 use crate::out::{Exit, Out, printable};
 use crate::when;

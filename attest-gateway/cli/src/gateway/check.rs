@@ -77,6 +77,22 @@ fn inspect(path: &Path, report: &mut Report) {
     let keys = keys(&config, report);
     policy(&config, keys.as_ref(), report);
     store(&config, report);
+    admin(&config, report);
+}
+
+fn admin(config: &Config, report: &mut Report) {
+    let admin = &config.admin;
+    if !admin.enabled {
+        return;
+    }
+    match attest_gateway::admin::inspect(admin) {
+        Ok(()) => report.sound.push(format!(
+            "admin listener on {}, {}",
+            admin.address,
+            count(admin.tokens.len(), "token")
+        )),
+        Err(error) => report.problems.push(error.to_string()),
+    }
 }
 
 /// The configuration, even if some of the files it names are missing: what is there is looked at all the same.

@@ -64,7 +64,10 @@ impl Init {
                 &made.keys,
                 "secrets (mode 0700); policy-root.jwk.json in it is public, your app is built with it",
             ),
-            (&made.admin_token, "admin token (mode 0600)"),
+            (
+                &made.admin_token,
+                "admin token (mode 0600); `attest gateway status` reads it",
+            ),
         ] {
             writeln!(out.out, "  {}  {what}", path.display())?;
         }

@@ -1,8 +1,12 @@
-//! `attest gateway`: make, check and run a gateway.
+//! `attest gateway`: make, check, run and operate a gateway.
 
+mod bans;
 mod check;
 mod init;
+mod operator;
 mod run;
+mod status;
+mod token;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +16,7 @@ use clap::{Args, Subcommand};
 
 use crate::out::{Exit, Out, printable};
 
-/// Make, check and run a verifying gateway.
+/// Make, check, run and operate a verifying gateway.
 #[derive(Debug, Args)]
 pub(crate) struct Gateway {
     #[command(subcommand)]
@@ -24,6 +28,9 @@ enum GatewayCommand {
     Init(init::Init),
     Check(check::Check),
     Run(run::Run),
+    Status(status::Status),
+    Bans(bans::Bans),
+    Token(token::Token),
 }
 
 /// The configuration file of a gateway.
@@ -40,6 +47,9 @@ impl Gateway {
             GatewayCommand::Init(init) => init.run(out),
             GatewayCommand::Check(check) => check.run(out),
             GatewayCommand::Run(run) => run.run(out),
+            GatewayCommand::Status(status) => status.run(out),
+            GatewayCommand::Bans(bans) => bans.run(out),
+            GatewayCommand::Token(token) => token.run(out),
         }
     }
 }

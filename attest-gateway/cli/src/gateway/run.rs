@@ -67,8 +67,12 @@ async fn serve(config: Config, path: &Path, out: &mut Out<'_>) -> io::Result<Exi
     };
     let address = server.address();
     tracing::info!(%address, "serving");
+    let admin = server
+        .admin()
+        .map(|admin| format!("operators on {}\n", admin.url()));
     // Nobody may be reading; the gateway serves all the same.
     let _unread = writeln!(out.out, "listening on http://{address}")
+        .and_then(|()| write!(out.out, "{}", admin.unwrap_or_default()))
         .and_then(|()| out.out.flush())
         .is_err();
     tokio::select! {

@@ -4,5 +4,6 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+mod operator;
 mod support;
 mod verify;

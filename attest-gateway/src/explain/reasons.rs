@@ -2,7 +2,7 @@
 //! missing here.
 
 /// Every inner reason, in the order of the alphabet.
-pub(super) const REASONS: &[&str] = &[
+pub const REASONS: &[&str] = &[
     "absolute-form-disagrees-with-host",
     "app-not-on-route",
     "app-platform",
@@ -160,21 +160,21 @@ mod tests {
 
     /// Files whose error codes become reasons.
     const CODES: &[&str] = &[
-        "../../attest-core/src/jose/jws.rs",
-        "../../attest-core/src/token/claims.rs",
-        "../../attest-core/src/token/binding.rs",
-        "../../attest-core/src/token/mod.rs",
-        "../../attest-core/src/ticket/mod.rs",
-        "../../attest-core/src/challenge.rs",
-        "../../attest-core/src/evidence.rs",
-        "../src/attestation/appraise/mod.rs",
-        "../src/guard/reason.rs",
-        "../src/store/mod.rs",
-        "../src/upstream/body.rs",
-        "../src/upstream/mod.rs",
+        "../attest-core/src/jose/jws.rs",
+        "../attest-core/src/token/claims.rs",
+        "../attest-core/src/token/binding.rs",
+        "../attest-core/src/token/mod.rs",
+        "../attest-core/src/ticket/mod.rs",
+        "../attest-core/src/challenge.rs",
+        "../attest-core/src/evidence.rs",
+        "src/attestation/appraise/mod.rs",
+        "src/guard/reason.rs",
+        "src/store/mod.rs",
+        "src/upstream/body.rs",
+        "src/upstream/mod.rs",
     ];
     /// Folders whose files refuse with reasons in place.
-    const REFUSING: &[&str] = &["../src/stack", "../src/attestation"];
+    const REFUSING: &[&str] = &["src/stack", "src/attestation"];
     /// Arguments in those folders that are no reasons.
     const OTHER: &[&str] = &[
         "close",

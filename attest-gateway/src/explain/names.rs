@@ -16,17 +16,21 @@ use super::rule::{self, Deciding};
 const INTEGERS_TRIED: u32 = 100_000;
 
 /// The words that a hash may stand for.
-pub(super) struct Names<'p> {
+#[derive(Debug)]
+pub struct Names<'p> {
     policy: Option<&'p GatewayPolicy>,
 }
 
 impl<'p> Names<'p> {
-    pub(super) const fn new(policy: Option<&'p GatewayPolicy>) -> Self {
+    /// The words of the product, and of this policy if there is one.
+    #[must_use]
+    pub const fn new(policy: Option<&'p GatewayPolicy>) -> Self {
         Self { policy }
     }
 
     /// The route, with what it matches.
-    pub(super) fn route(&self, hash: NameHash) -> Option<String> {
+    #[must_use]
+    pub fn route(&self, hash: NameHash) -> Option<String> {
         let routes = self.policy?.routes.iter();
         let mut found = routes.filter(|route| NameHash::of(&route.id) == hash);
         let route = found.next()?;
@@ -39,7 +43,8 @@ impl<'p> Names<'p> {
     }
 
     /// The rule and clause, or the inner reason.
-    pub(super) fn deciding(&self, cause: &Cause) -> Deciding<'p> {
+    #[must_use]
+    pub fn deciding(&self, cause: &Cause) -> Deciding<'p> {
         if let Some(rule) = self
             .policy
             .and_then(|policy| rule::find(policy, cause.rule, cause.clause))
@@ -51,7 +56,8 @@ impl<'p> Names<'p> {
     }
 
     /// The question about a fact.
-    pub(super) fn fact(&self, hash: NameHash) -> Option<String> {
+    #[must_use]
+    pub fn fact(&self, hash: NameHash) -> Option<String> {
         let mut asked = BTreeSet::new();
         for rule in self.policy.into_iter().flat_map(|policy| &policy.rules) {
             clauses(&rule.when, &mut |fact, _| {
@@ -71,13 +77,16 @@ impl<'p> Names<'p> {
     }
 
     /// The value, if it is a word of the policy or the product, or a small number for a fact that is one.
-    pub(super) fn value(&self, hash: NameHash, fact: Option<&str>) -> Option<String> {
+    #[must_use]
+    pub fn value(&self, hash: NameHash, fact: Option<&str>) -> Option<String> {
         let words = self.words();
         matching(hash, words.iter().map(String::as_str)).or_else(|| {
             let fact: FactRef = fact?.parse().ok()?;
             let is_number = fact.fact().entry().kind == Kind::Integer;
             let mut numbers = (0..=INTEGERS_TRIED).map(|number| number.to_string());
-            numbers.find(|number| is_number && NameHash::of(number) == hash)
+            is_number
+                .then(|| numbers.find(|number| NameHash::of(number) == hash))
+                .flatten()
         })
     }
 

@@ -6,7 +6,8 @@ use attest_core::policy::{Condition, FactTest, GatewayPolicy};
 use attest_core::support_code::NameHash;
 
 /// What decided.
-pub(super) enum Deciding<'p> {
+#[derive(Debug)]
+pub enum Deciding<'p> {
     /// A rule of the policy.
     Rule(RuleWords<'p>),
     /// The gateway itself, for this inner reason.
@@ -16,19 +17,25 @@ pub(super) enum Deciding<'p> {
 }
 
 /// A rule in words.
-pub(super) struct RuleWords<'p> {
-    pub(super) id: &'p str,
-    pub(super) mode: &'static str,
-    pub(super) why: &'p str,
-    pub(super) clause: Option<ClauseWords>,
+#[derive(Debug)]
+pub struct RuleWords<'p> {
+    /// Its id.
+    pub id: &'p str,
+    /// `off`, `shadow` or `enforce`.
+    pub mode: &'static str,
+    /// Why it exists, in the policy's words.
+    pub why: &'p str,
+    /// The clause that decided, if the rule has it here.
+    pub clause: Option<ClauseWords>,
 }
 
 /// A clause in words.
-pub(super) struct ClauseWords {
+#[derive(Debug)]
+pub struct ClauseWords {
     /// Such as `rules[2].when.all[0]`.
-    pub(super) path: String,
+    pub path: String,
     /// Such as `findings.category any_eq "cloner"`.
-    pub(super) text: String,
+    pub text: String,
 }
 
 /// The rule of a hash, with one of its clauses.

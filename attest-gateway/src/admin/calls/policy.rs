@@ -1,0 +1,49 @@
+//! The policy in force, and a look at its file.
+
+use std::sync::Arc;
+
+use super::super::ask::{Ask, Audit, Reply};
+use super::super::model::{PolicyView, ReloadOutcome, Reloaded};
+use super::super::problem::{AdminCode, AdminProblem};
+use super::super::secret::hex;
+use crate::gateway::Gateway;
+use crate::policy::Polled;
+
+type Answer = Result<Reply, AdminProblem>;
+
+pub(in super::super) fn show(ask: &Ask) -> Answer {
+    Reply::json(&view(&ask.shared.gateway))
+}
+
+pub(super) fn view(gateway: &Gateway) -> PolicyView {
+    let (active, status) = (gateway.policies.active(), gateway.policies.status());
+    let policy = active.compiled().policy();
+    PolicyView {
+        version: active.version(),
+        source_sha256: hex(&gateway.policies.source_digest()),
+        since_s: gateway.metrics.policy_since_s(),
+        audience: active.audience().to_owned(),
+        apps: policy.apps.iter().map(|app| app.id.clone()).collect(),
+        routes: policy.routes.iter().map(|route| route.id.clone()).collect(),
+        problem: status.problem.clone(),
+        warnings: status.warnings.clone(),
+    }
+}
+
+pub(in super::super) async fn reload(ask: Ask) -> Answer {
+    let gateway = Arc::clone(&ask.shared.gateway);
+    // It compiles and runs the policy's tests; other calls go on meanwhile.
+    let looked = tokio::task::spawn_blocking(move || (gateway.poll_policy(), view(&gateway))).await;
+    let (polled, policy) =
+        looked.map_err(|_| AdminProblem::new(AdminCode::Unavailable, "the look at the file did not end"))?;
+    let outcome = match polled {
+        Polled::Unchanged => ReloadOutcome::Unchanged,
+        Polled::Activated(_) => ReloadOutcome::Activated,
+        Polled::Refused(_) => ReloadOutcome::Refused,
+    };
+    let detail = format!("outcome={outcome:?} version={}", policy.version).to_lowercase();
+    Ok(Reply::json(&Reloaded { outcome, policy })?.with_audit(Audit {
+        detail,
+        ..Audit::default()
+    }))
+}
