@@ -324,6 +324,7 @@ pub struct NewBan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
     /// Why: for the list and the audit, never for the client. At most 256 characters.
+    #[schema(min_length = 1, max_length = 256)]
     pub reason: String,
     /// Through when; without it, until lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

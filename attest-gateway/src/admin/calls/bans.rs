@@ -68,12 +68,12 @@ pub(in super::super) async fn add(ask: Ask) -> Answer {
 
 pub(in super::super) async fn lift(ask: Ask) -> Answer {
     let id = ask.parameter("id").to_owned();
-    let scope =
-        parse_id(&id).ok_or_else(|| malformed("id: expected `all`, `app:<app>` or `device:<device>`"))?;
+    let unknown = |detail| AdminProblem::new(AdminCode::NotFound, detail);
+    let scope = parse_id(&id)
+        .ok_or_else(|| unknown("no ban has such an id; they are `all`, `app:<app>` or `device:<device>`"))?;
     let (app, device) = named(&scope);
     if !ask.shared.gateway.bans.unban(scope).await? {
-        let detail = "nothing is banned under this id; cut sessions stay cut";
-        return Err(AdminProblem::new(AdminCode::NotFound, detail));
+        return Err(unknown("nothing is banned under this id; cut sessions stay cut"));
     }
     let audit = Audit {
         app,
