@@ -102,10 +102,8 @@ fn upstreams_are_named_once_and_spelled_as_origins() {
     check(&upstream("name = 'a'\nurl = 'http://h:1'"), &[]);
     check(&upstream("name = 'a'\nurl = 'http://h'"), &[]);
     check(&upstream("name = 'a'\nurl = 'http://[::1]:9000/'"), &[]);
-    check(
-        &upstream("name = 'a'\nurl = 'https://h:1'"),
-        &["4:1 upstreams[0].url unsupported"],
-    );
+    check(&upstream("name = 'a'\nurl = 'https://h:1'"), &[]);
+    check(&upstream("name = 'a'\nurl = 'https://h'"), &[]);
     for url in [
         "h:1",
         "http://",
@@ -115,6 +113,7 @@ fn upstreams_are_named_once_and_spelled_as_origins() {
         "http://h:99999",
         "ftp://h",
         "http://h?q",
+        "https://h/p",
     ] {
         check(
             &upstream(&format!("name = 'a'\nurl = '{url}'")),

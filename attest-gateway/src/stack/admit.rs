@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::bind::PendingBody;
 use super::decide::DecidedRequest;
-use super::hygiene::{Credentials, OneOrMore};
+use super::hygiene::{Credentials, OneOrMore, WebSocket};
 use super::route::RouteHandle;
 use super::spend::SpentRequest;
 use super::step::Step;
@@ -41,13 +41,21 @@ pub struct Admitted {
     request: Request<RequestBody>,
     route: RouteHandle,
     spent: Option<SingleUseKey>,
+    upgrade: Option<WebSocket>,
 }
 
 impl Admitted {
     /// Takes it apart, for the upstream.
     #[must_use]
-    pub fn into_parts(self) -> (Request<RequestBody>, RouteHandle, Option<SingleUseKey>) {
-        (self.request, self.route, self.spent)
+    pub fn into_parts(
+        self,
+    ) -> (
+        Request<RequestBody>,
+        RouteHandle,
+        Option<SingleUseKey>,
+        Option<WebSocket>,
+    ) {
+        (self.request, self.route, self.spent, self.upgrade)
     }
 }
 
@@ -198,6 +206,7 @@ impl Step for Admit {
             request: Request::from_parts(parts, body),
             route,
             spent,
+            upgrade: bound.upgrade,
         })
     }
 }

@@ -61,8 +61,7 @@ impl Core {
         let metrics = gateway.metrics.join();
         Self {
             tickets: RefCell::new(gateway.ticket_keys()),
-            // Refused at start already; without upstreams every request would be refused.
-            upstreams: Upstreams::new(&gateway.config.upstreams).unwrap_or_default(),
+            upstreams: Upstreams::new(&gateway.upstreams),
             attestations: RefCell::new(Attestations::new(
                 gateway.issuer_keys.clone(),
                 gateway.config.environment,
