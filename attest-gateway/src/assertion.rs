@@ -189,14 +189,15 @@ fn signed(
         policy_version: vouched.policy_version,
         request,
     };
-    let unsigned = claims.prepare(&signer.key.kid).map_err(|_| AssertionFailed::Json)?;
+    let unsigned = claims
+        .prepare(&signer.key.kid)
+        .map_err(|_| AssertionFailed::Json)?;
     let signature = signer
         .key
         .key
         .sign(unsigned.signing_input(), signer.rng)
         .map_err(|_| AssertionFailed::Random)?;
-    let mut value =
-        HeaderValue::try_from(unsigned.attach(&signature)).map_err(|_| AssertionFailed::Json)?;
+    let mut value = HeaderValue::try_from(unsigned.attach(&signature)).map_err(|_| AssertionFailed::Json)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -253,14 +253,20 @@ mod tests {
     fn one_audience_one_minute_and_the_request_that_it_names() {
         check(|_, _, _| (), None);
         check(|claims, _, _| claims.iss.push('x'), Some("assertion-mismatch"));
-        check(|_, expected, _| expected.audience = "accounts", Some("assertion-mismatch"));
+        check(
+            |_, expected, _| expected.audience = "accounts",
+            Some("assertion-mismatch"),
+        );
         check(|_, _, now_s| *now_s += 64, None);
         check(|_, _, now_s| *now_s += 65, Some("assertion-time"));
         check(|_, _, now_s| *now_s -= 5, None);
         check(|_, _, now_s| *now_s -= 6, Some("assertion-time"));
         check(|claims, _, _| claims.exp += 1, Some("assertion-time"));
         check(|claims, _, _| claims.exp = claims.iat - 1, Some("assertion-time"));
-        check(|_, expected, _| expected.method = "PUT", Some("assertion-request"));
+        check(
+            |_, expected, _| expected.method = "PUT",
+            Some("assertion-request"),
+        );
         check(
             |_, expected, _| expected.target = "/v1/payments?reference=8",
             Some("assertion-request"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use attest_core::ticket::TicketKeys;
 
 use super::attestations::Attestations;
+use crate::assertion::Assertions;
 use crate::decisions::Recorder;
 use crate::gateway::Gateway;
 use crate::metrics::{CoreMetrics, RouteMetrics};
@@ -23,6 +24,7 @@ pub(crate) struct Core {
     pub(super) attestations: RefCell<Attestations>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
+    pub(super) assertions: RefCell<Assertions>,
     policy: RefCell<Rc<PolicyInForce>>,
 }
 
@@ -69,6 +71,7 @@ impl Core {
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,
             decisions: gateway.decisions.join(),
+            assertions: RefCell::default(),
             gateway,
         }
     }
