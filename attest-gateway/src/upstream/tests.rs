@@ -1,5 +1,9 @@
 //! The pool and the bodies against backends that misbehave in every way a backend can.
 
+mod http2;
+mod misbehaving;
+mod tls;
+
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
