@@ -40,10 +40,13 @@ pub(super) struct Shared {
     /// What it spoke last, where that is not configured.
     speaks: Cell<Option<Speaks>>,
     /// A connection on its way for everybody who waits.
-    dialling: RefCell<Option<SharedFuture<LocalBoxFuture<'static, Result<(), UpstreamError>>>>>,
+    dialling: RefCell<Option<Dialling>>,
     open: Cell<usize>,
     pub(super) tunnels: Cell<usize>,
 }
+
+/// The end of connecting, for as many as wait for it.
+type Dialling = SharedFuture<LocalBoxFuture<'static, Result<(), UpstreamError>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speaks {
@@ -186,22 +189,22 @@ impl Upstream {
         let host = shared.host(request.headers_mut());
         let mut progress = request.body_mut().track();
         let way = shared.way(None, false).await?;
-        let (again, avoided) = match self.once(way, request, &host, &progress).await? {
-            Outcome::Response(response) => return Ok(*response),
-            Outcome::Again(again, avoided) => (again, avoided),
-        };
-        let Some(again) = again else {
-            return Err(UpstreamError::Refused);
+        let (again, avoided) = match self.once(way, request, &host, &progress).await {
+            Ok(response) => return Ok(response),
+            Err(Missed::Failed(error)) => return Err(error),
+            Err(Missed::NotBegun(again, avoided)) => (again.ok_or(UpstreamError::Refused)?, avoided),
         };
         request = *again;
         progress = request.body_mut().track();
         let way = shared.way(avoided.as_ref(), true).await?;
         drop(avoided);
-        match self.once(way, request, &host, &progress).await? {
-            Outcome::Response(response) => Ok(*response),
-            Outcome::Again(_, Some(_)) => Err(UpstreamError::Refused),
-            Outcome::Again(_, None) => Err(UpstreamError::Closed { sent: false }),
-        }
+        self.once(way, request, &host, &progress)
+            .await
+            .map_err(|missed| match missed {
+                Missed::Failed(error) => error,
+                Missed::NotBegun(_, Some(_)) => UpstreamError::Refused,
+                Missed::NotBegun(_, None) => UpstreamError::Closed { sent: false },
+            })
     }
 
     async fn once(
@@ -210,7 +213,7 @@ impl Upstream {
         mut request: Request<RequestBody>,
         host: &HeaderValue,
         progress: &Progress,
-    ) -> Result<Outcome, UpstreamError> {
+    ) -> Result<Response<ResponseBody>, Missed> {
         let patience = self.shared.plan.response_header_timeout;
         match way {
             Way::Http1 { mut sender, reused } => {
@@ -218,24 +221,24 @@ impl Upstream {
                 match exchange(sender.try_send_request(request), progress, patience).await {
                     Ok(response) => {
                         let lease = Lease::Http1(Some(sender), Rc::downgrade(&self.shared));
-                        self.relay(response, lease).map(Outcome::response)
+                        Ok(self.relay(response, lease)?)
                     }
                     // The connection closed while it was idle.
-                    Err(Failed::Unsent(unsent)) if reused => Ok(Outcome::Again(Some(unsent), None)),
-                    Err(Failed::Unsent(_)) => Err(UpstreamError::Closed { sent: false }),
+                    Err(Failed::Unsent(unsent)) if reused => Err(Missed::NotBegun(Some(unsent), None)),
+                    Err(Failed::Unsent(_)) => Err(UpstreamError::Closed { sent: false }.into()),
                     // Never said of HTTP/1.1.
-                    Err(Failed::Unprocessed) => Err(UpstreamError::Closed { sent: true }),
-                    Err(Failed::Sent(error)) => Err(error),
+                    Err(Failed::Unprocessed) => Err(UpstreamError::Closed { sent: true }.into()),
+                    Err(Failed::Sent(error)) => Err(error.into()),
                 }
             }
             Way::Http2(stream) => {
                 for_http2(&mut request, host, &self.shared.plan)?;
                 let spare = spare(&request);
                 match exchange(stream.sender().try_send_request(request), progress, patience).await {
-                    Ok(response) => self.relay(response, Lease::Http2(stream)).map(Outcome::response),
-                    Err(Failed::Unsent(unsent)) => Ok(Outcome::Again(Some(unsent), Some(stream))),
-                    Err(Failed::Unprocessed) => Ok(Outcome::Again(spare, Some(stream))),
-                    Err(Failed::Sent(error)) => Err(error),
+                    Ok(response) => Ok(self.relay(response, Lease::Http2(stream))?),
+                    Err(Failed::Unsent(unsent)) => Err(Missed::NotBegun(Some(unsent), Some(stream))),
+                    Err(Failed::Unprocessed) => Err(Missed::NotBegun(spare, Some(stream))),
+                    Err(Failed::Sent(error)) => Err(error.into()),
                 }
             }
         }
@@ -253,15 +256,17 @@ impl Upstream {
     }
 }
 
-enum Outcome {
-    Response(Box<Response<ResponseBody>>),
-    /// Not processed: the request, if it can be repeated, and the place to avoid.
-    Again(Option<Box<Request<RequestBody>>>, Option<Stream>),
+/// Why one attempt yields no response.
+enum Missed {
+    /// For a reason that stands.
+    Failed(UpstreamError),
+    /// The upstream did not begin with it: the request, if it can be repeated, and the place to avoid.
+    NotBegun(Option<Box<Request<RequestBody>>>, Option<Stream>),
 }
 
-impl Outcome {
-    fn response(response: Response<ResponseBody>) -> Self {
-        Self::Response(Box::new(response))
+impl From<UpstreamError> for Missed {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -333,9 +338,7 @@ impl Shared {
 
     /// A new HTTP/2 connection for whoever waits for one: however many do, one is opened. Should it turn out to be an
     /// HTTP/1.1 one, it idles.
-    fn connect_for_all(
-        self: &Rc<Self>,
-    ) -> Result<SharedFuture<LocalBoxFuture<'static, Result<(), UpstreamError>>>, UpstreamError> {
+    fn connect_for_all(self: &Rc<Self>) -> Result<Dialling, UpstreamError> {
         let mut dialling = self.dialling.borrow_mut();
         if let Some(under_way) = &*dialling {
             return Ok(under_way.clone());

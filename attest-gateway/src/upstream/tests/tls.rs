@@ -266,8 +266,8 @@ fn each_file_that_does_not_fit_is_found_before_the_gateway_starts() {
     authority.signs("other");
     std::fs::write(authority.path("broken.pem"), "-----BEGIN CERTIFICATE-----\n!\n").unwrap();
     std::fs::write(authority.path("empty.pem"), "").unwrap();
-    let check = |change: fn(&mut config::Upstream, &dyn Fn(&str) -> Option<PathBuf>),
-                 expect: &[(&str, &str)]| {
+    let path = |name: &str| Some(authority.path(name));
+    let check = |change: &dyn Fn(&mut config::Upstream), expect: &[(&str, &str)]| {
         let mut config = config::Upstream {
             url: "https://localhost:1".to_owned(),
             ca_file: Some(authority.path("ca.pem")),
@@ -275,38 +275,38 @@ fn each_file_that_does_not_fit_is_found_before_the_gateway_starts() {
             client_key: Some(authority.path("gateway-key.pem")),
             ..config::Upstream::default()
         };
-        change(&mut config, &|name| Some(authority.path(name)));
+        change(&mut config);
         let found = tls_files(&config).err();
         let found: Vec<_> = found.iter().map(|error| (error.key(), error.code())).collect();
         assert_eq!(found, expect);
     };
-    check(|_, _| (), &[]);
+    check(&|_| (), &[]);
     check(
-        |config, path| config.ca_file = path("absent.pem"),
+        &|config| config.ca_file = path("absent.pem"),
         &[("ca_file", "no-such-file")],
     );
     check(
-        |config, path| config.ca_file = path("broken.pem"),
+        &|config| config.ca_file = path("broken.pem"),
         &[("ca_file", "unreadable")],
     );
     check(
-        |config, path| config.ca_file = path("empty.pem"),
+        &|config| config.ca_file = path("empty.pem"),
         &[("ca_file", "unreadable")],
     );
     check(
-        |config, path| config.client_certificate = path("empty.pem"),
+        &|config| config.client_certificate = path("empty.pem"),
         &[("client_certificate", "unreadable")],
     );
     check(
-        |config, path| config.client_key = path("gateway.pem"),
+        &|config| config.client_key = path("gateway.pem"),
         &[("client_key", "unreadable")],
     );
     check(
-        |config, path| config.client_key = path("other-key.pem"),
+        &|config| config.client_key = path("other-key.pem"),
         &[("client_certificate", "unreadable")],
     );
     check(
-        |config, _| config.server_name = Some("not a name".to_owned()),
+        &|config| config.server_name = Some("not a name".to_owned()),
         &[("server_name", "wrong-value")],
     );
 }
