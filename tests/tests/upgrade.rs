@@ -154,10 +154,8 @@ async fn a_backend_may_decline_or_be_down() {
         let answer = format!("HTTP/1.1 {status}\r\nupgrade: websocket\r\ncontent-length: 4\r\n\r\nbody");
         assert!(backend.send(answer).await);
         let reply = client.reply().await.unwrap();
-        assert_eq!(
-            (reply.status.to_string().as_str(), reply.body.as_slice()),
-            (&status[..3], &b"body"[..])
-        );
+        assert!(status.starts_with(&reply.status.to_string()), "{reply:?}");
+        assert_eq!(reply.body, b"body");
         // The client's connection goes on as before; the backend's is used for nothing else.
         backend.closed().await;
     }

@@ -269,6 +269,33 @@ async fn a_download_streams() {
     sending.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_client_that_waits_to_be_asked_for_its_body_is_asked_by_the_gateway() {
+    let (scene, listener) = streaming().await;
+    let mut client = Wire::open(scene.authority()).await;
+    let head = format!(
+        "POST /open HTTP/1.1\r\nhost: {}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n",
+        scene.authority()
+    );
+    assert!(client.send(head).await);
+    let mut backend = Wire::over(listener.accept().await.unwrap().0);
+    assert!(backend.head().await.unwrap().all("expect").is_empty());
+    assert!(client.head().await.unwrap().start.starts_with("HTTP/1.1 100 "));
+    assert!(client.send("body").await);
+    while backend.unread().len() < 4 {
+        assert!(backend.more().await);
+    }
+    // What the backend says of its own accord before its answer goes no further.
+    assert!(backend.send("HTTP/1.1 100 Continue\r\n\r\n").await);
+    assert!(
+        backend
+            .send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+            .await
+    );
+    assert!(backend.send(attest_tests::backend::OK).await);
+    assert!(client.head().await.unwrap().start.starts_with("HTTP/1.1 200 "));
+}
+
 const ONCE: &str = "- {id: once, methods: [GET], path: /once, upstream: tls, require: enforce, apps: [bank-android], single_use: true}";
 
 #[tokio::test]

@@ -418,6 +418,35 @@ fn a_response_may_begin_and_end_while_the_request_still_streams() {
 }
 
 #[test]
+fn responses_that_nobody_reads_hold_up_no_other() {
+    let address = library(|request, mut respond| async move {
+        let size = if request.uri().path() == "/large" {
+            256 << 10
+        } else {
+            5
+        };
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        body.send_data(Bytes::from(vec![b'x'; size]), true).unwrap();
+        // Until all of it is taken, or given up.
+        let _reset = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
+    });
+    on_a_core(async {
+        let upstream = Upstream::new(&of(address)).unwrap();
+        let large = || {
+            let mut request = get();
+            *request.uri_mut() = "/large".parse().unwrap();
+            request
+        };
+        let unread = futures_util::future::join_all((0..60).map(|_| upstream.send(large()))).await;
+        assert!(unread.iter().all(Result::is_ok));
+        let response = upstream.send(get()).await.unwrap();
+        let body = tokio::time::timeout(Duration::from_secs(20), response.into_body().collect());
+        assert_eq!(body.await.unwrap().unwrap().to_bytes(), "xxxxx");
+        assert_eq!(upstream.open(), 1);
+    });
+}
+
+#[test]
 fn a_client_that_leaves_has_its_stream_reset() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let tell: &'static mpsc::UnboundedSender<Option<h2::Reason>> = Box::leak(Box::new(tell));
