@@ -55,10 +55,22 @@ impl BanSet {
 
     /// Why this device's session is refused at `now_s`, `None` if it is not. Two look-ups, whatever the number of bans.
     ///
-    /// A lasting ban goes before a cut session, because a renewal only helps against the latter.
+    /// A lasting ban goes before a cut session, because a renewal only helps against the latter. `device` is asked for its text
+    /// only where some device is banned at all.
     #[must_use]
-    pub fn refusal(&self, device: &str, app: &str, session_issued_at_s: u64, now_s: u64) -> Option<BanHit> {
-        let against = [Some(&self.all), self.apps.get(app), self.devices.get(device)];
+    pub fn refusal(
+        &self,
+        device: impl FnOnce() -> String,
+        app: &str,
+        session_issued_at_s: u64,
+        now_s: u64,
+    ) -> Option<BanHit> {
+        let device = if self.devices.is_empty() {
+            None
+        } else {
+            self.devices.get(&device())
+        };
+        let against = [Some(&self.all), self.apps.get(app), device];
         let standing = |pick: fn(&Verdict) -> Option<&Sentence>| {
             let mut sentences = against.iter().copied().flatten().filter_map(pick);
             sentences.find(|sentence| sentence.stands(session_issued_at_s, now_s))
@@ -213,8 +225,9 @@ mod tests {
     fn a_ban_concerns_its_scope_its_sessions_and_its_time() {
         use BanKind::{Banned, SessionsNotBefore};
         let app = || BanScope::App("bank".to_owned());
-        let check = |bans: Vec<Ban>, (device, app, issued, now), expect: Option<(BanScope, BanKind)>| {
-            let hit = BanSet::new(bans).refusal(device, app, issued, now);
+        let check = |bans: Vec<Ban>, request: (&str, &str, u64, u64), expect: Option<(BanScope, BanKind)>| {
+            let (device, app, issued, now) = request;
+            let hit = BanSet::new(bans).refusal(|| device.to_owned(), app, issued, now);
             assert_eq!(hit.map(|hit| (hit.scope, hit.kind)), expect);
         };
         let me = ("d1", "bank", NOW, NOW);
@@ -265,7 +278,10 @@ mod tests {
             let clock = Arc::new(ManualClock::at(NOW));
             Arc::new(EmbeddedStore::open(&path, StoreOptions::default(), clock).unwrap())
         };
-        let refused = |bans: &Bans| bans.current().refusal("d1", "bank", NOW, NOW).is_some();
+        let refused = |bans: &Bans| {
+            let hit = bans.current().refusal(|| "d1".to_owned(), "bank", NOW, NOW);
+            hit.is_some()
+        };
 
         let bans = Bans::load(open()).await.unwrap();
         assert!(!refused(&bans));

@@ -30,7 +30,7 @@ use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
-use crate::upstream::ResponseBody;
+use crate::upstream::{Plans, ResponseBody, UpstreamConfigError};
 
 /// The shared state of a gateway process.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ pub struct Gateway {
     pub(crate) rollout_key: hmac::Key,
     pub(crate) step_ups: StepUps,
     pub(crate) support: SupportCodes,
+    pub(crate) upstreams: Plans,
 }
 
 /// What a gateway is assembled from.
@@ -87,6 +88,9 @@ pub enum AssemblyError {
     /// The appraisal threads cannot be started.
     #[error("the appraisal threads cannot be started: {0}")]
     Threads(#[from] std::io::Error),
+    /// An upstream's address or certificates.
+    #[error("upstreams: {0}")]
+    Upstream(#[from] UpstreamConfigError),
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
@@ -137,6 +141,7 @@ impl Gateway {
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
             step_ups: StepUps::new(fleet),
             support: SupportCodes::new(fleet, keys.support.current).ok_or(AssemblyError::SupportKey)?,
+            upstreams: Plans::new(&config.upstreams)?,
             rng: SystemRandom::new(),
             config,
             clock,

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod appraisal_pool;
+mod assertion;
 pub mod attestation;
 pub mod bans;
 pub mod clock;

@@ -12,8 +12,8 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUT
 use http::{HeaderValue, Response, StatusCode};
 use ring::rand::SecureRandom;
 
-use crate::guard::Reason;
 use crate::decisions::Party;
+use crate::guard::Reason;
 use crate::upstream::ResponseBody;
 
 /// Seconds that clients wait after `later` where nothing better is known.

@@ -19,7 +19,6 @@ use crate::policy::Policies;
 use crate::runtime::{self, DrainReport, HeadRefusal, Running, ServerOptions, StartError};
 use crate::stack::stack;
 use crate::store::{EmbeddedStore, Store, StoreOpenError, StoreOptions};
-use crate::upstream::{UpstreamConfigError, Upstreams};
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +33,6 @@ pub enum ServerError {
     /// The store's file.
     #[error("store: {0}")]
     Store(#[from] StoreOpenError),
-    /// An upstream's address.
-    #[error("upstreams: {0}")]
-    Upstream(#[from] UpstreamConfigError),
     /// What the cores share.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
@@ -117,8 +113,6 @@ impl Server {
             head_refusal: HeadRefusal::new(move |reason| refusing.refuse_head(reason)),
             ..ServerOptions::from(gateway.config())
         };
-        // Refused here and not on the cores, where nobody would see it.
-        drop(Upstreams::new(&gateway.config().upstreams)?);
         let shared = Arc::clone(&gateway);
         let running = runtime::start(&options, move |_| stack(Arc::clone(&shared)))?;
         let admin = match gateway.config().admin.enabled {

@@ -13,6 +13,7 @@ pub struct Tally {
     shadow: AtomicU64,
     enrolled: AtomicU64,
     renewed: AtomicU64,
+    upgraded: AtomicU64,
     refused: Vec<AtomicU64>,
 }
 
@@ -25,6 +26,7 @@ impl Default for Tally {
             shadow: AtomicU64::new(0),
             enrolled: AtomicU64::new(0),
             renewed: AtomicU64::new(0),
+            upgraded: AtomicU64::new(0),
             refused: ProblemCode::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -45,16 +47,19 @@ pub enum Passed {
     Enrolled,
     /// A session was renewed.
     Renewed,
+    /// A connection became a WebSocket tunnel; its request is also counted as what vouched for it.
+    Upgraded,
 }
 
 impl Passed {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Allowed,
         Self::Unattested,
         Self::Public,
         Self::Shadow,
         Self::Enrolled,
         Self::Renewed,
+        Self::Upgraded,
     ];
 }
 
@@ -103,6 +108,7 @@ impl Tally {
             Passed::Shadow => &self.shadow,
             Passed::Enrolled => &self.enrolled,
             Passed::Renewed => &self.renewed,
+            Passed::Upgraded => &self.upgraded,
         }
     }
 }

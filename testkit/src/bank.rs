@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attest_core::fleet::random_array;
 use attest_core::jose::jwk::thumbprint;
-use attest_core::jose::{Jwk, SigningKey};
+use attest_core::jose::{Jwk, JwkSet, JwsError, SigningKey};
 use attest_core::step_up::StepUpClaims;
+use attest_core::token::assertion::{self, ASSERTION_HEADER, AssertionError, Expected};
 use attest_gateway::clock::Clock;
 use bytes::Bytes;
+use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -21,10 +24,18 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::client::HttpClient;
+
 /// The header in which actors name themselves, for the count.
 pub const ACTOR_HEADER: &str = "x-actor";
 /// Stands in every header value that an actor forges.
 pub const FORGED: &str = "forged-by-client";
+/// The bank's audience: the name of its upstream in the gateway's configuration.
+const AUDIENCE: &str = "bank";
+/// Where the gateway publishes the keys of its assertions.
+const ASSERTION_KEYS: &str = "/.attest/v1/assertion-jwks.json";
+/// How far the gateway's clock may be from the bank's.
+const CLOCK_SKEW_S: u64 = 5;
 /// The `iss` of the bank's step-up completions.
 pub const OTP_ISSUER: &str = "https://otp.bank.example";
 
@@ -41,6 +52,8 @@ pub struct Seen {
     pub with_findings: u64,
     /// Requests with a forged header in them.
     pub forged: u64,
+    /// Requests whose `Attest-Assertion` verified by nothing but the keys that the gateway publishes.
+    pub asserted: u64,
 }
 
 /// One accepted step-up question, waiting for its code.
@@ -56,7 +69,10 @@ struct State {
     key: SigningKey,
     seen: Mutex<BTreeMap<String, Seen>>,
     pending: Mutex<BTreeMap<String, Pending>>,
+    /// The gateway's public origin.
     audience: Mutex<String>,
+    /// Keys of the gateway's assertions, as fetched.
+    assertion_keys: Mutex<JwkSet>,
 }
 
 /// A running bank. Dropping it stops it.
@@ -96,6 +112,7 @@ impl Bank {
             seen: Mutex::default(),
             pending: Mutex::default(),
             audience: Mutex::default(),
+            assertion_keys: Mutex::new(JwkSet { keys: Vec::new() }),
         });
         let shared = Arc::clone(&state);
         let accept = tokio::spawn(async move {
@@ -167,7 +184,11 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let (parts, body) = request.into_parts();
-    state.count(&parts.headers);
+    let asserted = state.asserted(&parts).await;
+    state.count(&parts.headers, asserted == Ok(true));
+    if asserted.is_err() {
+        return Ok(json(StatusCode::FORBIDDEN, r#"{"error":"assertion"}"#));
+    }
     let Ok(body) = body.collect().await else {
         return Ok(json(StatusCode::BAD_REQUEST, r#"{"error":"body"}"#));
     };
@@ -189,7 +210,37 @@ async fn answer(
 }
 
 impl State {
-    fn count(&self, headers: &HeaderMap) {
+    /// Whether the request carries an assertion; one that does not verify is an error. Keys are fetched when an unknown one
+    /// signed, as any backend would.
+    async fn asserted(&self, parts: &Parts) -> Result<bool, AssertionError> {
+        let Some(assertion) = parts.headers.get(ASSERTION_HEADER) else {
+            return Ok(false);
+        };
+        let assertion = assertion.to_str().map_err(|_| JwsError::Base64)?;
+        let gateway = lock(&self.audience).clone();
+        let expected = Expected {
+            issuer: &gateway,
+            audience: AUDIENCE,
+            method: parts.method.as_str(),
+            target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+            per_request: false,
+            skew_s: CLOCK_SKEW_S,
+        };
+        let verify = |keys: &JwkSet| assertion::verify(assertion, keys, &expected, self.clock.now_s());
+        let known = verify(&lock(&self.assertion_keys));
+        let verified = match known {
+            Err(AssertionError::Jws(JwsError::UnknownKey)) => {
+                let keys = fetch_keys(&gateway).await.ok_or(JwsError::UnknownKey)?;
+                let verified = verify(&keys);
+                *lock(&self.assertion_keys) = keys;
+                verified
+            }
+            known => known,
+        };
+        verified.map(|_| true)
+    }
+
+    fn count(&self, headers: &HeaderMap, asserted: bool) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let actor = text(ACTOR_HEADER).unwrap_or("unnamed").to_owned();
         let mut seen = lock(&self.seen);
@@ -205,6 +256,7 @@ impl State {
             .values()
             .any(|value| value.to_str().is_ok_and(|value| value.contains(FORGED)));
         seen.forged += u64::from(forged);
+        seen.asserted += u64::from(asserted);
     }
 
     /// Sends a code to the customer, or signs the completion for the right code.
@@ -265,6 +317,15 @@ impl State {
             None => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"signing"}"#),
         }
     }
+}
+
+/// The keys that the gateway publishes for its assertions.
+async fn fetch_keys(gateway: &str) -> Option<JwkSet> {
+    let client = HttpClient::new(gateway, "sample-bank/1")?;
+    let reply = client.app("GET", ASSERTION_KEYS, &Vec::new(), &[]).await.ok()?;
+    (reply.status == 200)
+        .then(|| serde_json::from_slice(&reply.body).ok())
+        .flatten()
 }
 
 fn json(status: StatusCode, body: &str) -> Response<Full<Bytes>> {

@@ -268,3 +268,81 @@ async fn a_download_streams() {
     assert_eq!(seen, CHUNK * CHUNKS);
     sending.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_asked_for_its_body_is_asked_by_the_gateway() {
+    let (scene, listener) = streaming().await;
+    let mut client = Wire::open(scene.authority()).await;
+    let head = format!(
+        "POST /open HTTP/1.1\r\nhost: {}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n",
+        scene.authority()
+    );
+    assert!(client.send(head).await);
+    let mut backend = Wire::over(listener.accept().await.unwrap().0);
+    assert!(backend.head().await.unwrap().all("expect").is_empty());
+    assert!(client.head().await.unwrap().start.starts_with("HTTP/1.1 100 "));
+    assert!(client.send("body").await);
+    while backend.unread().len() < 4 {
+        assert!(backend.more().await);
+    }
+    // What the backend says of its own accord before its answer goes no further.
+    assert!(backend.send("HTTP/1.1 100 Continue\r\n\r\n").await);
+    assert!(
+        backend
+            .send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+            .await
+    );
+    assert!(backend.send(attest_tests::backend::OK).await);
+    assert!(client.head().await.unwrap().start.starts_with("HTTP/1.1 200 "));
+}
+
+const ONCE: &str = "- {id: once, methods: [GET], path: /once, upstream: tls, require: enforce, apps: [bank-android], single_use: true}";
+
+#[tokio::test]
+async fn a_backend_that_shows_a_foreign_certificate_gets_nothing_and_no_token_is_used_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap(),
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap(),
+    );
+    let trusted = folder.path().join("ca.pem");
+    std::fs::write(&trusted, ours.cert.pem()).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(theirs.signing_key.serialize_der());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![theirs.cert.der().clone()], key.into())
+        .unwrap();
+    let config = format!(
+        "[[upstreams]]\nname = \"tls\"\nurl = \"https://localhost:{}\"\nca_file = \"{}\"\n",
+        listener.local_addr().unwrap().port(),
+        trusted.display()
+    );
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(server));
+    let refused = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            assert!(acceptor.accept(stream).await.is_err(), "the gateway accepted it");
+        }
+    });
+    let scene = Scene::with(&config, |policy| policy.more_routes = ONCE).await;
+    let attacker = scene.attacker();
+    let session = attacker.session(None).await;
+    let request = Request::new("GET", "/once", "", &[]);
+    let token = attacker.session_token(&session, &attacker.claims(&request, START_S));
+    for attempt in ["first", "second"] {
+        let reply = request.send(&scene.client(), &token).await;
+        scene.refuses(
+            attempt,
+            &reply,
+            502,
+            Code::UpstreamUnavailable,
+            "once",
+            "upstream-tls",
+        );
+    }
+    refused.await.unwrap();
+}

@@ -1,6 +1,7 @@
 //! The tokens that travel with requests: *session tokens*, MACed with the session key, and *proof tokens*, signed by the
 //! device key. Both carry the same claims; verification ends in a witness that only this module can make.
 
+pub mod assertion;
 pub mod binding;
 pub mod claims;
 pub mod proof;

@@ -149,6 +149,7 @@ fn the_library_reads_our_tokens_and_we_read_its() {
         (Kind::Evidence, &world.phone.key),
         (Kind::Response, &world.service.key),
         (Kind::StepUp, &world.bank),
+        (Kind::Assertion, &world.service.key),
     ] {
         let sample = world.sample(kind);
         let payload: Value = serde_json::from_str(&sample.raw().payload).unwrap();

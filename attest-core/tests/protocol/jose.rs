@@ -129,6 +129,7 @@ fn a_public_key_is_no_secret() {
         (Kind::Response, &world.service.key),
         (Kind::Bundle, &world.root),
         (Kind::StepUp, &world.bank),
+        (Kind::Assertion, &world.service.key),
     ] {
         let point = public.public_point();
         for secret in [&point[..], &point[1..], &point[1..33]] {
@@ -512,7 +513,13 @@ fn der(signature: &[u8]) -> Vec<u8> {
 #[test]
 fn an_unknown_kid_finds_no_key() {
     let world = World::new();
-    for kind in [Kind::Attestation, Kind::Response, Kind::Bundle, Kind::StepUp] {
+    for kind in [
+        Kind::Attestation,
+        Kind::Response,
+        Kind::Bundle,
+        Kind::StepUp,
+        Kind::Assertion,
+    ] {
         for kid in [json!(null), json!(""), json!("another"), json!("../keys")] {
             let sample = world.sample(kind);
             let token = header(&sample, |header| set(header, "kid", kid.clone()));

@@ -2,6 +2,7 @@
 
 use attest_core::attestation;
 use attest_core::bundle::{self, MAX_BUNDLE_BYTES};
+use attest_core::device::{EvidenceClass, KeyLevel};
 use attest_core::encoding::base64url;
 use attest_core::evidence::{MAX_EVIDENCE_BYTES, PresentedEvidence};
 use attest_core::jose::jws::MAX_TOKEN_BYTES;
@@ -9,6 +10,7 @@ use attest_core::jose::{Jwk, JwkSet, SigningKey, jwk::thumbprint};
 use attest_core::policy::DevicePolicy;
 use attest_core::response::{MAX_RESPONSE_BYTES, Session};
 use attest_core::step_up::{Expected, StepUpClaims, StepUpScope, StepUps};
+use attest_core::token::assertion::{self, AssertedDecision, AssertionClaims, MAX_ASSERTION_BYTES};
 use attest_core::token::{TimeBounds, Verified, proof, session};
 use serde_json::json;
 
@@ -27,10 +29,11 @@ pub(crate) enum Kind {
     Response,
     Bundle,
     StepUp,
+    Assertion,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Session,
         Self::Proof,
         Self::Attestation,
@@ -38,6 +41,7 @@ impl Kind {
         Self::Response,
         Self::Bundle,
         Self::StepUp,
+        Self::Assertion,
     ];
 }
 
@@ -89,6 +93,7 @@ impl World {
             Kind::Response => self.response(),
             Kind::Bundle => self.bundle(),
             Kind::StepUp => self.step_up(),
+            Kind::Assertion => self.assertion(),
         }
     }
 
@@ -231,6 +236,44 @@ impl World {
                 };
                 step_ups
                     .verify(token, &expected, NOW)
+                    .map(|claims| serde_json::to_string(&claims).unwrap())
+                    .map_err(|error| error.code())
+            }),
+        }
+    }
+
+    fn assertion(&self) -> Sample<'_> {
+        let claims = AssertionClaims {
+            iss: ORIGIN.to_owned(),
+            aud: "payments".to_owned(),
+            sub: "pseudonym".to_owned(),
+            iat: NOW,
+            exp: NOW + 60,
+            jti: base64url([3; 16]),
+            app: "bank".to_owned(),
+            decision: AssertedDecision::Allow,
+            findings: Vec::new(),
+            shadow: Vec::new(),
+            key_level: KeyLevel::Hardware,
+            evidence_class: EvidenceClass::AndroidKey,
+            policy_version: 12,
+            request: None,
+        };
+        let kid = thumbprint(&self.service.key.public_point());
+        Sample {
+            token: sign(claims.prepare(&kid).unwrap(), &self.service.key),
+            signer: Signer::Es256(&self.service.key),
+            max_bytes: MAX_ASSERTION_BYTES,
+            receive: Box::new(|token| {
+                let expected = assertion::Expected {
+                    issuer: ORIGIN,
+                    audience: "payments",
+                    method: "GET",
+                    target: "/",
+                    per_request: false,
+                    skew_s: 5,
+                };
+                assertion::verify(token, &self.service.keys(), &expected, NOW)
                     .map(|claims| serde_json::to_string(&claims).unwrap())
                     .map_err(|error| error.code())
             }),

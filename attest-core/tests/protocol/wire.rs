@@ -20,6 +20,9 @@ use attest_core::service::{
     ChallengeRequest, ChallengeResponse, EvidenceRequest, EvidenceResponse, PlatformEvidence, PolicyBundle,
 };
 use attest_core::step_up::{self, STEP_UP_HEADER, StepUpClaims};
+use attest_core::token::assertion::{
+    ASSERTION_HEADER, AssertedDecision, AssertedFinding, AssertedRequest, AssertedShadow, AssertionClaims,
+};
 use attest_core::token::binding::{Bind, BindingClaims, OutgoingRequest};
 use attest_core::token::claims::TokenClaims;
 use attest_core::token::{ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER, proof, session};
@@ -140,6 +143,45 @@ fn attestation() {
     let unsigned = attestation::prepare("https://attest.bank.example", "kid", &point(), &result()).unwrap();
     assert_snapshot!("attestation", signed_text(&unsigned));
     assert_snapshot!("appraisal_result", json(&result()));
+}
+
+#[test]
+fn assertion() {
+    let claims = AssertionClaims {
+        iss: ORIGIN.to_owned(),
+        aud: "payments".to_owned(),
+        sub: "pseudonym".to_owned(),
+        iat: NOW,
+        exp: NOW + 60,
+        jti: base64url([1; 16]),
+        app: APP.to_owned(),
+        decision: AssertedDecision::Allow,
+        findings: vec![AssertedFinding {
+            id: "clone.data-dir".to_owned(),
+            source: "ticket".to_owned(),
+        }],
+        shadow: vec![AssertedShadow {
+            rule: "no-cloners".to_owned(),
+            decision: "deny".to_owned(),
+        }],
+        key_level: KeyLevel::StrongBox,
+        evidence_class: EvidenceClass::AndroidKey,
+        policy_version: 12,
+        request: Some(AssertedRequest {
+            method: "POST".to_owned(),
+            target: "/v1/payments?reference=7".to_owned(),
+            jti: base64url([2; 16]),
+        }),
+    };
+    assert_snapshot!("assertion", signed_text(&claims.prepare("kid").unwrap()));
+    let smallest = AssertionClaims {
+        findings: Vec::new(),
+        shadow: Vec::new(),
+        request: None,
+        ..claims
+    };
+    assert_snapshot!("assertion_claims_smallest", json(&smallest));
+    assert_eq!(ASSERTION_HEADER, "attest-assertion");
 }
 
 #[test]

@@ -271,10 +271,11 @@ fn registration(
 /// Refuses devices and apps that are banned; a cut session is no reason, because this call makes a new one.
 fn refuse_banned(gateway: &Gateway, registration: &Registration) -> Result<(), Refusal> {
     let now_s = gateway.clock.now_s();
+    let device = || registration.device.to_text();
     let hit = gateway
         .bans
         .current()
-        .refusal(&registration.device.to_text(), &registration.app, now_s, now_s);
+        .refusal(device, &registration.app, now_s, now_s);
     match hit.map(|hit| hit.kind) {
         Some(BanKind::Banned) if !gateway.faults.has(Fault::IgnoreBans) => {
             Err(Refusal::new(ProblemCode::Banned, "banned"))

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use attest_core::environment::Environment;
 
 use super::{
-    Admin, Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig, Upstream,
+    Admin, AssertionMode, Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig,
+    Upstream, UpstreamProtocol,
 };
 
 impl Default for Config {
@@ -80,6 +81,16 @@ impl Default for Upstream {
             connections_per_core: 1_024,
             preserve_host: false,
             forward_client_tokens: false,
+            protocol: UpstreamProtocol::Auto,
+            streams_per_connection: 100,
+            ping_interval_ms: 15_000,
+            upgrade_idle_timeout_ms: 300_000,
+            ca_file: None,
+            server_name: None,
+            client_certificate: None,
+            client_key: None,
+            assertion: AssertionMode::Off,
+            assertion_audience: None,
         }
     }
 }
@@ -251,7 +262,7 @@ fn of_admin(of: &Admin) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
     ]
 }
 
-fn of_upstream(of: &Upstream) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
+fn of_upstream(of: &Upstream) -> [(&'static str, u64, RangeInclusive<u64>); 9] {
     [
         ("connect_timeout_ms", of.connect_timeout_ms, WAIT_MS),
         (
@@ -263,5 +274,16 @@ fn of_upstream(of: &Upstream) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
         ("idle_per_core", count(of.idle_per_core), 0..=65_536),
         ("idle_timeout_ms", of.idle_timeout_ms, WAIT_MS),
         ("connections_per_core", count(of.connections_per_core), 1..=65_536),
+        (
+            "streams_per_connection",
+            count(of.streams_per_connection),
+            1..=1024,
+        ),
+        ("ping_interval_ms", of.ping_interval_ms, WAIT_MS),
+        (
+            "upgrade_idle_timeout_ms",
+            of.upgrade_idle_timeout_ms,
+            1..=86_400_000,
+        ),
     ]
 }

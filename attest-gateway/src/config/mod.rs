@@ -105,7 +105,7 @@ pub struct PolicySource {
 pub struct Upstream {
     /// The name that routes use.
     pub name: String,
-    /// `http://host:port`, without a path.
+    /// `http://host:port` or `https://host:port`, without a path.
     pub url: String,
     /// Time to connect: three lost SYNs would take longer, and a client would rather hear 503.
     pub connect_timeout_ms: u64,
@@ -124,6 +124,54 @@ pub struct Upstream {
     pub preserve_host: bool,
     /// Sends the client's tokens on. Off: a backend that logs headers would log them.
     pub forward_client_tokens: bool,
+    /// What is spoken to it. What it does not speak is an error, never another protocol.
+    pub protocol: UpstreamProtocol,
+    /// Requests at once on one HTTP/2 connection: what common backends accept; beyond, another connection is opened.
+    pub streams_per_connection: usize,
+    /// Quiet time after which a busy HTTP/2 connection is pinged, and time to answer: a backend that vanished is noticed
+    /// before clients give up.
+    pub ping_interval_ms: u64,
+    /// Longest quiet of an upgraded connection (WebSocket): beyond what applications ping at, so that only dead ones end.
+    pub upgrade_idle_timeout_ms: u64,
+    /// PEM file of the authorities that its certificate is verified against, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The name in its certificate, where that is not the host of `url`.
+    pub server_name: Option<String>,
+    /// PEM file of the certificate chain that the gateway shows it.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file of that certificate's private key.
+    pub client_key: Option<PathBuf>,
+    /// Whether it gets a signed `Attest-Assertion` with requests that a token vouches for. Off: a backend that only the
+    /// gateway reaches can believe the plain headers.
+    pub assertion: AssertionMode,
+    /// The `aud` of those assertions, where that is not the upstream's name.
+    pub assertion_audience: Option<String>,
+}
+
+/// The protocol that an upstream is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2: by ALPN under TLS, by prior knowledge without.
+    Http2,
+    /// What ALPN yields under TLS, HTTP/1.1 without.
+    #[default]
+    Auto,
+}
+
+/// How often an assertion is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssertionMode {
+    /// Never.
+    #[default]
+    Off,
+    /// Once for each session, again before it ends: whoever sees one can repeat it to this upstream until then.
+    PerSession,
+    /// For each request, naming it: costs one P-256 signature, about 20 µs.
+    PerRequest,
 }
 
 /// `[limits]`
@@ -245,6 +293,12 @@ impl Proxy {
 }
 
 impl Limits {
+    /// Longest pause of a peer in taking what it is sent.
+    #[must_use]
+    pub const fn write_idle(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.write_idle_timeout_ms)
+    }
+
     /// The bounds of a request body that is streamed.
     #[must_use]
     pub const fn streamed_body(&self) -> crate::upstream::BodyLimits {
@@ -287,5 +341,15 @@ impl Config {
             *path = folder.join(&*path);
         }
         self.admin.resolve(folder);
+        for upstream in &mut self.upstreams {
+            let files = [
+                &mut upstream.ca_file,
+                &mut upstream.client_certificate,
+                &mut upstream.client_key,
+            ];
+            for path in files.into_iter().flatten() {
+                *path = folder.join(&*path);
+            }
+        }
     }
 }

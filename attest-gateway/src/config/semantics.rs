@@ -10,7 +10,8 @@ use attest_core::environment::Environment;
 use serde::{Deserialize, Deserializer};
 
 use super::problems::Report;
-use super::{Config, bounds};
+use super::{AssertionMode, Config, Upstream, bounds};
+use crate::upstream::tls_files;
 
 /// An address range in CIDR notation; a bare address is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +151,12 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
     for (key, path) in config.admin.files() {
         expect(&key, path, path.is_file(), "file");
     }
+    for (index, upstream) in config.upstreams.iter().enumerate() {
+        if let Err(error) = tls_files(upstream) {
+            let key = format!("upstreams[{index}].{}", error.key());
+            report.at(&key, error.code(), &error.to_string());
+        }
+    }
 }
 
 fn exposure(config: &Config, report: &mut Report<'_>) {
@@ -199,17 +206,62 @@ fn upstreams(config: &Config, report: &mut Report<'_>) {
                 "missing",
                 "every upstream needs an address such as `http://127.0.0.1:9000`",
             );
-        } else if upstream.url.starts_with("https://") {
-            report.at(
-                &url_key,
-                "unsupported",
-                "TLS to upstreams is not supported yet; use `http://`",
-            );
         } else if !is_origin(&upstream.url) {
-            let message = "expected `http://host:port`, without path, query or credentials";
+            let message =
+                "expected `http://host:port` or `https://host:port`, without path, query or credentials";
             report.at(&url_key, "wrong-value", message);
         }
+        for (name, code, message) in contradictions(upstream) {
+            report.at(&key(name), code, message);
+        }
     }
+}
+
+/// Keys of one upstream that make no sense together.
+fn contradictions(upstream: &Upstream) -> Vec<(&'static str, &'static str, &'static str)> {
+    let Upstream {
+        ca_file,
+        server_name,
+        client_certificate,
+        client_key,
+        ..
+    } = upstream;
+    let mut found = Vec::new();
+    if upstream.url.starts_with("http://") {
+        let under_tls = [
+            ("ca_file", ca_file.is_some()),
+            ("server_name", server_name.is_some()),
+            ("client_certificate", client_certificate.is_some()),
+            ("client_key", client_key.is_some()),
+        ];
+        let set = under_tls.into_iter().filter(|(_, set)| *set);
+        found.extend(set.map(|(name, _)| {
+            (
+                name,
+                "unsupported",
+                "this has a meaning only where `url` begins with `https://`",
+            )
+        }));
+    } else if client_certificate.is_some() != client_key.is_some() {
+        let (name, message) = if client_key.is_some() {
+            ("client_key", "a key needs its `client_certificate`")
+        } else {
+            ("client_certificate", "a certificate needs its `client_key`")
+        };
+        found.push((name, "missing", message));
+    }
+    if let Some(audience) = &upstream.assertion_audience {
+        if upstream.assertion == AssertionMode::Off {
+            let message = "this has a meaning only where `assertion` is not `off`";
+            found.push(("assertion_audience", "unsupported", message));
+        } else if !(1..=256).contains(&audience.len())
+            || !audience.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            let message = "expected 1 to 256 visible ASCII characters";
+            found.push(("assertion_audience", "wrong-value", message));
+        }
+    }
+    found
 }
 
 pub(super) fn is_name(name: &str) -> bool {
@@ -224,7 +276,11 @@ fn is_origin(url: &str) -> bool {
     let Some(authority) = uri.authority() else {
         return false;
     };
-    let spelled = |end: &str| url == format!("http://{authority}{end}");
+    let spelled = |end: &str| {
+        url.strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"))
+            .is_some_and(|rest| rest == format!("{authority}{end}"))
+    };
     !authority.host().is_empty()
         && !authority.as_str().contains('@')
         && (authority.as_str() == authority.host() || authority.port_u16().is_some_and(|port| port > 0))

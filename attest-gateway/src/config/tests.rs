@@ -97,15 +97,55 @@ fn each_problem_has_its_place() {
 }
 
 #[test]
+fn keys_of_tls_and_assertions_are_not_set_in_vain() {
+    let upstream = |keys: &str| format!("environment = 'production'\n[[upstreams]]\n{keys}");
+    let https = |keys: &str| upstream(&format!("name = 'a'\nurl = 'https://h'\n{keys}"));
+    check(
+        &https("protocol = 'http2'\nserver_name = 'x'\nca_file = 'c'"),
+        &[],
+    );
+    check(
+        &https("protocol = 'h2'"),
+        &["5:1 upstreams[0].protocol wrong-value"],
+    );
+    check(&https("client_certificate = 'c'\nclient_key = 'k'"), &[]);
+    check(
+        &https("client_certificate = 'c'"),
+        &["5:1 upstreams[0].client_certificate missing"],
+    );
+    check(
+        &https("client_key = 'k'"),
+        &["5:1 upstreams[0].client_key missing"],
+    );
+    check(
+        &upstream("name = 'a'\nurl = 'http://h'\nca_file = 'c'\nserver_name = 'x'"),
+        &[
+            "5:1 upstreams[0].ca_file unsupported",
+            "6:1 upstreams[0].server_name unsupported",
+        ],
+    );
+    check(
+        &https("assertion = 'per-session'\nassertion_audience = 'https://a.example'"),
+        &[],
+    );
+    check(
+        &https("assertion_audience = 'x'"),
+        &["5:1 upstreams[0].assertion_audience unsupported"],
+    );
+    check(
+        &https("assertion = 'per-request'\nassertion_audience = 'a b'"),
+        &["6:1 upstreams[0].assertion_audience wrong-value"],
+    );
+}
+
+#[test]
 fn upstreams_are_named_once_and_spelled_as_origins() {
     let upstream = |keys: &str| format!("environment = 'production'\n[[upstreams]]\n{keys}");
     check(&upstream("name = 'a'\nurl = 'http://h:1'"), &[]);
     check(&upstream("name = 'a'\nurl = 'http://h'"), &[]);
     check(&upstream("name = 'a'\nurl = 'http://[::1]:9000/'"), &[]);
-    check(
-        &upstream("name = 'a'\nurl = 'https://h:1'"),
-        &["4:1 upstreams[0].url unsupported"],
-    );
+    check(&upstream("name = 'a'\nurl = 'https://h:1'"), &[]);
+    check(&upstream("name = 'a'\nurl = 'https://h'"), &[]);
     for url in [
         "h:1",
         "http://",
@@ -115,6 +155,7 @@ fn upstreams_are_named_once_and_spelled_as_origins() {
         "http://h:99999",
         "ftp://h",
         "http://h?q",
+        "https://h/p",
     ] {
         check(
             &upstream(&format!("name = 'a'\nurl = '{url}'")),
@@ -187,6 +228,18 @@ fn a_file_must_find_its_own_files() {
     std::fs::write(folder.path().join("policy.yaml"), "").unwrap();
     let config = Config::read(&path).unwrap();
     assert_eq!(config.policy.file, folder.path().join("policy.yaml"));
+    let https = "\n[[upstreams]]\nname = 'tls'\nurl = 'https://h'\nca_file = 'ca.pem'\n";
+    std::fs::write(&path, Config::template(Environment::Production) + https).unwrap();
+    let [problem] = Config::read(&path).unwrap_err().try_into().unwrap();
+    assert_eq!(
+        (problem.key.as_str(), problem.code),
+        ("upstreams[1].ca_file", "no-such-file")
+    );
+    assert!(
+        problem
+            .message
+            .contains(&folder.path().join("ca.pem").display().to_string())
+    );
     std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
     assert_eq!(Config::read(&path).unwrap_err()[0].code, "unreadable");
     std::fs::write(&path, b"\xff").unwrap();

@@ -128,6 +128,12 @@ impl Keys {
         }
     }
 
+    /// The key that new assertions are signed with.
+    #[must_use]
+    pub const fn assertion_signer(&self) -> &NamedKey {
+        &self.assertion
+    }
+
     /// Public keys that verify assertions.
     #[must_use]
     pub fn assertion_jwks(&self) -> JwkSet {

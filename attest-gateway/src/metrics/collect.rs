@@ -31,10 +31,11 @@ fn requests(page: &mut Page, cores: &[std::sync::Arc<CoreMetrics>]) {
     let mut admitted: BTreeMap<(String, &str), u64> = BTreeMap::new();
     let mut refused: BTreeMap<(String, &str), u64> = BTreeMap::new();
     let mut took = Recorded::default();
-    let mut shadow = 0;
+    let (mut shadow, mut upgraded) = (0, 0);
     for core in cores {
         core.requests.add_to(&mut took);
         shadow += core.tally.passed(Passed::Shadow);
+        upgraded += core.tally.passed(Passed::Upgraded);
         for (code, count) in core.unrouted.counted() {
             *refused.entry((String::new(), code.as_str())).or_default() += count;
         }
@@ -68,6 +69,11 @@ fn requests(page: &mut Page, cores: &[std::sync::Arc<CoreMetrics>]) {
         "attest_requests_shadow_total",
         "Requests for which a rule in shadow would have decided otherwise.",
         shadow,
+    );
+    page.counter(
+        "attest_upgrades_total",
+        "Connections that became WebSocket tunnels.",
+        upgraded,
     );
     page.histograms(
         "attest_request_duration_seconds",

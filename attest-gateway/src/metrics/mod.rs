@@ -229,7 +229,7 @@ impl RouteMetrics {
             Passed::Unattested => unattested.fetch_add(1, Relaxed),
             Passed::Public => public.fetch_add(1, Relaxed),
             // These say more about a request that was counted already, or concern none.
-            Passed::Shadow | Passed::Enrolled | Passed::Renewed => 0,
+            Passed::Shadow | Passed::Enrolled | Passed::Renewed | Passed::Upgraded => 0,
         };
     }
 }

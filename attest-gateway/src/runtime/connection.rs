@@ -83,7 +83,10 @@ impl<S: CoreService> Connections<S> {
         );
         let refusal = self.options.head_refusal.clone();
         let service = asked(self.service.clone(), peer, exchanges, refusal);
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         let drain = Rc::clone(&self.drain);
         async move {
             let _place = place;

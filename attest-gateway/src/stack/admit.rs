@@ -5,24 +5,29 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use attest_core::problem::ProblemCode;
+use attest_core::token::assertion::ASSERTION_HEADER;
 use attest_core::token::binding::Bound;
 use attest_core::token::single_use::SingleUseKey;
 use attest_core::token::{ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER};
 use http::header::{CONTENT_LENGTH, HOST};
+use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::bind::PendingBody;
 use super::decide::DecidedRequest;
-use super::hygiene::{Credentials, OneOrMore};
+use super::hygiene::{Credentials, OneOrMore, WebSocket};
 use super::route::RouteHandle;
 use super::spend::SpentRequest;
 use super::step::Step;
 use super::verify::Standing;
 use super::{Core, PeerAddress};
+use crate::assertion::{Signer, Vouched};
+use crate::config::AssertionMode;
 use crate::decisions::{Decision, Outcome, Party};
 use crate::refusal::Refusal;
 use crate::tally::Passed;
-use crate::upstream::RequestBody;
+use crate::upstream::{RequestBody, Upstream};
 
 /// The device's pseudonym for this app.
 pub const DEVICE_HEADER: HeaderName = HeaderName::from_static("attest-device");
@@ -41,13 +46,21 @@ pub struct Admitted {
     request: Request<RequestBody>,
     route: RouteHandle,
     spent: Option<SingleUseKey>,
+    upgrade: Option<WebSocket>,
 }
 
 impl Admitted {
     /// Takes it apart, for the upstream.
     #[must_use]
-    pub fn into_parts(self) -> (Request<RequestBody>, RouteHandle, Option<SingleUseKey>) {
-        (self.request, self.route, self.spent)
+    pub fn into_parts(
+        self,
+    ) -> (
+        Request<RequestBody>,
+        RouteHandle,
+        Option<SingleUseKey>,
+        Option<WebSocket>,
+    ) {
+        (self.request, self.route, self.spent, self.upgrade)
     }
 }
 
@@ -88,6 +101,51 @@ impl Admit {
         }
         headers.remove("forwarded");
         headers.remove("x-real-ip");
+    }
+
+    /// The signed form of what a token vouches for, where the upstream wants one.
+    fn assert(
+        &self,
+        parts: &mut Parts,
+        token: &Bound,
+        pseudonym: Option<&str>,
+        shadows: &[(String, &'static str)],
+        route: &RouteHandle,
+    ) -> Result<(), Refusal> {
+        let Some(upstream) = self.core.upstreams.named(&route.get()?.route().upstream) else {
+            return Ok(());
+        };
+        if upstream.assertion() == AssertionMode::Off {
+            return Ok(());
+        }
+        let gateway = &self.core.gateway;
+        let vouched = Vouched {
+            issuer: route.policy().audience(),
+            audience: upstream.assertion_audience(),
+            pseudonym: pseudonym.unwrap_or_default(),
+            token: token.token(),
+            shadows,
+            policy_version: route.policy().version(),
+            method: parts.method.as_str(),
+            target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+        };
+        let signer = Signer {
+            key: gateway.keys.assertion_signer(),
+            rng: &gateway.rng,
+            now_s: self.core.now_s(),
+        };
+        let value = self
+            .core
+            .assertions
+            .borrow_mut()
+            .value(upstream.assertion(), &vouched, signer)
+            .map_err(|failed| route.refuse(ProblemCode::Unavailable, failed.code()))?;
+        if let Some(value) = value {
+            parts
+                .headers
+                .insert(HeaderName::from_static(ASSERTION_HEADER), value);
+        }
+        Ok(())
     }
 }
 
@@ -154,6 +212,9 @@ impl Step for Admit {
         let gateway = &self.core.gateway;
         let route = bound.route;
         let mut parts = bound.parts;
+        if let Standing::Attested(token) = &bound.standing {
+            self.assert(&mut parts, token, pseudonym.as_deref(), &shadows, &route)?;
+        }
         let headers = &mut parts.headers;
         self.forwarded(headers, bound.peer);
         let (passed, outcome) = match &bound.standing {
@@ -176,12 +237,8 @@ impl Step for Admit {
             .route()
             .map(|route| route.route().upstream.as_str())
             .unwrap_or_default();
-        let configured = gateway
-            .config
-            .upstreams
-            .iter()
-            .find(|known| known.name == upstream);
-        if configured.is_some_and(|upstream| upstream.forward_client_tokens) {
+        let upstream = self.core.upstreams.named(upstream);
+        if upstream.is_some_and(Upstream::forwards_client_tokens) {
             give_back(headers, &bound.credentials);
         }
         let body = match bound.body {
@@ -198,6 +255,7 @@ impl Step for Admit {
             request: Request::from_parts(parts, body),
             route,
             spent,
+            upgrade: bound.upgrade,
         })
     }
 }

@@ -12,13 +12,13 @@ use attest_core::token::Verified;
 use attest_core::token::binding::{Bind, BindingError, Bound, RequestToBind};
 use bytes::Bytes;
 use futures_util::future::Either;
-use http::Response;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
+use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 use tower::{Layer, Service};
 
-use super::hygiene::{Clean, Credentials};
+use super::hygiene::{Clean, Credentials, WebSocket};
 use super::read::whole_body;
 use super::route::RouteHandle;
 use super::step::Answer;
@@ -43,6 +43,8 @@ pub struct BoundRequest {
     pub route: RouteHandle,
     /// What its token is worth.
     pub standing: Standing<Bound>,
+    /// The upgrade that it asks for.
+    pub upgrade: Option<WebSocket>,
 }
 
 /// A body on its way to the upstream.
@@ -105,16 +107,24 @@ where
             body,
             peer,
             credentials,
+            upgrade,
         } = request;
-        let bind_body = matches!(standing, Standing::Attested(_))
-            && route.route().is_some_and(|route| route.binds(Bind::Body));
-        let head = Head {
+        let mut head = Head {
             parts,
             peer,
             credentials,
             route,
             standing,
+            upgrade,
         };
+        let binds_body = head.route.route().is_some_and(|route| route.binds(Bind::Body));
+        if let (true, Some(reason)) = (binds_body, head.streams()) {
+            match head.without_streaming(reason) {
+                Ok(noted) => head = noted,
+                Err(refusal) => return Either::Left(ready(Err(refusal))),
+            }
+        }
+        let bind_body = binds_body && matches!(head.standing, Standing::Attested(_));
         if bind_body {
             let (core, mut inner) = (Rc::clone(&self.core), self.inner.clone());
             return Either::Right(Either::Right(Box::pin(async move {
@@ -146,9 +156,30 @@ struct Head {
     credentials: Credentials,
     route: RouteHandle,
     standing: Standing<Verified>,
+    upgrade: Option<WebSocket>,
 }
 
 impl Head {
+    /// Why its body, or what follows it, cannot be held and compared.
+    fn streams(&self) -> Option<&'static str> {
+        let grpc = |value: &HeaderValue| {
+            let (kind, _) = value.as_bytes().split_at_checked(GRPC.len())?;
+            kind.eq_ignore_ascii_case(GRPC).then_some("grpc-where-body-bound")
+        };
+        match self.upgrade {
+            Some(WebSocket) => Some("upgrade-where-body-bound"),
+            None => self.parts.headers.get(CONTENT_TYPE).and_then(grpc),
+        }
+    }
+
+    /// Refuses what streams on a route that binds the body; where the route only observes, its token counts for nothing.
+    fn without_streaming(self, reason: &'static str) -> Result<Self, Refusal> {
+        let require = self.route.get()?.route().require;
+        let refuse = |_| Err(self.route.refuse(ProblemCode::StreamingRefused, reason));
+        let standing = self.standing.advance(require, refuse)?;
+        Ok(Self { standing, ..self })
+    }
+
     fn bind(self, body: PendingBody, core: &Core) -> Result<BoundRequest, Refusal> {
         let Self {
             parts,
@@ -156,6 +187,7 @@ impl Head {
             credentials,
             route,
             standing,
+            upgrade,
         } = self;
         let compiled = route.get()?;
         let digest = match &body {
@@ -201,6 +233,10 @@ impl Head {
             credentials,
             route,
             standing,
+            upgrade,
         })
     }
 }
+
+/// Media types of gRPC begin so.
+const GRPC: &[u8] = b"application/grpc";

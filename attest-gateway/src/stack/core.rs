@@ -8,6 +8,7 @@ use std::sync::Arc;
 use attest_core::ticket::TicketKeys;
 
 use super::attestations::Attestations;
+use crate::assertion::Assertions;
 use crate::decisions::Recorder;
 use crate::gateway::Gateway;
 use crate::metrics::{CoreMetrics, RouteMetrics};
@@ -23,6 +24,7 @@ pub(crate) struct Core {
     pub(super) attestations: RefCell<Attestations>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
+    pub(super) assertions: RefCell<Assertions>,
     policy: RefCell<Rc<PolicyInForce>>,
 }
 
@@ -61,8 +63,7 @@ impl Core {
         let metrics = gateway.metrics.join();
         Self {
             tickets: RefCell::new(gateway.ticket_keys()),
-            // Refused at start already; without upstreams every request would be refused.
-            upstreams: Upstreams::new(&gateway.config.upstreams).unwrap_or_default(),
+            upstreams: Upstreams::new(&gateway.upstreams),
             attestations: RefCell::new(Attestations::new(
                 gateway.issuer_keys.clone(),
                 gateway.config.environment,
@@ -70,6 +71,7 @@ impl Core {
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,
             decisions: gateway.decisions.join(),
+            assertions: RefCell::default(),
             gateway,
         }
     }

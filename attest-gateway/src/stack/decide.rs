@@ -12,7 +12,7 @@ use attest_core::token::binding::Bound;
 
 use super::Core;
 use super::bind::BoundRequest;
-use super::facts::{Lists, RequestFacts};
+use super::facts::{LazyText, Lists, RequestFacts};
 use super::hygiene::OneOrMore;
 use super::route::RouteHandle;
 use super::step::Step;
@@ -54,13 +54,13 @@ impl Decide {
     ) -> Result<Vec<(String, &'static str)>, Refusal> {
         let gateway = &self.core.gateway;
         let (handle, result) = (&bound.route, token.token().result());
-        let requests_last_minute = self.count(handle, token)?;
+        let device = LazyText::new(&result.device);
+        let requests_last_minute = self.count(handle, token, &device)?;
         let user = self.completed_by_user(bound, token, pseudonym);
         let proof = token.token().kind() == TokenKind::Proof;
         let mut step_ups = Vec::new();
         step_ups.extend(proof.then_some("proof"));
         step_ups.extend(user.is_some().then_some("user"));
-        let device = result.device.to_text();
         let facts = RequestFacts {
             token,
             policy: handle.policy().compiled(),
@@ -120,13 +120,12 @@ impl Decide {
     }
 
     /// Counts the request against the route's limit for one device.
-    fn count(&self, handle: &RouteHandle, token: &Bound) -> Result<u32, Refusal> {
+    fn count(&self, handle: &RouteHandle, token: &Bound, device: &LazyText<'_>) -> Result<u32, Refusal> {
         let gateway = &self.core.gateway;
         let route = handle.get()?.route();
-        let device = token.token().result().device.to_text();
         let now_ms = gateway.clock.monotonic_ms();
         if let Some(limit) = route.limits.per_device_per_minute {
-            let key = gateway.rates.named_key(&route.id, &device);
+            let key = gateway.rates.named_key(&route.id, device.get());
             gateway.rates.allow(key, limit, now_ms).map_err(|retry| {
                 let seconds = u32::try_from(retry.as_secs_up()).unwrap_or(u32::MAX);
                 handle

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use attest_core::appraisal::AppraisalResult;
-use attest_core::device::TokenKind;
+use attest_core::device::{DeviceId, TokenKind};
 use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, View};
 use attest_core::finding::{FindingSource, United};
 use attest_core::policy::CompiledGateway;
@@ -19,11 +19,30 @@ pub(super) struct RequestFacts<'a> {
     pub(super) route: &'a RouteHandle,
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    pub(super) device: &'a str,
+    pub(super) device: &'a LazyText<'a>,
     pub(super) now_s: u64,
     pub(super) requests_last_minute: u32,
     pub(super) step_ups: Vec<&'static str>,
     pub(super) lists: Lists<'a>,
+}
+
+/// A device's id as text, made when it is first asked for.
+pub(super) struct LazyText<'a> {
+    device: &'a DeviceId,
+    text: OnceCell<String>,
+}
+
+impl<'a> LazyText<'a> {
+    pub(super) const fn new(device: &'a DeviceId) -> Self {
+        Self {
+            device,
+            text: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn get(&self) -> &str {
+        self.text.get_or_init(|| self.device.to_text())
+    }
 }
 
 /// Lists that were asked for, by view: union, ticket, token.
@@ -118,7 +137,7 @@ impl FactSource for RequestFacts<'_> {
             FactId::KEY_LEVEL => Answer::Text(result.key_level.as_str()),
             FactId::EVIDENCE_CLASS => Answer::Text(result.evidence_class.as_str()),
             FactId::EVIDENCE_AGE_S => age(result.evidence_at_s),
-            FactId::DEVICE_ID => Answer::Text(self.device),
+            FactId::DEVICE_ID => Answer::Text(self.device.get()),
             FactId::DEVICE_GENERATION => Self::integer(result.generation),
             FactId::DEVICE_AGE_S => age(result.enrolled_at_s),
             FactId::POLICY_VERSION => Self::integer(result.policy_version),

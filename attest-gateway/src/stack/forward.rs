@@ -14,11 +14,12 @@ use tower::Service;
 
 use super::Core;
 use super::admit::Admitted;
-use super::hygiene::{remove_hop_by_hop, remove_ours};
+use super::hygiene::{WebSocket, remove_hop_by_hop, remove_ours};
 use super::step::Answer;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
-use crate::upstream::{RequestBody, ResponseBody, UpstreamError};
+use crate::tally::Passed;
+use crate::upstream::{self, RequestBody, ResponseBody, Upgrade, Upstream, UpstreamError};
 
 /// The innermost service.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ impl Service<Admitted> for Forward {
 }
 
 async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
-    let (request, route, spent) = admitted.into_parts();
+    let (request, route, spent, upgrade) = admitted.into_parts();
     let name = &route.get()?.route().upstream;
     let Some(pool) = core.upstreams.named(name) else {
         return Err(route.refuse(ProblemCode::UpstreamUnavailable, "upstream-unknown"));
@@ -61,15 +62,16 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     }
     let metrics = core.metrics.upstream(name);
     let begun = Instant::now();
-    match pool.send(request).await {
+    let answer = match upgrade {
+        Some(WebSocket) => upgraded(&core, pool, request).await,
+        None => pool.send(request).await.map(cleaned),
+    };
+    match answer {
         Ok(response) => {
             if let Some(metrics) = metrics {
                 metrics.responses.record(begun.elapsed());
                 metrics.answered(response.status());
             }
-            let mut response = response;
-            remove_hop_by_hop(response.headers_mut());
-            remove_ours(response.headers_mut());
             Ok(response)
         }
         Err(error) => {
@@ -79,8 +81,27 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
             if let (false, Some(spent)) = (error.sent(), spent) {
                 core.gateway.single_use.release(spent.as_bytes());
             }
-            tracing::warn!(upstream = name.as_str(), code = error.code(), "upstream failed");
+            tracing::warn!(upstream = name.as_str(), code = error.code(), %error, "upstream failed");
             Err(route.refuse(problem_code(&error), error.code()))
+        }
+    }
+}
+
+/// Asks for the upgrade; where the upstream agrees, both connections are joined once the client has heard so.
+async fn upgraded(
+    core: &Core,
+    pool: &Upstream,
+    mut request: Request<RequestBody>,
+) -> Result<Response<ResponseBody>, UpstreamError> {
+    let client = hyper::upgrade::on(&mut request);
+    match pool.upgrade(request).await? {
+        Upgrade::Declined(response) => Ok(cleaned(response)),
+        Upgrade::Agreed(response, tunnel) => {
+            let mut response = cleaned(response);
+            upstream::ask_upgrade(response.headers_mut());
+            core.metrics.tally.pass(Passed::Upgraded);
+            tunnel.join(client, core.gateway.config.limits.write_idle());
+            Ok(response)
         }
     }
 }
@@ -96,16 +117,28 @@ fn copy_without_body(request: &Request<RequestBody>) -> Option<Request<RequestBo
     })
 }
 
+/// A response without what concerns the upstream's connection alone, or what only the gateway may say.
+fn cleaned(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    remove_hop_by_hop(response.headers_mut());
+    remove_ours(response.headers_mut());
+    response
+}
+
 fn problem_code(error: &UpstreamError) -> ProblemCode {
     match error {
         UpstreamError::ResponseTimeout | UpstreamError::ConnectTimeout => ProblemCode::UpstreamTimeout,
         UpstreamError::Saturated => ProblemCode::Overloaded,
+        UpstreamError::Host => ProblemCode::HeaderAmbiguous,
         UpstreamError::RequestBody {
             code: "body-too-large",
         } => ProblemCode::BodyTooLarge,
         UpstreamError::RequestBody { .. } => ProblemCode::BodyTimeout,
-        UpstreamError::Connect { .. } | UpstreamError::Closed { .. } | UpstreamError::Malformed => {
-            ProblemCode::UpstreamUnavailable
-        }
+        UpstreamError::Connect { .. }
+        | UpstreamError::Closed { .. }
+        | UpstreamError::Tls { .. }
+        | UpstreamError::Protocol
+        | UpstreamError::Refused
+        | UpstreamError::Switched
+        | UpstreamError::Malformed => ProblemCode::UpstreamUnavailable,
     }
 }

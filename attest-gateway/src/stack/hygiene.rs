@@ -7,15 +7,16 @@ use std::rc::Rc;
 use attest_core::problem::ProblemCode;
 use attest_core::step_up::STEP_UP_HEADER;
 use attest_core::token::{ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER};
-use http::header::{CONNECTION, HeaderName};
+use http::header::{CONNECTION, HeaderName, HeaderValue, TE};
 use http::request::Parts;
-use http::{HeaderMap, Method};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Version};
+use hyper::body::{Body as _, Incoming};
 
 use super::Core;
 use super::step::Step;
 use crate::faults::{Fault, Faults};
 use crate::refusal::Refusal;
+use crate::upstream::is_websocket;
 
 /// A request as hyper read it.
 #[derive(Debug)]
@@ -39,7 +40,13 @@ pub struct Clean {
     pub peer: Option<SocketAddr>,
     /// What the client presented.
     pub credentials: Credentials,
+    /// The upgrade that it asks for, which was taken out of the head.
+    pub upgrade: Option<WebSocket>,
 }
+
+/// A well-formed wish to become a WebSocket connection: the only upgrade there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocket;
 
 /// The credentials of a request, as presented.
 #[derive(Debug, Default)]
@@ -123,9 +130,14 @@ impl Step for Hygiene {
             proof: take(headers, PROOF_HEADER),
             step_up: take(headers, STEP_UP_HEADER),
         };
+        let trailers = wants_trailers(headers);
+        let upgrade = asks_upgrade(&parts.method, parts.version, headers, &body);
         remove_nominated(headers).map_err(ambiguous)?;
         for name in REMOVED {
             headers.remove(name);
+        }
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static(TRAILERS));
         }
         if !self.faults.has(Fault::KeepForgedHeaders) {
             remove_ours(headers);
@@ -135,8 +147,42 @@ impl Step for Hygiene {
             body,
             peer,
             credentials,
+            upgrade,
         })
     }
+}
+
+/// The one value of `TE` that is passed on, and only where the next hop can keep it: gRPC servers ask for it.
+const TRAILERS: &str = "trailers";
+
+fn wants_trailers(headers: &HeaderMap) -> bool {
+    lists(headers, &TE, TRAILERS)
+}
+
+/// RFC 6455 section 4.1: a GET by HTTP/1.1 without a body. Whatever else is in `Upgrade` is removed like any field of this hop.
+fn asks_upgrade(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    body: &Incoming,
+) -> Option<WebSocket> {
+    let asks = method == Method::GET
+        && version == Version::HTTP_11
+        && lists(headers, &CONNECTION, "upgrade")
+        && is_websocket(headers)
+        && body.is_end_stream();
+    asks.then_some(WebSocket)
+}
+
+/// Whether `word` is an item of this comma-separated field.
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        value.to_str().is_ok_and(|items| {
+            items
+                .split(',')
+                .any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(word))
+        })
+    })
 }
 
 fn take(headers: &mut HeaderMap, name: &'static str) -> Option<Presented> {

@@ -135,7 +135,7 @@ impl Verify {
         }
         if !self.core.gateway.faults.has(Fault::IgnoreBans) {
             let hit = self.core.gateway.bans.current().refusal(
-                &result.device.to_text(),
+                || result.device.to_text(),
                 &result.app,
                 result.issued_at_s,
                 now_s,

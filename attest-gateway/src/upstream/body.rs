@@ -60,15 +60,66 @@ pub struct BodyLimits {
     pub total: Duration,
 }
 
-/// The body of a request to an upstream.
+/// A body: none, whole, or as it comes.
 #[derive(Debug)]
-pub enum RequestBody {
+pub enum Payload<S> {
     /// None.
     Empty,
-    /// One that was buffered, because a token is bound to it. `None` once taken.
+    /// One that is held whole. `None` once taken.
     Full(Option<Bytes>),
-    /// The client's, as it comes.
-    Streaming(Streaming),
+    /// The other side's, as it comes.
+    Streaming(S),
+}
+
+/// The body of a request to an upstream; whole where a token is bound to it.
+pub type RequestBody = Payload<Streaming>;
+
+/// The body of a response to a client; whole where it is the gateway's own.
+pub type ResponseBody = Payload<Relayed>;
+
+impl<S> Payload<S> {
+    /// A body that is held whole.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Full(Some(bytes))
+        }
+    }
+}
+
+impl<S: Body<Data = Bytes, Error = BodyError> + Unpin> Body for Payload<S> {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streaming(stream) => Pin::new(stream).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Streaming(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => full_size(bytes.as_ref()),
+            Self::Streaming(stream) => stream.size_hint(),
+        }
+    }
 }
 
 /// A client's body, as it comes.
@@ -78,27 +129,29 @@ pub struct Streaming {
     sent: Option<Progress>,
 }
 
-/// When a request last made progress towards its upstream: the response is awaited from then.
+/// How a request fares on its way to its upstream.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(Rc<Cell<Instant>>);
+pub(super) struct Progress(Rc<Fare>);
+
+#[derive(Debug)]
+struct Fare {
+    moved: Cell<Instant>,
+    failed: Cell<Option<&'static str>>,
+}
 
 impl Progress {
+    /// When it last moved: the response is awaited from then.
     pub(super) fn last(&self) -> Instant {
-        self.0.get()
+        self.0.moved.get()
+    }
+
+    /// The code of what went wrong with its body.
+    pub(super) fn failed(&self) -> Option<&'static str> {
+        self.0.failed.get()
     }
 }
 
 impl RequestBody {
-    /// A buffered body.
-    #[must_use]
-    pub fn full(bytes: Bytes) -> Self {
-        if bytes.is_empty() {
-            Self::Empty
-        } else {
-            Self::Full(Some(bytes))
-        }
-    }
-
     /// The client's body, to be streamed within `limits`. Its time starts now.
     ///
     /// # Errors
@@ -122,8 +175,20 @@ impl RequestBody {
         Ok(Self::Streaming(Streaming { paced, sent: None }))
     }
 
+    /// The same body once more, if nobody has to send it again.
+    pub(super) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Empty => Some(Self::Empty),
+            Self::Full(bytes) => Some(Self::Full(bytes.clone())),
+            Self::Streaming(_) => None,
+        }
+    }
+
     pub(super) fn track(&mut self) -> Progress {
-        let progress = Progress(Rc::new(Cell::new(Instant::now())));
+        let progress = Progress(Rc::new(Fare {
+            moved: Cell::new(Instant::now()),
+            failed: Cell::new(None),
+        }));
         if let Self::Streaming(streaming) = self {
             streaming.sent = Some(progress.clone());
         }
@@ -131,7 +196,7 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
+impl Body for Streaming {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -139,47 +204,23 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut *self {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Streaming(Streaming { paced, sent }) => {
-                let polled = paced.poll_frame(cx);
-                if polled.is_ready()
-                    && let Some(Progress(last)) = sent
-                {
-                    last.set(Instant::now());
-                }
-                polled
+        let polled = self.paced.poll_frame(cx);
+        if let (Poll::Ready(frame), Some(Progress(fare))) = (&polled, &self.sent) {
+            fare.moved.set(Instant::now());
+            if let Some(Err(error)) = frame {
+                fare.failed.set(Some(error.code()));
             }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Full(bytes) => bytes.is_none(),
-            Self::Streaming(streaming) => streaming.paced.incoming.is_end_stream(),
-        }
+        self.paced.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes) => full_size(bytes.as_ref()),
-            Self::Streaming(streaming) => streaming.paced.incoming.size_hint(),
-        }
+        self.paced.incoming.size_hint()
     }
-}
-
-/// The body of a response to a client.
-#[derive(Debug)]
-pub enum ResponseBody {
-    /// None.
-    Empty,
-    /// The gateway's own words. `None` once taken.
-    Full(Option<Bytes>),
-    /// An upstream's, as it comes.
-    Upstream(Relayed),
 }
 
 /// An upstream's body, as it comes, and the connection it comes on.
@@ -190,17 +231,6 @@ pub struct Relayed {
 }
 
 impl ResponseBody {
-    /// A body of the gateway's own.
-    #[must_use]
-    pub fn full(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        if bytes.is_empty() {
-            Self::Empty
-        } else {
-            Self::Full(Some(bytes))
-        }
-    }
-
     pub(super) fn relayed(incoming: Incoming, idle: Duration, lease: Lease) -> Self {
         let timer = IdleTimer::new(idle, None);
         let paced = Paced {
@@ -209,7 +239,7 @@ impl ResponseBody {
             seen_bytes: 0,
             timer,
         };
-        Self::Upstream(Relayed { paced, lease })
+        Self::Streaming(Relayed { paced, lease })
     }
 }
 
@@ -222,7 +252,7 @@ impl Drop for Relayed {
     }
 }
 
-impl Body for ResponseBody {
+impl Body for Relayed {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -230,33 +260,19 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut *self {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Upstream(relayed) => {
-                let polled = relayed.paced.poll_frame(cx);
-                if let Poll::Ready(None) = polled {
-                    relayed.lease.give_back();
-                }
-                polled
-            }
+        let polled = self.paced.poll_frame(cx);
+        if let Poll::Ready(None) = polled {
+            self.lease.give_back();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Full(bytes) => bytes.is_none(),
-            Self::Upstream(relayed) => relayed.paced.incoming.is_end_stream(),
-        }
+        self.paced.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes) => full_size(bytes.as_ref()),
-            Self::Upstream(relayed) => relayed.paced.incoming.size_hint(),
-        }
+        self.paced.incoming.size_hint()
     }
 }
 

@@ -1,18 +1,31 @@
-//! The backends: per-core connection pools that send each request at most once and stream both bodies.
+//! The backends: per-core connections by HTTP/1.1 or HTTP/2, in clear or by TLS, that send each request at most once and stream
+//! both bodies.
 //!
 //! This module neither decides nor rewrites: what reaches it is sent. It never retries a request that may have been seen.
 
 mod body;
+mod dial;
+mod exchange;
+mod http1;
+mod http2;
+mod plan;
 mod pool;
+mod preface;
+mod tls;
+mod tunnel;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
-pub use body::{BodyError, BodyLimits, Relayed, RequestBody, ResponseBody, Streaming, is_reserved};
+pub use body::{BodyError, BodyLimits, Payload, Relayed, RequestBody, ResponseBody, Streaming, is_reserved};
+pub use plan::{Plans, UpstreamConfigError};
 pub use pool::Upstream;
+pub use tls::TlsFileError;
+pub(crate) use tunnel::{Upgrade, ask as ask_upgrade, is_websocket};
 
 use crate::config;
 
@@ -23,15 +36,13 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// The upstreams that a configuration lists. Connects to none of them yet.
-    ///
-    /// # Errors
-    /// [`UpstreamConfigError`] for one whose address makes no sense; a configuration that was read has none.
-    pub fn new(configs: &[config::Upstream]) -> Result<Self, UpstreamConfigError> {
-        let named = |config: &config::Upstream| Ok((config.name.clone(), Upstream::new(config)?));
-        Ok(Self {
-            by_name: configs.iter().map(named).collect::<Result<_, _>>()?,
-        })
+    /// The upstreams of these plans. Connects to none of them yet.
+    #[must_use]
+    pub fn new(plans: &Plans) -> Self {
+        let named = |plan: &Arc<plan::Plan>| (plan.name.clone(), Upstream::of(Arc::clone(plan)));
+        Self {
+            by_name: plans.0.iter().map(named).collect(),
+        }
     }
 
     /// The upstream with this name.
@@ -41,16 +52,16 @@ impl Upstreams {
     }
 }
 
-/// An upstream's address is not `http://host:port`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the address of upstream `{name}` is not http://host:port")]
-pub struct UpstreamConfigError {
-    /// The upstream.
-    pub name: String,
+/// Reads the certificates and keys of one upstream and keeps none.
+///
+/// # Errors
+/// [`TlsFileError`] names the configuration's key and the file.
+pub(crate) fn tls_files(config: &config::Upstream) -> Result<(), TlsFileError> {
+    tls::tls_of(config).map(drop)
 }
 
 /// Why an upstream gave no response.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// This core has as many connections to it as it may.
     #[error("all connections to the upstream are busy")]
@@ -64,6 +75,23 @@ pub enum UpstreamError {
     /// Connecting took too long.
     #[error("connecting to the upstream took too long")]
     ConnectTimeout,
+    /// Its certificate does not verify, or it refuses ours.
+    #[error("TLS with the upstream failed: {reason}")]
+    Tls {
+        /// The library's reason.
+        reason: String,
+        /// Whether the request may have reached it.
+        sent: bool,
+    },
+    /// It does not speak the protocol that is configured.
+    #[error("the upstream does not speak the configured protocol")]
+    Protocol,
+    /// The client's `Host`, which it should be sent, is no authority.
+    #[error("the client's Host cannot be sent to the upstream")]
+    Host,
+    /// It said, more than once or when the request's body was under way, that it did not begin with the request.
+    #[error("the upstream refused the request before it began with it")]
+    Refused,
     /// It closed the connection instead of answering.
     #[error("the upstream closed the connection")]
     Closed {
@@ -76,6 +104,9 @@ pub enum UpstreamError {
     /// What it answered is not HTTP, or its head is too large.
     #[error("the upstream's answer is malformed")]
     Malformed,
+    /// It changes to another protocol, which nobody asked for.
+    #[error("the upstream changed the protocol without being asked")]
+    Switched,
     /// The request's own body failed on the way.
     #[error("the request body failed: {code}")]
     RequestBody {
@@ -92,9 +123,14 @@ impl UpstreamError {
             Self::Saturated => "upstream-saturated",
             Self::Connect { .. } => "upstream-unreachable",
             Self::ConnectTimeout => "upstream-connect-timeout",
+            Self::Tls { .. } => "upstream-tls",
+            Self::Protocol => "upstream-protocol",
+            Self::Host => "upstream-host",
+            Self::Refused => "upstream-refused",
             Self::Closed { .. } => "upstream-closed",
             Self::ResponseTimeout => "upstream-timeout",
             Self::Malformed => "upstream-malformed",
+            Self::Switched => "upstream-switched",
             Self::RequestBody { code } => code,
         }
     }
@@ -103,24 +139,37 @@ impl UpstreamError {
     #[must_use]
     pub const fn sent(&self) -> bool {
         match self {
-            Self::Saturated | Self::Connect { .. } | Self::ConnectTimeout => false,
-            Self::Closed { sent } => *sent,
-            Self::ResponseTimeout | Self::Malformed | Self::RequestBody { .. } => true,
+            Self::Saturated
+            | Self::Connect { .. }
+            | Self::ConnectTimeout
+            | Self::Protocol
+            | Self::Host
+            | Self::Refused => false,
+            Self::Closed { sent } | Self::Tls { sent, .. } => *sent,
+            Self::ResponseTimeout | Self::Malformed | Self::Switched | Self::RequestBody { .. } => true,
         }
     }
 
-    fn after_sending(error: &hyper::Error) -> Self {
-        let mut cause = std::error::Error::source(error);
-        while let Some(found) = cause {
-            if let Some(body) = found.downcast_ref::<BodyError>() {
-                return Self::RequestBody { code: body.code() };
+    /// Of a TLS handshake that failed: nothing was sent.
+    fn handshake(error: &io::Error) -> Self {
+        match tls_error(error) {
+            // Its way of saying that it speaks none of the protocols that it was offered.
+            Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+                Self::Protocol
             }
-            cause = found.source();
-        }
-        if error.is_parse() {
-            Self::Malformed
-        } else {
-            Self::Closed { sent: true }
+            Some(error) => Self::Tls {
+                reason: error.to_string(),
+                sent: false,
+            },
+            None => Self::Tls {
+                reason: error.kind().to_string(),
+                sent: false,
+            },
         }
     }
+}
+
+/// The TLS library's own error inside one of a stream.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }

@@ -1,74 +1,89 @@
-//! Connections to one upstream, owned by one core: reused while healthy, bounded in number, never shared.
+//! One upstream as one core sees it: its connections are owned by the core, reused while healthy, bounded in number, never shared.
 //!
-//! A request is sent on a second connection only if hyper handed it back unsent from a reused one; once a byte of it may
-//! have left, it is never sent again.
+//! A request is sent on a second connection only if hyper handed it back unsent, or an HTTP/2 upstream said that it did not begin
+//! with it; otherwise, once a byte of it may have left, it is never sent again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use http::header::HOST;
-use http::uri::Authority;
-use http::{HeaderValue, Request, Response, Version};
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, Shared as SharedFuture};
+use http::header::{HOST, TE};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use hyper::client::conn::http1::SendRequest;
 
+use super::UpstreamError;
 use super::body::{Progress, RequestBody, ResponseBody};
-use super::{UpstreamConfigError, UpstreamError};
-use crate::config;
+use super::dial::{Dialled, dial};
+use super::exchange::{Failed, exchange};
+use super::http1::{self, IdleConnections};
+use super::http2::{self, Connections, Stream};
+use super::plan::{Plan, UpstreamConfigError};
+use crate::config::{self, AssertionMode, UpstreamProtocol};
 
 /// A named backend as one core sees it. Cheap to clone, never leaves its core.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
 }
 
+/// What all clones of an upstream share.
 #[derive(Debug)]
-struct Shared {
-    name: String,
-    authority: Authority,
-    port: u16,
-    host: HeaderValue,
-    preserve_host: bool,
-    forward_client_tokens: bool,
-    connect_timeout: Duration,
-    response_header_timeout: Duration,
-    body_idle: Duration,
-    idle_timeout: Duration,
-    idle_max: usize,
-    connections_max: usize,
-    /// Youngest last.
-    idle: RefCell<Vec<Idle>>,
+pub(super) struct Shared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) idle: IdleConnections,
+    pub(super) http2: Connections,
+    pub(super) reaping_http2: Cell<bool>,
+    /// What it spoke last, where that is not configured.
+    speaks: Cell<Option<Speaks>>,
+    /// A connection on its way for everybody who waits.
+    dialling: RefCell<Option<Dialling>>,
     open: Cell<usize>,
-    reaping: Cell<bool>,
+    pub(super) tunnels: Cell<usize>,
 }
 
-#[derive(Debug)]
-struct Idle {
-    sender: SendRequest<RequestBody>,
-    since: Instant,
+/// The end of connecting, for as many as wait for it.
+type Dialling = SharedFuture<LocalBoxFuture<'static, Result<(), UpstreamError>>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    Http2,
 }
 
-/// A connection in use. It returns to its pool only if it is given back.
+/// A connection, or a place on one, in use.
 #[derive(Debug)]
-pub(super) struct Lease {
-    sender: Option<SendRequest<RequestBody>>,
-    pool: Weak<Shared>,
+pub(super) enum Lease {
+    /// It returns to its pool only if it is given back.
+    Http1(Option<SendRequest<RequestBody>>, Weak<Shared>),
+    /// Its place is free once this is dropped.
+    Http2(#[expect(dead_code, reason = "dropped, never read")] Stream),
+    /// It serves nothing else.
+    Alone(#[expect(dead_code, reason = "dropped, never read")] Open),
 }
 
 impl Lease {
     pub(super) fn give_back(&mut self) {
-        if let (Some(sender), Some(pool)) = (self.sender.take(), self.pool.upgrade()) {
+        if let Self::Http1(sender, pool) = self
+            && let (Some(sender), Some(pool)) = (sender.take(), pool.upgrade())
+        {
             pool.keep(sender);
         }
     }
 }
 
 /// Counts a connection for as long as it is open.
-struct Open(Rc<Shared>);
+#[derive(Debug)]
+pub(super) struct Open(Rc<Shared>);
+
+impl Open {
+    pub(super) fn name(&self) -> &str {
+        &self.0.plan.name
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -76,74 +91,93 @@ impl Drop for Open {
     }
 }
 
-/// Response heads beyond this are an upstream's defect.
-const RESPONSE_HEAD_MAX_BYTES: usize = 64 << 10;
+/// What a request goes out on.
+enum Way {
+    Http1 {
+        sender: SendRequest<RequestBody>,
+        reused: bool,
+    },
+    Http2(Stream),
+}
+
+/// Connections tried for one request where the upstream changes its protocol, or closes each at once.
+const DIALS_MAX: usize = 3;
 
 impl Upstream {
     /// The upstream that `config` describes. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`UpstreamConfigError`] when its address is not `http://host:port`.
+    /// [`UpstreamConfigError`] when its address or its certificates make no sense.
     pub fn new(config: &config::Upstream) -> Result<Self, UpstreamConfigError> {
-        let malformed = || UpstreamConfigError {
-            name: config.name.clone(),
+        Plan::new(config).map(|plan| Self::of(Arc::new(plan)))
+    }
+
+    pub(super) fn of(plan: Arc<Plan>) -> Self {
+        let speaks = match (plan.protocol, &plan.tls) {
+            (UpstreamProtocol::Http1, _) | (UpstreamProtocol::Auto, None) => Some(Speaks::Http1),
+            (UpstreamProtocol::Http2, _) => Some(Speaks::Http2),
+            (UpstreamProtocol::Auto, Some(_)) => None,
         };
-        let uri: http::Uri = config.url.parse().map_err(|_| malformed())?;
-        let authority = uri
-            .authority()
-            .filter(|_| uri.scheme_str() == Some("http"))
-            .ok_or_else(malformed)?;
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed())?;
-        let shared = Shared {
-            name: config.name.clone(),
-            authority: authority.clone(),
-            port: authority.port_u16().unwrap_or(80),
-            host,
-            preserve_host: config.preserve_host,
-            forward_client_tokens: config.forward_client_tokens,
-            connect_timeout: Duration::from_millis(config.connect_timeout_ms),
-            response_header_timeout: Duration::from_millis(config.response_header_timeout_ms),
-            body_idle: Duration::from_millis(config.body_idle_timeout_ms),
-            idle_timeout: Duration::from_millis(config.idle_timeout_ms),
-            idle_max: config.idle_per_core,
-            connections_max: config.connections_per_core,
-            idle: RefCell::default(),
-            open: Cell::new(0),
-            reaping: Cell::new(false),
-        };
-        Ok(Self {
-            shared: Rc::new(shared),
-        })
+        Self {
+            shared: Rc::new(Shared {
+                plan,
+                idle: IdleConnections::default(),
+                http2: Connections::default(),
+                reaping_http2: Cell::new(false),
+                speaks: Cell::new(speaks),
+                dialling: RefCell::default(),
+                open: Cell::new(0),
+                tunnels: Cell::new(0),
+            }),
+        }
     }
 
     /// The name that routes use.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.shared.plan.name
     }
 
     /// Whether the client's tokens may be sent on.
     #[must_use]
     pub fn forwards_client_tokens(&self) -> bool {
-        self.shared.forward_client_tokens
+        self.shared.plan.forward_client_tokens
+    }
+
+    /// Whether, and how often, it gets a signed assertion.
+    #[must_use]
+    pub fn assertion(&self) -> AssertionMode {
+        self.shared.plan.assertion
+    }
+
+    /// The audience of its assertions.
+    #[must_use]
+    pub fn assertion_audience(&self) -> &str {
+        &self.shared.plan.assertion_audience
     }
 
     /// Connections that wait for a request.
     #[must_use]
     pub fn idle(&self) -> usize {
-        self.shared.idle.borrow().len()
+        self.shared.idle.len() + self.shared.http2.idle()
     }
 
-    /// Open connections, idle ones included.
+    /// Open connections, idle and upgraded ones included.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.open.get()
     }
 
+    /// Upgraded connections.
+    #[must_use]
+    pub fn tunnels(&self) -> usize {
+        self.shared.tunnels.get()
+    }
+
     /// Sends a request, at most once, and returns the response when its head is complete; its body streams.
     ///
-    /// The request target must be in origin form. `Host` is set to the upstream's own name unless it preserves the
-    /// client's. Everything else is sent as it is: hop-by-hop fields are the caller's to remove.
+    /// The request target must be in origin form. `Host` is set to the upstream's own name unless it preserves the client's; `TE`
+    /// goes to HTTP/2 only. Everything else is sent as it is: hop-by-hop fields are the caller's to remove.
     ///
     /// # Errors
     /// [`UpstreamError`], whose [`UpstreamError::sent`] tells whether the upstream may have seen the request.
@@ -152,144 +186,241 @@ impl Upstream {
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let shared = &self.shared;
-        *request.version_mut() = Version::HTTP_11;
-        if !shared.preserve_host || !request.headers().contains_key(HOST) {
-            request.headers_mut().insert(HOST, shared.host.clone());
-        }
-        let progress = request.body_mut().track();
-        if let Some(mut reused) = shared.take_idle() {
-            match self.exchange(&mut reused, request, &progress).await {
-                Ok(response) => return Ok(self.relay(response, reused)),
-                Err(Failed::Sent(error)) => return Err(error),
-                // The connection closed while it was idle; not a byte of the request was written.
-                Err(Failed::Unsent(unsent)) => request = *unsent,
-            }
-        }
-        let mut fresh = shared.connect().await?;
-        match self.exchange(&mut fresh, request, &progress).await {
-            Ok(response) => Ok(self.relay(response, fresh)),
-            Err(Failed::Sent(error)) => Err(error),
-            Err(Failed::Unsent(_)) => Err(UpstreamError::Closed { sent: false }),
-        }
+        let host = shared.host(request.headers_mut());
+        let mut progress = request.body_mut().track();
+        let way = shared.way(None, false).await?;
+        let (again, avoided) = match self.once(way, request, &host, &progress).await {
+            Ok(response) => return Ok(response),
+            Err(Missed::Failed(error)) => return Err(error),
+            Err(Missed::NotBegun(again, avoided)) => (again.ok_or(UpstreamError::Refused)?, avoided),
+        };
+        request = *again;
+        progress = request.body_mut().track();
+        let way = shared.way(avoided.as_ref(), true).await?;
+        drop(avoided);
+        self.once(way, request, &host, &progress)
+            .await
+            .map_err(|missed| match missed {
+                Missed::Failed(error) => error,
+                Missed::NotBegun(_, Some(_)) => UpstreamError::Refused,
+                Missed::NotBegun(_, None) => UpstreamError::Closed { sent: false },
+            })
     }
 
-    async fn exchange(
+    async fn once(
         &self,
-        sender: &mut SendRequest<RequestBody>,
-        request: Request<RequestBody>,
+        way: Way,
+        mut request: Request<RequestBody>,
+        host: &HeaderValue,
         progress: &Progress,
-    ) -> Result<Response<Incoming>, Failed> {
-        let mut exchange = std::pin::pin!(sender.try_send_request(request));
-        loop {
-            let deadline = progress.last() + self.shared.response_header_timeout;
-            tokio::select! {
-                biased;
-                outcome = exchange.as_mut() => {
-                    return outcome.map_err(|mut error| match error.take_message() {
-                        Some(unsent) => Failed::Unsent(Box::new(unsent)),
-                        None => Failed::Sent(UpstreamError::after_sending(error.error())),
-                    });
-                }
-                // A body that is still on its way has moved the deadline meanwhile.
-                () = sleep_until(deadline) => {
-                    if progress.last() + self.shared.response_header_timeout <= Instant::now() {
-                        return Err(Failed::Sent(UpstreamError::ResponseTimeout));
+    ) -> Result<Response<ResponseBody>, Missed> {
+        let patience = self.shared.plan.response_header_timeout;
+        match way {
+            Way::Http1 { mut sender, reused } => {
+                for_http1(&mut request, host);
+                match exchange(sender.try_send_request(request), progress, patience).await {
+                    Ok(response) => {
+                        let lease = Lease::Http1(Some(sender), Rc::downgrade(&self.shared));
+                        Ok(self.relay(response, lease)?)
                     }
+                    // The connection closed while it was idle.
+                    Err(Failed::Unsent(unsent)) if reused => Err(Missed::NotBegun(Some(unsent), None)),
+                    Err(Failed::Unsent(_)) => Err(UpstreamError::Closed { sent: false }.into()),
+                    // Never said of HTTP/1.1.
+                    Err(Failed::Unprocessed) => Err(UpstreamError::Closed { sent: true }.into()),
+                    Err(Failed::Sent(error)) => Err(error.into()),
+                }
+            }
+            Way::Http2(stream) => {
+                for_http2(&mut request, host, &self.shared.plan)?;
+                let spare = spare(&request);
+                match exchange(stream.sender().try_send_request(request), progress, patience).await {
+                    Ok(response) => Ok(self.relay(response, Lease::Http2(stream))?),
+                    Err(Failed::Unsent(unsent)) => Err(Missed::NotBegun(Some(unsent), Some(stream))),
+                    Err(Failed::Unprocessed) => Err(Missed::NotBegun(spare, Some(stream))),
+                    Err(Failed::Sent(error)) => Err(error.into()),
                 }
             }
         }
     }
 
-    fn relay(
+    pub(super) fn relay(
         &self,
         response: Response<Incoming>,
-        sender: SendRequest<RequestBody>,
-    ) -> Response<ResponseBody> {
-        let lease = Lease {
-            sender: Some(sender),
-            pool: Rc::downgrade(&self.shared),
-        };
-        response.map(|incoming| ResponseBody::relayed(incoming, self.shared.body_idle, lease))
+        lease: Lease,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(UpstreamError::Switched);
+        }
+        Ok(response.map(|incoming| ResponseBody::relayed(incoming, self.shared.plan.body_idle, lease)))
     }
 }
 
-enum Failed {
-    Unsent(Box<Request<RequestBody>>),
-    Sent(UpstreamError),
+/// Why one attempt yields no response.
+enum Missed {
+    /// For a reason that stands.
+    Failed(UpstreamError),
+    /// The upstream did not begin with it: the request, if it can be repeated, and the place to avoid.
+    NotBegun(Option<Box<Request<RequestBody>>>, Option<Stream>),
+}
+
+impl From<UpstreamError> for Missed {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl Shared {
-    /// The youngest idle connection that can take a request: it is the least likely to be closed by now.
-    fn take_idle(&self) -> Option<SendRequest<RequestBody>> {
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|idle| !idle.sender.is_closed());
-        let youngest = idle
-            .iter()
-            .rposition(|idle| idle.sender.is_ready() && idle.since.elapsed() < self.idle_timeout)?;
-        Some(idle.remove(youngest).sender)
+    /// What the upstream hears as its name.
+    pub(super) fn host(&self, headers: &mut HeaderMap) -> HeaderValue {
+        let preserved = if self.plan.preserve_host {
+            headers.remove(HOST)
+        } else {
+            None
+        };
+        preserved.unwrap_or_else(|| self.plan.host.clone())
     }
 
     fn keep(self: &Rc<Self>, sender: SendRequest<RequestBody>) {
-        if sender.is_closed() || self.idle_max == 0 {
-            return;
-        }
-        {
-            let mut idle = self.idle.borrow_mut();
-            if idle.len() >= self.idle_max {
-                idle.remove(0);
-            }
-            idle.push(Idle {
-                sender,
-                since: Instant::now(),
-            });
-        }
-        if !self.reaping.replace(true) {
-            tokio::task::spawn_local(reap(Rc::downgrade(self), self.idle_timeout));
+        self.idle.keep(sender, self.plan.idle_max);
+        if self.idle.len() > 0 && self.idle.wants_reaper() {
+            tokio::task::spawn_local(http1::reap(Rc::downgrade(self), self.plan.idle_timeout));
         }
     }
 
-    async fn connect(self: &Rc<Self>) -> Result<SendRequest<RequestBody>, UpstreamError> {
-        if self.open.get() >= self.connections_max {
+    /// Counts one connection more.
+    pub(super) fn open(self: &Rc<Self>) -> Result<Open, UpstreamError> {
+        if self.open.get() >= self.plan.connections_max {
             return Err(UpstreamError::Saturated);
         }
         self.open.set(self.open.get() + 1);
-        let open = Open(Rc::clone(self));
-        let host = self
-            .authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        let stream = timeout(self.connect_timeout, TcpStream::connect((host, self.port)))
-            .await
-            .map_err(|_| UpstreamError::ConnectTimeout)?
-            .map_err(|error| UpstreamError::Connect { kind: error.kind() })?;
-        let _unsupported = stream.set_nodelay(true).is_err();
-        let (sender, connection) = http1::Builder::new()
-            .max_header_size(RESPONSE_HEAD_MAX_BYTES)
-            .max_buf_size(RESPONSE_HEAD_MAX_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|_| UpstreamError::Closed { sent: false })?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(upstream = open.0.name, %error, "an upstream connection failed");
+        Ok(Open(Rc::clone(self)))
+    }
+
+    /// A connection for one request; a new one, if that is all that helps.
+    async fn way(self: &Rc<Self>, avoided: Option<&Stream>, fresh: bool) -> Result<Way, UpstreamError> {
+        for _ in 0..=DIALS_MAX {
+            if self.speaks.get() == Some(Speaks::Http1) {
+                if !fresh && let Some(sender) = self.idle.take(self.plan.idle_timeout) {
+                    return Ok(Way::Http1 { sender, reused: true });
+                }
+                if let Some(sender) = self.connect().await? {
+                    return Ok(Way::Http1 {
+                        sender,
+                        reused: false,
+                    });
+                }
+            } else {
+                if let Some(stream) = self.http2.place(avoided) {
+                    return Ok(Way::Http2(stream));
+                }
+                self.connect_for_all()?.await?;
             }
-            drop(open);
+        }
+        Err(UpstreamError::Closed { sent: false })
+    }
+
+    /// A new HTTP/1.1 connection for the caller alone; `None` if it became an HTTP/2 one for all.
+    async fn connect(self: &Rc<Self>) -> Result<Option<SendRequest<RequestBody>>, UpstreamError> {
+        let open = self.open()?;
+        match dial(&self.plan).await? {
+            Dialled::Http1(link) => {
+                self.speaks.set(Some(Speaks::Http1));
+                http1::start(link, open).await.map(Some)
+            }
+            Dialled::Http2(link) => {
+                self.http2.start(link, &self.plan, open).await?;
+                self.now_http2();
+                Ok(None)
+            }
+        }
+    }
+
+    /// A new HTTP/2 connection for whoever waits for one: however many do, one is opened. Should it turn out to be an
+    /// HTTP/1.1 one, it idles.
+    fn connect_for_all(self: &Rc<Self>) -> Result<Dialling, UpstreamError> {
+        let mut dialling = self.dialling.borrow_mut();
+        if let Some(under_way) = &*dialling {
+            return Ok(under_way.clone());
+        }
+        // Refused before anything is spawned.
+        drop(self.open()?);
+        let shared = Rc::clone(self);
+        // A task of its own: it goes on when whoever wanted it first has left.
+        let task = tokio::task::spawn_local(async move {
+            let outcome = match shared.connect().await {
+                Ok(Some(mut sender)) => {
+                    // A connection that is not ready yet would be passed over.
+                    let _closed = sender.ready().await.is_err();
+                    shared.keep(sender);
+                    Ok(())
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            shared.dialling.borrow_mut().take();
+            outcome
         });
-        Ok(sender)
+        let waiting = task
+            .map(|joined| joined.unwrap_or(Err(UpstreamError::Closed { sent: false })))
+            .boxed_local()
+            .shared();
+        *dialling = Some(waiting.clone());
+        Ok(waiting)
+    }
+
+    fn now_http2(self: &Rc<Self>) {
+        self.speaks.set(Some(Speaks::Http2));
+        if !self.reaping_http2.replace(true) {
+            tokio::task::spawn_local(http2::reap(Rc::downgrade(self)));
+        }
     }
 }
 
-/// Closes connections that were idle for too long, until none is left.
-async fn reap(pool: Weak<Shared>, idle_timeout: Duration) {
-    loop {
-        sleep(idle_timeout / 2).await;
-        let Some(pool) = pool.upgrade() else { return };
-        let mut idle = pool.idle.borrow_mut();
-        idle.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < idle_timeout);
-        if idle.is_empty() {
-            pool.reaping.set(false);
-            return;
-        }
+/// Origin form and `Host`, without `TE`, which concerns this hop alone.
+pub(super) fn for_http1(request: &mut Request<RequestBody>, host: &HeaderValue) {
+    *request.version_mut() = Version::HTTP_11;
+    if request.uri().authority().is_some() {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
     }
+    let headers = request.headers_mut();
+    headers.remove(TE);
+    headers.insert(HOST, host.clone());
+}
+
+/// `:scheme` and `:authority` instead of `Host`.
+fn for_http2(
+    request: &mut Request<RequestBody>,
+    host: &HeaderValue,
+    plan: &Plan,
+) -> Result<(), UpstreamError> {
+    *request.version_mut() = Version::HTTP_2;
+    request.headers_mut().remove(HOST);
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(if plan.tls.is_some() {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    });
+    parts.authority = Some(if plan.preserve_host {
+        Authority::try_from(host.as_bytes()).map_err(|_| UpstreamError::Host)?
+    } else {
+        plan.authority.clone()
+    });
+    parts
+        .path_and_query
+        .get_or_insert_with(|| PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| UpstreamError::Host)?;
+    Ok(())
+}
+
+/// The same request once more, unless its body streams.
+fn spare(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
+    let mut spare = Request::new(request.body().again()?);
+    spare.method_mut().clone_from(request.method());
+    spare.uri_mut().clone_from(request.uri());
+    *spare.version_mut() = request.version();
+    spare.headers_mut().clone_from(request.headers());
+    Some(Box::new(spare))
 }

@@ -1,5 +1,9 @@
 //! The pool and the bodies against backends that misbehave in every way a backend can.
 
+mod http2;
+mod misbehaving;
+mod tls;
+
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -471,11 +475,6 @@ fn request_bodies_are_bounded_in_size_and_pace() {
         ..LIMITS
     };
     check(brief, &format!("{post}content-length: 5\r\n\r\nfi"), "body-slow");
-    check(
-        LIMITS,
-        &format!("{post}transfer-encoding: chunked\r\n\r\nnonsense\r\n"),
-        "body-broken",
-    );
 }
 
 #[test]
