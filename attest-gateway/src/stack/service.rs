@@ -57,7 +57,8 @@ where
     }
 
     fn call(&mut self, request: Clean) -> Self::Future {
-        let base = &self.core.gateway.config.listen.base_path;
+        let live = self.core.live();
+        let base = &live.config.listen.base_path;
         let path = request.parts.uri.path();
         let Some(call) = path
             .strip_prefix(base.as_str())
