@@ -7,7 +7,7 @@ use attest_core::jose::JwkSet;
 use attest_core::policy::{Require, Route};
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Keys, NamedKey};
-use attest_mobile::Headers;
+use attest_mobile::{AppRequest, Authorization, Headers};
 use attest_policy::Compiled;
 use attest_testkit::phone::{Phone, PhoneOptions};
 
@@ -67,7 +67,26 @@ async fn enrol(
         lines.push("no request was sent: no GET route without variables takes its token".to_owned());
         return Ok(lines);
     };
-    let sent = phone.send("GET", &route.path, &Headers::new(), b"").await;
+    // Bound to the public origin, sent to the gateway itself: what a balancer in front does with it is not looked at.
+    let origin = compiled
+        .gateway
+        .origins
+        .first()
+        .ok_or("the policy has no origin")?;
+    let request = AppRequest {
+        method: "GET",
+        url: &format!("{origin}{}", route.path),
+        body: b"",
+        authorization: None,
+    };
+    let send = |authorization: Authorization| {
+        let client = phone.client();
+        async move {
+            let headers: Headers = authorization.headers;
+            client.app("GET", &route.path, &headers, b"").await
+        }
+    };
+    let sent = phone.attestor().send_with(&request, send).await;
     let sent = sent.map_err(|error| format!("its request to {} failed: {error}", route.path))?;
     let refusal = sent
         .refusal
