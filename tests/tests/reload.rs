@@ -217,6 +217,36 @@ async fn live_settings_act_at_once_and_the_others_are_named() {
 }
 
 #[tokio::test]
+async fn the_attestation_service_and_the_proxy_follow() {
+    let scene = Scene::open().await;
+    let challenge = || async {
+        let body = br#"{"purpose":"enroll","app":"bank-android"}"#;
+        let client = scene.client();
+        let reply = client
+            .send("POST", "/.attest/v1/challenge", &Headers::new(), body, 4096)
+            .await;
+        let answer: serde_json::Value = serde_json::from_slice(&reply.unwrap().body).unwrap();
+        answer["expires_in_s"].as_u64()
+    };
+    let forwarded = || async {
+        let headers = vec![("x-forwarded-for".to_owned(), "203.0.113.9".to_owned())];
+        let client = scene.client();
+        let reply = client.app("GET", "/v1/legacy/balance", &headers, b"").await;
+        assert_eq!(reply.unwrap().status, 200);
+        scene.backend.only().header("x-forwarded-for").map(str::to_owned)
+    };
+    assert_eq!(challenge().await, Some(120));
+    assert_eq!(forwarded().await.as_deref(), Some("127.0.0.1"));
+    let before = fs::read_to_string(config(&scene)).unwrap();
+    let more = "[attestation]\nchallenge_ttl_s = 60\n[proxy]\ntrusted_proxies = ['127.0.0.1']\n";
+    fs::write(config(&scene), format!("{before}\n{more}")).unwrap();
+    let applied = reload(&scene).unwrap().applied;
+    assert_eq!(applied, ["attestation.challenge_ttl_s", "proxy.trusted_proxies"]);
+    assert_eq!(challenge().await, Some(60));
+    assert_eq!(forwarded().await.as_deref(), Some("203.0.113.9, 127.0.0.1"));
+}
+
+#[tokio::test]
 async fn a_bad_file_changes_nothing() {
     let scene = Scene::open().await;
     let phone = scene.phone();

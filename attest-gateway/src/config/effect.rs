@@ -166,6 +166,49 @@ mod tests {
         );
     }
 
+    /// Every live setting. Before adding one: whoever reads it must do so through `Gateway::live` at each use, and never keep it.
+    const ALL_LIVE: &[&str] = &[
+        "attestation.challenge_ttl_s",
+        "attestation.challenges_per_source_per_minute",
+        "attestation.enroll_failures_per_source_per_minute",
+        "attestation.evidence_max_bytes",
+        "attestation.response_ttl_s",
+        "limits.body_idle_timeout_ms",
+        "limits.body_max_bytes",
+        "limits.body_total_timeout_ms",
+        "limits.drain_s",
+        "log.level",
+        "policy.poll_ms",
+        "proxy.trusted_proxies",
+        "store.sweep_interval_s",
+    ];
+
+    fn marked(schema: &Value, path: &str, live: bool, found: &mut Vec<String>) {
+        let live = live || is_live(schema);
+        let Some(properties) = schema["properties"].as_object() else {
+            if live {
+                found.push(path.to_owned());
+            }
+            return;
+        };
+        for (name, schema) in properties {
+            let own = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            marked(schema, &own, live, found);
+        }
+    }
+
+    #[test]
+    fn the_marked_settings_are_those_that_are_known_to_be_read_live() {
+        let mut found = Vec::new();
+        marked(&schema(), "", false, &mut found);
+        found.sort_unstable();
+        assert_eq!(found, ALL_LIVE);
+    }
+
     #[test]
     fn what_a_core_takes_at_its_start_is_never_live() {
         // These are copied when the gateway starts; marking one live would be a lie.

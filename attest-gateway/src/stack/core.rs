@@ -22,6 +22,8 @@ use crate::upstream::Upstreams;
 pub(crate) struct Core {
     pub(super) gateway: Arc<Gateway>,
     pub(super) upstreams: Upstreams,
+    /// Where the attestation service is: a setting that waits for a restart.
+    pub(super) base_path: String,
     live: RefCell<Rc<LiveOnCore>>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
@@ -94,6 +96,7 @@ impl Core {
         let metrics = gateway.metrics.join();
         Self {
             upstreams: Upstreams::new(&gateway.upstreams),
+            base_path: gateway.live().config.listen.base_path.clone(),
             live: RefCell::new(Rc::new(LiveOnCore::new(Arc::clone(&gateway.live())))),
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,

@@ -56,6 +56,9 @@ impl Doctor {
         // Without a configuration there is nothing else to look at, and that was said.
         if let Ok(config) = Config::read(&self.file.config) {
             let keys = Keys::read(&config.keys.directory, &SystemRandom::new()).ok();
+            if let Some(keys) = &keys {
+                files::rotations(&config, keys, &mut findings);
+            }
             machine::look(&config, &mut findings);
             upstreams::look(&config, &mut findings);
             let gateway = running::look(&config, keys.as_ref(), &mut findings);

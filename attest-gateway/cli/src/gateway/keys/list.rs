@@ -8,7 +8,7 @@ use clap::Args;
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::{configuration, next, overlap, phase, stage};
+use super::{configuration, overlap, phase, stage};
 use crate::gateway::ConfigFile;
 use crate::out::{Exit, Out, printable};
 use crate::when;
@@ -54,7 +54,7 @@ impl List {
                 Family::Ticket | Family::Support => None,
             };
             let kid = |number: u16| set.and_then(|set| set.kid(number));
-            let next = next(generations, overlap(family, &config));
+            let next = generations.next_step(overlap(family, &config));
             if self.json {
                 let all = generations.accepted.iter().map(|number| {
                     json!({"generation": number, "current": *number == generations.current, "kid": kid(*number)})

@@ -7,7 +7,7 @@ use std::io;
 
 use attest_core::policy::Limits;
 use attest_gateway::config::Config;
-use attest_gateway::keys::{Family, Generations, Overlap, Phase, Step};
+use attest_gateway::keys::{Family, Overlap, Phase, Step};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ConfigFile, config_lines};
@@ -73,7 +73,7 @@ fn configuration(file: &ConfigFile, out: &mut Out<'_>) -> io::Result<Option<Conf
 }
 
 /// The waits of a rotation under this configuration's policy; the longest there can be where the policy cannot be read.
-fn overlap(family: Family, config: &Config) -> Overlap {
+pub(super) fn overlap(family: Family, config: &Config) -> Overlap {
     let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
     let limits = attest_policy::compile("policy.yaml", &source).map_or_else(
         |_| Limits {
@@ -84,11 +84,6 @@ fn overlap(family: Family, config: &Config) -> Overlap {
         |compiled| compiled.gateway.limits,
     );
     family.overlap(limits, config.attestation.response_ttl_s)
-}
-
-/// What comes next, and the second from which it is due.
-fn next(generations: &Generations, overlap: Overlap) -> Option<(Step, u64)> {
-    generations.next_step(overlap)
 }
 
 const fn phase(phase: Phase) -> &'static str {

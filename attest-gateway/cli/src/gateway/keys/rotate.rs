@@ -9,7 +9,7 @@ use attest_gateway::keys::{Family, Generations, RotateError, Rotated, Rotation, 
 use clap::{Args, ValueEnum};
 use ring::rand::SystemRandom;
 
-use super::{Kind, configuration, next, overlap, stage};
+use super::{Kind, configuration, overlap, stage};
 use crate::gateway::ConfigFile;
 use crate::out::{Exit, Out, printable};
 use crate::when;
@@ -79,7 +79,7 @@ impl Rotate {
         };
         match rotation.run(&SystemRandom::new()) {
             Ok(rotated) => {
-                let next = next(&rotated.after, overlap);
+                let next = rotated.after.next_step(overlap);
                 report(
                     family,
                     step,
@@ -119,7 +119,8 @@ fn turn(family: Family, config: &Config) -> Step {
         |_| Generations::default(),
         |keys| keys.generations(family).clone(),
     );
-    next(&generations, overlap(family, config)).map_or(Step::Publish, |(step, _)| step)
+    let next = generations.next_step(overlap(family, config));
+    next.map_or(Step::Publish, |(step, _)| step)
 }
 
 fn report(
