@@ -1,8 +1,6 @@
 //! What `attest --version` says about this build: commit, target, profile and compiler. Nothing of the time or the machine, so that
 //! the same commit builds the same bytes. Outside a repository, or without git, the commit is `ATTEST_COMMIT` or unknown.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
-
 use std::env;
 use std::process::Command;
 
