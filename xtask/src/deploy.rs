@@ -2,7 +2,7 @@
 //! named, with how to get it; what the others said counts all the same.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::console::say;
@@ -22,8 +22,8 @@ enum Verdict {
 }
 
 /// Looks at every file of deploy/ that a tool knows.
-pub(crate) fn run(workspace: &Workspace, binary: &Path) -> Outcome {
-    let verdicts = [unit(workspace, binary), dockerfile(workspace), compose(workspace)];
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    let verdicts = [unit(workspace), dockerfile(workspace), compose(workspace)];
     let (mut held, mut failed, mut missing, mut enable) = (0, vec![], vec![], vec![]);
     for verdict in verdicts {
         match verdict {
@@ -48,17 +48,20 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path) -> Outcome {
 }
 
 /// The systemd unit: no unknown key, and no more exposed than it must be.
-fn unit(workspace: &Workspace, binary: &Path) -> Verdict {
+fn unit(workspace: &Workspace) -> Verdict {
     if !has(workspace.command("systemd-analyze").arg("--version")) {
         return Verdict::Missing("systemd-analyze", "apt-get install systemd");
     }
     let Ok(source) = fs::read_to_string(workspace.root.join("deploy/attest.service")) else {
         return Verdict::Failed("deploy/attest.service");
     };
-    // It looks whether the program is there, so the copy names ours; and whether every key is known, which is only a warning.
+    // It looks whether the program can be started, so the copy names one that can: this one.
+    let Ok(program) = std::env::current_exe() else {
+        return Verdict::Failed("the path of this program");
+    };
     let copy = workspace.target.join("deploy");
     let unit = copy.join("attest.service");
-    let text = source.replace("/usr/local/bin/attest", &binary.display().to_string());
+    let text = source.replace("/usr/local/bin/attest", &program.display().to_string());
     if fs::create_dir_all(&copy)
         .and_then(|()| fs::write(&unit, text))
         .is_err()

@@ -228,10 +228,7 @@ fn holds(
 
 /// Unit, Dockerfile and compose file.
 pub(crate) fn deploy(run: &mut Run<'_>) -> Outcome {
-    if !run.build_binaries() {
-        return Outcome::Failed("the development binary does not build".into());
-    }
-    deploy::run(run.workspace, &run.workspace.binary("attest"))
+    deploy::run(run.workspace)
 }
 
 /// Licences, bans, sources and advisories.
