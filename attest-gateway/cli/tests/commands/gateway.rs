@@ -281,7 +281,7 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(
-            std::process::Command::new("kill")
+            Command::new("kill")
                 .args([&format!("-{name}"), &pid])
                 .status()
                 .unwrap()

@@ -4,6 +4,7 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+#[cfg(unix)]
 mod operation;
 mod operator;
 mod support;

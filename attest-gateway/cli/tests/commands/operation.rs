@@ -1,5 +1,5 @@
 //! Looking after a gateway: reloading it, rotating its keys, examining it, and what the service manager hears.
-#![cfg(all(test, unix))]
+#![cfg(test)]
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
