@@ -205,9 +205,13 @@ mod tests {
             std::fs::write(path, &reference).unwrap();
         }
         let published = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(
-            published, reference,
-            "run this test with ATTEST_BLESS=1 to write docs/configuration.md"
+        let differs = published
+            .lines()
+            .zip(reference.lines())
+            .find(|(published, now)| published != now);
+        assert!(
+            published == reference,
+            "run this test with ATTEST_BLESS=1 to write docs/configuration.md: {differs:?}"
         );
     }
 }

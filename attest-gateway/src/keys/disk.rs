@@ -10,10 +10,17 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Disk<'a> {
     directory: &'a Path,
-    /// Held while it lives; the lock goes with it.
-    _lock: File,
+    /// Held while it lives.
+    lock: File,
     #[cfg(test)]
     operations_left: std::cell::Cell<usize>,
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        // Closing would do, but for a process that was forked meanwhile and has not let go of its copy yet.
+        let _closed_instead = self.lock.unlock().is_err();
+    }
 }
 
 /// What a name ends in while its file is being written.
@@ -29,7 +36,7 @@ impl<'a> Disk<'a> {
         lock.try_lock()?;
         Ok(Self {
             directory,
-            _lock: lock,
+            lock,
             #[cfg(test)]
             operations_left: std::cell::Cell::new(usize::MAX),
         })

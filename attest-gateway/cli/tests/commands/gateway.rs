@@ -474,11 +474,12 @@ fn what_keeps_it_from_starting_is_said_with_its_mend() {
         "environment = \"development\"",
         "environment = \"\"",
     );
-    let ended = run();
-    assert!(
-        ended.code == Some(1) && ended.err.contains("attest.toml:5:1: environment: "),
-        "{ended:?}"
+    let place = format!(
+        "attest.toml:{}:1: environment: ",
+        line_with(&folder.path().join("attest.toml"), "environment = \"\"")
     );
+    let ended = run();
+    assert!(ended.code == Some(1) && ended.err.contains(&place), "{ended:?}");
 }
 
 #[test]
