@@ -115,7 +115,7 @@ impl Server {
         };
         let shared = Arc::clone(&gateway);
         let running = runtime::start(&options, move |_| stack(Arc::clone(&shared)))?;
-        let admin = match gateway.config().admin.enabled {
+        let admin = match gateway.live().config.admin.enabled {
             true => Some(AdminListener::start(&gateway, running.view())?),
             false => None,
         };

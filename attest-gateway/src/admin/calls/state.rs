@@ -40,7 +40,7 @@ pub(in super::super) async fn status(ask: Ask) -> Answer {
     let forwarded = [Passed::Allowed, Passed::Unattested, Passed::Public];
     Reply::json(&Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        environment: gateway.config.environment.as_str().to_owned(),
+        environment: gateway.live().config.environment.as_str().to_owned(),
         started_at_s: gateway.metrics.started_at_s(),
         now_s: gateway.clock.now_s(),
         ready: is_ready(shared, devices),
@@ -62,7 +62,8 @@ pub(in super::super) async fn metrics(ask: Ask) -> Answer {
 
 pub(in super::super) fn keys(ask: &Ask) -> Answer {
     let gateway = &ask.shared.gateway;
-    let keys = &gateway.keys;
+    let live = gateway.live();
+    let keys = &live.keys;
     let epoch = epoch_of(gateway.clock.now_s());
     let view = |generations: &Generations| GenerationsView {
         current: generations.current,
