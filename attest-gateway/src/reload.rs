@@ -104,7 +104,7 @@ impl Gateway {
             applied: merged.applied,
             restart: merged.restart,
             keys: changed,
-            policy: self.policies.poll(),
+            policy: self.poll_policy(),
         })
     }
 }

@@ -154,7 +154,8 @@ impl Policies {
     /// SHA-256 of the source in force.
     #[must_use]
     pub fn source_digest(&self) -> [u8; 32] {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).active
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        sha256(&[seen.active.as_bytes()])
     }
 
     /// Looks at the file once and puts a newer policy into force. Not for request cores: it compiles and runs tests.

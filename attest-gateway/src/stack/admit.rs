@@ -209,7 +209,6 @@ impl Step for Admit {
                 },
             spent,
         } = request;
-        let gateway = &self.core.gateway;
         let route = bound.route;
         let mut parts = bound.parts;
         if let Standing::Attested(token) = &bound.standing {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use attest_gateway::clock::SystemClock;
 use attest_gateway::config::Config;
 use attest_gateway::faults::Faults;
-use attest_gateway::policy::Polled;
 use attest_gateway::runtime::StartError;
 use attest_gateway::server::{Server, ServerError};
 use clap::Args;
@@ -142,11 +141,6 @@ async fn reload(server: &Server, path: &Path) {
     logging::set_level(server.gateway().live().config.log.level);
     for setting in &reloaded.restart {
         tracing::warn!(setting, "changed, but waits for a restart");
-    }
-    match &reloaded.policy {
-        Polled::Unchanged => {}
-        Polled::Activated(version) => tracing::info!(version, "policy activated"),
-        Polled::Refused(problem) => tracing::error!(%problem, "policy refused; the last good one stays"),
     }
     let keys: Vec<_> = reloaded.keys.iter().map(|family| family.as_str()).collect();
     tracing::info!(

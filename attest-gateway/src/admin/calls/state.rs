@@ -1,5 +1,6 @@
 //! Health, readiness, status, metrics, keys, and the description of all this.
 
+use attest_core::jose::JwkSet;
 use attest_core::problem::ProblemCode;
 use attest_core::ticket::{EPOCH_S, epoch_of};
 
@@ -69,9 +70,10 @@ pub(in super::super) fn keys(ask: &Ask) -> Answer {
         current: generations.current,
         accepted: generations.accepted.clone(),
     };
+    let kids = |set: JwkSet| set.keys.into_iter().filter_map(|key| key.kid).collect();
     Reply::json(&KeysView {
-        attestation: vec![keys.attestation.kid.clone()],
-        assertion: vec![keys.assertion.kid.clone()],
+        attestation: kids(keys.attestation_jwks()),
+        assertion: kids(keys.assertion_jwks()),
         policy_root: keys.policy_root.as_ref().map(|root| root.kid.clone()),
         ticket: view(&keys.ticket),
         support: view(&keys.support),
