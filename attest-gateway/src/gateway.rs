@@ -1,14 +1,14 @@
 //! What all cores of one gateway share. Cheap to read on the request path: immutable, lock-free, or sharded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
 use attest_core::challenge::ChallengeKey;
 use attest_core::device::Pseudonyms;
 use attest_core::fleet::{FleetSecret, KeyUse};
 use attest_core::jose::JwkSet;
 use attest_core::step_up::StepUps;
-use attest_core::support_code::{Cause, SupportCodeError, SupportCodes};
-use attest_core::ticket::{TicketKeys, TicketSealer};
+use attest_core::support_code::{Cause, SupportCodeError};
 use http::{HeaderValue, Response};
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -22,6 +22,7 @@ use crate::decisions::Decisions;
 use crate::faults::Faults;
 use crate::guard::Reason;
 use crate::keys::Keys;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::policy::{Policies, Polled};
 use crate::rates::RateTable;
@@ -35,10 +36,10 @@ use crate::upstream::{Plans, ResponseBody, UpstreamConfigError};
 /// The shared state of a gateway process.
 #[derive(Debug)]
 pub struct Gateway {
-    pub(crate) config: Config,
+    pub(crate) live: ArcSwap<Live>,
+    pub(crate) reloading: Mutex<()>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: SystemRandom,
-    pub(crate) keys: Arc<Keys>,
     pub(crate) policies: Policies,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bans: Bans,
@@ -52,12 +53,9 @@ pub struct Gateway {
     pub(crate) decisions: Decisions,
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
-    pub(crate) sealer: TicketSealer,
-    pub(crate) issuer_keys: JwkSet,
     pub(crate) pseudonyms: Pseudonyms,
     pub(crate) rollout_key: hmac::Key,
     pub(crate) step_ups: StepUps,
-    pub(crate) support: SupportCodes,
     pub(crate) upstreams: Plans,
 }
 
@@ -135,17 +133,14 @@ impl Gateway {
             ),
             decisions: Decisions::new(config.admin.decisions_per_outcome),
             challenges: ChallengeKey::new(fleet),
-            sealer: TicketSealer::new(fleet, keys.ticket.current, config.environment),
-            issuer_keys: keys.attestation_jwks(),
             pseudonyms: Pseudonyms::new(fleet),
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
             step_ups: StepUps::new(fleet),
-            support: SupportCodes::new(fleet, keys.support.current).ok_or(AssemblyError::SupportKey)?,
             upstreams: Plans::new(&config.upstreams)?,
             rng: SystemRandom::new(),
-            config,
+            live: ArcSwap::from_pointee(Live::new(config, keys)?),
+            reloading: Mutex::new(()),
             clock,
-            keys,
             policies,
             store,
             faults,
@@ -208,16 +203,16 @@ impl Gateway {
         &self.store
     }
 
-    /// The configuration it runs with.
+    /// Settings and keys in force. Loaded again for each use: what is held across a reload is what was before it.
     #[must_use]
-    pub const fn config(&self) -> &Config {
-        &self.config
+    pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// Public keys that verify attestations.
     #[must_use]
-    pub const fn issuer_keys(&self) -> &JwkSet {
-        &self.issuer_keys
+    pub fn issuer_keys(&self) -> JwkSet {
+        self.live().keys.attestation_jwks()
     }
 
     /// The cause behind a support code.
@@ -225,7 +220,7 @@ impl Gateway {
     /// # Errors
     /// [`SupportCodeError`].
     pub fn open_support_code(&self, code: &str) -> Result<Cause, SupportCodeError> {
-        open_support_code(&self.keys, code)
+        open_support_code(&self.live().keys, code)
     }
 
     /// What a client hears whose request the guard did not let through.
@@ -234,21 +229,12 @@ impl Gateway {
         tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
         self.tally.refuse(refusal.code);
         let version = self.policies.active().version();
-        let support = refusal.support(&self.support, version, self.clock.now_s(), &self.rng);
+        let support = refusal.support(&self.live().support, version, self.clock.now_s(), &self.rng);
         let mut response = refusal.into_response(support);
         response
             .headers_mut()
             .insert(POLICY_HEADER, HeaderValue::from(version));
         response
-    }
-
-    /// Ticket keys for one core.
-    pub(crate) fn ticket_keys(&self) -> TicketKeys {
-        TicketKeys::new(
-            &self.keys.fleet,
-            &self.keys.ticket.accepted,
-            self.config.environment,
-        )
     }
 }
 
@@ -259,7 +245,7 @@ impl Gateway {
 pub fn open_support_code(keys: &Keys, code: &str) -> Result<Cause, SupportCodeError> {
     let mut result = Err(SupportCodeError::Sealed);
     for generation in &keys.support.accepted {
-        if let Some(codes) = SupportCodes::new(&keys.fleet, *generation) {
+        if let Some(codes) = keys.support_codes(*generation) {
             result = codes.open(code);
             if !matches!(result, Err(SupportCodeError::Sealed)) {
                 break;

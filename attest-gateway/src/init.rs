@@ -34,6 +34,10 @@ const EXAMPLE_ORIGINS: &str = "origins: ['https://api.bank.example']";
 pub struct InitOptions {
     /// Where it listens: loopback, because it is a development gateway. Port 0 takes a free one at each start.
     pub listen: SocketAddr,
+    /// Lets it listen beyond loopback, where its software evidence is accepted from whoever reaches it: for containers.
+    pub public: bool,
+    /// The origin that apps use, where it is not the address that it listens on.
+    pub origin: Option<String>,
     /// Where every upstream that the policy names is found, as `http://host:port`.
     pub upstream_url: String,
     /// The YAML source of its policy; `None` for the commented example, with origins that fit `listen`.
@@ -45,6 +49,8 @@ impl Default for InitOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            public: false,
+            origin: None,
             upstream_url: "http://127.0.0.1:9000".to_owned(),
             policy: None,
         }
@@ -142,7 +148,7 @@ pub fn write(directory: &Path, options: &InitOptions) -> Result<Initialised, Ini
     if !there.is_empty() {
         return Err(InitError::Exists(there));
     }
-    let policy = options.policy.clone().unwrap_or_else(|| example(options.listen));
+    let policy = options.policy.clone().unwrap_or_else(|| example(options));
     let rng = SystemRandom::new();
     let keys = Keys::generate(&rng)?;
     let token = AdminSecret::generate(&rng).map_err(|_| KeyFileError::Random)?;
@@ -159,10 +165,13 @@ pub fn write(directory: &Path, options: &InitOptions) -> Result<Initialised, Ini
     Ok(made)
 }
 
-/// The example policy for a gateway that clients reach where it listens.
-fn example(listen: SocketAddr) -> String {
+/// The example policy for a gateway that clients reach at its origin, or where it listens.
+fn example(options: &InitOptions) -> String {
+    let origin = options
+        .origin
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", options.listen));
     // A default port is not spelled in an origin.
-    let origin = format!("http://{listen}");
     let origin = origin.strip_suffix(":80").unwrap_or(&origin);
     attest_policy::EXAMPLE.replacen(EXAMPLE_ORIGINS, &format!("origins: ['{origin}']"), 1)
 }
@@ -198,6 +207,9 @@ fn fill(template: &str, options: &InitOptions, upstreams: &[String], token_sha25
         table.get_mut("listen")?.get_mut("address")?,
         &options.listen.to_string(),
     );
+    if options.public {
+        table.insert("allow_public_development", value(true));
+    }
     let shown = table.get_mut("upstreams")?.as_array_of_tables_mut()?;
     let first = shown.get(0)?.clone();
     let mut all = ArrayOfTables::new();

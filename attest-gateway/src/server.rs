@@ -111,11 +111,11 @@ impl Server {
         let refusing = Arc::clone(&gateway);
         let options = ServerOptions {
             head_refusal: HeadRefusal::new(move |reason| refusing.refuse_head(reason)),
-            ..ServerOptions::from(gateway.config())
+            ..ServerOptions::from(&gateway.live().config)
         };
         let shared = Arc::clone(&gateway);
         let running = runtime::start(&options, move |_| stack(Arc::clone(&shared)))?;
-        let admin = match gateway.config().admin.enabled {
+        let admin = match gateway.live().config.admin.enabled {
             true => Some(AdminListener::start(&gateway, running.view())?),
             false => None,
         };
@@ -167,7 +167,7 @@ impl Server {
             chores,
             admin,
         } = self;
-        let grace = Duration::from_secs(gateway.config().limits.drain_s);
+        let grace = Duration::from_secs(gateway.live().config.limits.drain_s);
         let report = running.drain(grace).await;
         drop(stop);
         // Both wait for a thread: the chores, and the store that writes what is queued.
@@ -186,16 +186,16 @@ impl Server {
 
 /// Looks at the policy file and sweeps the store until the server is gone.
 fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
-    let pause = Duration::from_millis(gateway.config().policy.poll_ms);
-    let sweep_interval_ms = gateway.config().store.sweep_interval_s.saturating_mul(1000);
-    let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms);
-    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+    let pause = || Duration::from_millis(gateway.live().config.policy.poll_ms);
+    let sweep_interval_ms = || gateway.live().config.store.sweep_interval_s.saturating_mul(1000);
+    let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms());
+    while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
             let _reported = gateway.poll_policy();
         }
         let now_ms = gateway.clock.monotonic_ms();
         if now_ms >= next_sweep_ms {
-            next_sweep_ms = now_ms.saturating_add(sweep_interval_ms);
+            next_sweep_ms = now_ms.saturating_add(sweep_interval_ms());
             // Queued; its outcome matters to nobody, and what remains is swept next time.
             drop(gateway.store().sweep(gateway.clock.now_s()));
         }

@@ -134,8 +134,8 @@ fn keys(scene: &Scene, secrets: &mut Secrets) {
     .unwrap();
     secrets.bytes("the fleet secret", keys.fleet.reveal());
     for key in [
-        &keys.attestation,
-        &keys.assertion,
+        &keys.attestation.current,
+        &keys.assertion.current,
         keys.policy_root.as_ref().unwrap(),
     ] {
         // The private scalar stands in the middle of the document; any part of the whole would do.

@@ -4,6 +4,8 @@
 mod bench;
 mod console;
 mod deny;
+mod deploy;
+mod dist;
 mod fuzz;
 mod marker;
 mod outcome;
@@ -30,6 +32,8 @@ struct Arguments {
 enum Chore {
     /// Runs every test and prints what ran, what was skipped and how to enable it.
     Test(test::Arguments),
+    /// Builds the binary that is deployed, searches it, and prints its size and SHA-256.
+    Dist,
     /// Fuzzes one target with coverage instrumentation, starting from its seeds.
     Fuzz(fuzz::Arguments),
     /// Runs the benchmarks and prints what they measured.
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     };
     let succeeded = match chore {
         Chore::Test(arguments) => test::run(&workspace, &arguments),
+        Chore::Dist => dist::run(&workspace),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
     };

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::workspace::Workspace;
+
 /// Part of every binary that was built with the gateway's deliberate faults.
 pub(crate) const FAULTS: &str = "attest-gateway-faults-enabled";
 
@@ -14,6 +16,12 @@ pub(crate) fn declared(source: &str) -> Option<String> {
     let (_, rest) = source.split_once("pub const MARKER: &str")?;
     let value = rest.split('"').nth(1)?;
     (value.len() >= 16 && value.is_ascii()).then(|| value.to_owned())
+}
+
+/// Every text that must not be in a deployable; `None` if the testkit declares none.
+pub(crate) fn all(workspace: &Workspace) -> Option<[String; 2]> {
+    let source = std::fs::read_to_string(workspace.root.join("testkit/src/lib.rs")).ok()?;
+    Some([declared(&source)?, FAULTS.to_owned()])
 }
 
 /// Whether the file holds these bytes anywhere.

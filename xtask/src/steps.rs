@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::console::say;
 use crate::deny::{self, Tool};
+use crate::deploy;
 use crate::fuzz;
 use crate::marker;
 use crate::outcome::Outcome;
@@ -162,47 +163,72 @@ pub(crate) fn libfuzzer(run: &mut Run<'_>) -> Outcome {
     fuzz::smoke(run.workspace)
 }
 
-/// The deployable holds no testkit and no deliberate faults.
+/// The deployable holds no testkit and no deliberate faults. It is built in a profile of its own: its dependencies have other
+/// features than those of the tests, so nothing can be shared, and what is only searched need not be optimised.
 pub(crate) fn deployable(run: &mut Run<'_>) -> Outcome {
-    let source = std::fs::read_to_string(run.workspace.root.join("testkit/src/lib.rs"));
-    let Some(testkit) = source.ok().as_deref().and_then(marker::declared) else {
+    let Some(markers) = marker::all(run.workspace) else {
         return Outcome::Failed(
             "testkit/src/lib.rs declares no `pub const MARKER: &str` of 16 bytes or more".into(),
         );
     };
-    let markers = [testkit.as_str(), marker::FAULTS];
-    let binary = run.workspace.binary("attest");
+    let development = run.workspace.binary("attest");
     if !run.build_binaries() {
         return Outcome::Failed("the development binary does not build".into());
     }
-    for marker in markers {
-        match marker::occurs(&binary, marker) {
-            Ok(true) => say(format!(
-                "  the development build holds {marker:?}, so the search can find it"
-            )),
-            Ok(false) => {
-                return Outcome::Failed(format!(
-                    "{marker:?} is not even in the development build: it shows nothing"
-                ));
-            }
-            Err(error) => return Outcome::Failed(format!("{}: {error}", run.workspace.shown(&binary))),
-        }
+    if let Err(outcome) = holds(run.workspace, &development, &markers, true) {
+        return outcome;
     }
-    if !succeeds(
-        &mut run
-            .workspace
-            .cargo(["build", "--package", "attest", "--no-default-features"]),
-    ) {
+    if !succeeds(&mut run.workspace.cargo([
+        "build",
+        "--locked",
+        "--package",
+        "attest",
+        "--no-default-features",
+        "--profile",
+        "searched",
+    ])) {
         return Outcome::Failed("the deployable does not build".into());
     }
+    let deployable = run
+        .workspace
+        .target
+        .join("searched")
+        .join(format!("attest{EXE_SUFFIX}"));
+    match holds(run.workspace, &deployable, &markers, false) {
+        Ok(()) => Outcome::Passed("searched for the testkit's and the faults' markers".into()),
+        Err(outcome) => outcome,
+    }
+}
+
+/// Whether each marker is in the binary, or in neither case.
+fn holds(
+    workspace: &Workspace,
+    binary: &std::path::Path,
+    markers: &[String],
+    expect: bool,
+) -> Result<(), Outcome> {
+    let shown = workspace.shown(binary);
     for marker in markers {
-        match marker::occurs(&binary, marker) {
-            Ok(false) => say(format!("  the deployable does not hold {marker:?}")),
-            Ok(true) => return Outcome::Failed(format!("the deployable holds {marker:?}")),
-            Err(error) => return Outcome::Failed(format!("{}: {error}", run.workspace.shown(&binary))),
+        match marker::occurs(binary, marker) {
+            Ok(found) if found == expect => {
+                let word = if found { "holds" } else { "does not hold" };
+                say(format!("  {shown} {word} {marker:?}"));
+            }
+            Ok(true) => return Err(Outcome::Failed(format!("the deployable holds {marker:?}"))),
+            Ok(false) => {
+                return Err(Outcome::Failed(format!(
+                    "{marker:?} is not even in the development build: it shows nothing"
+                )));
+            }
+            Err(error) => return Err(Outcome::Failed(format!("{shown}: {error}"))),
         }
     }
-    Outcome::Passed("searched for the testkit's and the faults' markers".into())
+    Ok(())
+}
+
+/// Unit, Dockerfile and compose file.
+pub(crate) fn deploy(run: &mut Run<'_>) -> Outcome {
+    deploy::run(run.workspace)
 }
 
 /// Licences, bans, sources and advisories.

@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "fmt",
         what: "formatting",
@@ -75,6 +75,12 @@ const STEPS: [Step; 8] = [
         what: "the deployable holds no testkit",
         quick: false,
         run: steps::deployable,
+    },
+    Step {
+        name: "deploy",
+        what: "systemd unit, Dockerfile, compose file",
+        quick: false,
+        run: steps::deploy,
     },
     Step {
         name: "deny",

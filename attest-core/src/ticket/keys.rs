@@ -60,6 +60,14 @@ impl TicketKeys {
         }
     }
 
+    /// The same, and tickets sealed under `key_id` of another secret: a generation that was made after the fleet's own secret
+    /// stays unknown to whoever learnt only that one.
+    #[must_use]
+    pub fn accepting(mut self, secret: &FleetSecret, key_id: u16) -> Self {
+        self.parents.push((key_id, secret.subkey(KeyUse::Ticket, key_id)));
+        self
+    }
+
     /// The accepted key ids.
     pub fn key_ids(&self) -> impl Iterator<Item = u16> {
         self.parents.iter().map(|(id, _)| *id)

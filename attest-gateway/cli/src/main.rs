@@ -23,14 +23,41 @@ use clap::{Parser, Subcommand};
 
 use crate::out::{Exit, Out};
 
+/// What a build is for.
+#[cfg(feature = "dev")]
+macro_rules! kind {
+    () => {
+        "development build: simulated phones and deliberate faults are in it (feature dev)"
+    };
+}
+/// What a build is for.
+#[cfg(not(feature = "dev"))]
+macro_rules! kind {
+    () => {
+        "deployable build: no simulated phones, no deliberate faults"
+    };
+}
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Version, commit and kind of this build.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("ATTEST_BUILD_COMMIT"),
+    ")\n",
+    env!("ATTEST_BUILD_FACTS"),
+    "\n",
+    kind!()
+);
 
 /// Lets a backend know that a request comes from your genuine mobile app, on a device that you accept.
 #[derive(Debug, Parser)]
 #[command(
     name = "attest",
     version,
+    long_version = VERSION,
     propagate_version = true,
     after_help = "Exit codes: 0 all is well, 1 refused or problems found, 2 wrong arguments or unreadable input.\n\n\
                   Start here:\n  attest gateway init my-gateway\n  attest gateway check --config my-gateway/attest.toml\n  \

@@ -91,7 +91,7 @@ async fn pass(
     };
     let answer = match allowed {
         Ok(()) => {
-            let patience = Duration::from_millis(shared.gateway.config.admin.request_timeout_ms);
+            let patience = Duration::from_millis(shared.gateway.live().config.admin.request_timeout_ms);
             let answering = perform(shared, operation, &mut parts, body);
             tokio::time::timeout(patience, answering)
                 .await
@@ -123,7 +123,7 @@ async fn perform(
         .await
         .map_err(|error| malformed(error.body_text()))?;
     let body = match operation.request {
-        Some(_) => read(body, shared.gateway.config.admin.body_max_bytes).await?,
+        Some(_) => read(body, shared.gateway.live().config.admin.body_max_bytes).await?,
         None => Bytes::new(),
     };
     let ask = Ask {
@@ -148,7 +148,8 @@ fn authenticate(
     if operation.scope.is_none() {
         return Ok(None);
     }
-    let config = &shared.gateway.config.admin;
+    let live = shared.gateway.live();
+    let config = &live.config.admin;
     let now_ms = shared.gateway.clock.monotonic_ms();
     let presented = bearer(headers);
     if let Some(caller) = presented.and_then(|token| shared.tokens.load().caller(token)) {

@@ -93,7 +93,8 @@ impl AdminListener {
     /// # Errors
     /// [`AdminStartError`].
     pub fn start(gateway: &Arc<Gateway>, running: RunningView) -> Result<Self, AdminStartError> {
-        let config = &gateway.config.admin;
+        let live = gateway.live();
+        let config = &live.config.admin;
         let tokens = AdminTokens::read(&config.tokens)?;
         let acceptor = match &config.tls {
             Some(tls) => {
@@ -192,7 +193,7 @@ async fn run(
             Some(_) = tasks.join_next() => open.retain(|connection| !connection.task.is_finished()),
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    if !makes_room(&mut open, shared.gateway.config.admin.connections_max) {
+                    if !makes_room(&mut open, shared.gateway.live().config.admin.connections_max) {
                         continue;
                     }
                     let proven = Arc::<AtomicBool>::default();

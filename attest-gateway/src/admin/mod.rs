@@ -54,7 +54,7 @@ struct Shared {
 
 impl Shared {
     fn new(gateway: Arc<Gateway>, running: RunningView, tokens: AdminTokens) -> Self {
-        let source_key = gateway.keys.fleet.subkey(KeyUse::AuditSource, 1);
+        let source_key = gateway.live().keys.fleet.subkey(KeyUse::AuditSource, 1);
         Self {
             running,
             tokens: ArcSwap::from_pointee(tokens),

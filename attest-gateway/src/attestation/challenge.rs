@@ -23,7 +23,7 @@ pub(super) async fn answer(gateway: &Gateway, call: Call) -> Answer {
     // Renewal is never limited by source: thousands of genuine phones share a carrier's address.
     if let (Purpose::Enroll, Some(source)) = (request.purpose, call.source) {
         let key = gateway.rates.source_key("challenge", source);
-        let limit = gateway.config.attestation.challenges_per_source_per_minute;
+        let limit = gateway.live().config.attestation.challenges_per_source_per_minute;
         gateway
             .rates
             .allow(key, limit, gateway.clock.monotonic_ms())
@@ -36,7 +36,7 @@ pub(super) async fn answer(gateway: &Gateway, call: Call) -> Answer {
     let scope = ChallengeScope {
         purpose: request.purpose,
         app: &request.app,
-        environment: gateway.config.environment,
+        environment: gateway.live().config.environment,
         device: request.device.as_ref(),
     };
     let challenge = gateway
@@ -45,6 +45,6 @@ pub(super) async fn answer(gateway: &Gateway, call: Call) -> Answer {
         .map_err(|_| Refusal::new(ProblemCode::Unavailable, "random"))?;
     private_json(&ChallengeResponse {
         challenge: challenge.to_text(),
-        expires_in_s: gateway.config.attestation.challenge_ttl_s,
+        expires_in_s: gateway.live().config.attestation.challenge_ttl_s,
     })
 }

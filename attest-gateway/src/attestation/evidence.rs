@@ -53,7 +53,7 @@ pub(super) async fn renew(gateway: &Arc<Gateway>, call: Call) -> Answer {
 }
 
 async fn present(gateway: &Gateway, call: Call) -> Result<EvidenceRequest, Refusal> {
-    let max_bytes = u64::try_from(gateway.config.attestation.evidence_max_bytes).unwrap_or(u64::MAX);
+    let max_bytes = u64::try_from(gateway.live().config.attestation.evidence_max_bytes).unwrap_or(u64::MAX);
     read(gateway, call.body, max_bytes).await
 }
 
@@ -77,7 +77,7 @@ async fn verify(
             PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
         cheap_refusals(gateway, &policy, &presented, purpose)?;
     }
-    let environment = gateway.config.environment;
+    let environment = gateway.live().config.environment;
     let work = {
         let policy = Arc::clone(&policy);
         move || {
@@ -111,7 +111,7 @@ fn cheap_refusals(
     if claims.purpose != purpose {
         return Err(Refusal::new(ProblemCode::EvidenceMalformed, "purpose"));
     }
-    if claims.environment != gateway.config.environment {
+    if claims.environment != gateway.live().config.environment {
         return Err(Refusal::new(
             ProblemCode::EnvironmentMismatch,
             "evidence-environment",
@@ -121,7 +121,7 @@ fn cheap_refusals(
     let scope = ChallengeScope {
         purpose,
         app: &claims.app,
-        environment: gateway.config.environment,
+        environment: gateway.live().config.environment,
         device: claims.device.as_ref(),
     };
     gateway
@@ -129,7 +129,7 @@ fn cheap_refusals(
         .verify(
             presented.challenge(),
             scope,
-            gateway.config.attestation.challenge_ttl_s,
+            gateway.live().config.attestation.challenge_ttl_s,
             gateway.clock.now_s(),
         )
         .map_err(|error| Refusal::new(ProblemCode::ChallengeRefused, error.code()))?;
@@ -226,7 +226,7 @@ async fn extend(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
         renewed_at_s: now_s,
         policy_version: verified.policy.version(),
         response: response.clone(),
-        response_expires_s: now_s.saturating_add(gateway.config.attestation.response_ttl_s),
+        response_expires_s: now_s.saturating_add(gateway.live().config.attestation.response_ttl_s),
     };
     match gateway.store.renew(commit).await.map_err(store_down)? {
         RenewOutcome::Committed => {
@@ -328,13 +328,18 @@ fn enroll_commit(
             policy_version: policy.version(),
         },
         response: response.to_vec(),
-        response_expires_s: now_s.saturating_add(gateway.config.attestation.response_ttl_s),
+        response_expires_s: now_s.saturating_add(gateway.live().config.attestation.response_ttl_s),
     }
 }
 
 /// A challenge is remembered as used for as long as any gateway might accept it.
 fn challenge_end(gateway: &Gateway, evidence: &Evidence) -> u64 {
-    let lifetime_s = gateway.config.attestation.challenge_ttl_s.saturating_add(120);
+    let lifetime_s = gateway
+        .live()
+        .config
+        .attestation
+        .challenge_ttl_s
+        .saturating_add(120);
     evidence.challenge().issued_at_s().saturating_add(lifetime_s)
 }
 
@@ -361,7 +366,11 @@ fn store_down(error: StoreError) -> Refusal {
 /// Seconds to wait if this source failed too often, before anything costly is done for it.
 fn failures(gateway: &Gateway, source: Option<IpAddr>) -> Option<u32> {
     let key = gateway.rates.source_key("enroll-failure", source?);
-    let limit = gateway.config.attestation.enroll_failures_per_source_per_minute;
+    let limit = gateway
+        .live()
+        .config
+        .attestation
+        .enroll_failures_per_source_per_minute;
     let retry = gateway
         .rates
         .peek(key, limit, gateway.clock.monotonic_ms())
@@ -376,7 +385,11 @@ fn note_failure(gateway: &Gateway, source: Option<IpAddr>, refusal: &Refusal) {
     }
     if let Some(source) = source {
         let key = gateway.rates.source_key("enroll-failure", source);
-        let limit = gateway.config.attestation.enroll_failures_per_source_per_minute;
+        let limit = gateway
+            .live()
+            .config
+            .attestation
+            .enroll_failures_per_source_per_minute;
         // Only the count matters here; whether it is exceeded is asked at the next call.
         let _counted = gateway.rates.allow(key, limit, gateway.clock.monotonic_ms());
     }

@@ -16,6 +16,7 @@ use attest_core::service::EvidenceResponse;
 use attest_core::ticket::{TicketBody, TicketError};
 
 use crate::gateway::Gateway;
+use crate::keys::NamedKey;
 use crate::policy::ActivePolicy;
 use crate::refusal::Refusal;
 
@@ -43,10 +44,12 @@ pub(super) fn session(
 ) -> Result<Vec<u8>, Refusal> {
     let unavailable = |reason| Refusal::new(ProblemCode::Unavailable, reason);
     let now_s = gateway.clock.now_s();
+    // One view for all of it: ticket and signatures belong together.
+    let live = gateway.live.load_full();
     let limits = policy.compiled().policy().limits;
     let claims = evidence.claims();
     let result = AppraisalResult {
-        environment: gateway.config.environment,
+        environment: live.config.environment,
         audience: policy.audience().to_owned(),
         app: registration.app.clone(),
         app_version: claims.app_version.clone(),
@@ -64,7 +67,7 @@ pub(super) fn session(
     };
     let session_key = Redacted::new(random_array::<32>(&gateway.rng).map_err(|_| unavailable("random"))?);
     let body = TicketBody { result, session_key };
-    let ticket = gateway.sealer.seal(&body, now_s, &gateway.rng).map_err(|error| {
+    let ticket = live.sealer.seal(&body, now_s, &gateway.rng).map_err(|error| {
         if error == TicketError::TooLarge {
             Refusal::new(ProblemCode::EvidenceRefused, "findings-too-many")
         } else {
@@ -80,7 +83,7 @@ pub(super) fn session(
         &gateway.rng,
     )
     .map_err(|_| Refusal::new(ProblemCode::EvidenceMalformed, "delivery-share"))?;
-    let signing = &gateway.keys.attestation;
+    let signing = &live.keys.attestation.current;
     let attestation = attestation::prepare(policy.audience(), &signing.kid, evidence.device_key(), &result)
         .map_err(|_| unavailable("json"))?;
     let (share, sealed) = delivery_members(&delivered);
@@ -101,19 +104,17 @@ pub(super) fn session(
         ticket,
         share,
         sealed,
-        attestation: sign(gateway, attestation)?,
+        attestation: sign(gateway, signing, attestation)?,
     };
     let response = response.prepare(&signing.kid).map_err(|_| unavailable("json"))?;
     let response = EvidenceResponse {
-        response: sign(gateway, response)?,
+        response: sign(gateway, signing, response)?,
     };
     serde_json::to_vec(&response).map_err(|_| unavailable("json"))
 }
 
-fn sign(gateway: &Gateway, unsigned: Unsigned) -> Result<String, Refusal> {
-    let signature = gateway
-        .keys
-        .attestation
+fn sign(gateway: &Gateway, signing: &NamedKey, unsigned: Unsigned) -> Result<String, Refusal> {
+    let signature = signing
         .key
         .sign(unsigned.signing_input(), &gateway.rng)
         .map_err(|_| Refusal::new(ProblemCode::Unavailable, "random"))?;

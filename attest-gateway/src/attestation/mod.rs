@@ -52,8 +52,8 @@ pub async fn answer(gateway: Arc<Gateway>, call: Call) -> Answer {
         (&Method::POST, "renew") => evidence::renew(&gateway, call).await,
         (&Method::GET, "policy/bundle") => publish::bundle(&gateway, &call),
         (&Method::GET, "policy/development-root.json") => publish::development_root(&gateway),
-        (&Method::GET, "jwks.json") => publish::keys(&gateway.keys.attestation_jwks()),
-        (&Method::GET, "assertion-jwks.json") => publish::keys(&gateway.keys.assertion_jwks()),
+        (&Method::GET, "jwks.json") => publish::keys(&gateway.live().keys.attestation_jwks()),
+        (&Method::GET, "assertion-jwks.json") => publish::keys(&gateway.live().keys.assertion_jwks()),
         _ => Err(Refusal::new(ProblemCode::CallUnknown, "call-unknown")),
     }
 }
@@ -74,7 +74,7 @@ fn json(body: Bytes, cache: HeaderValue) -> Response<ResponseBody> {
 
 /// The call's body as `T`.
 async fn read<T: DeserializeOwned>(gateway: &Gateway, body: Incoming, max_bytes: u64) -> Result<T, Refusal> {
-    let whole = whole_body(body, max_bytes, &gateway.config.limits).await?;
+    let whole = whole_body(body, max_bytes, &gateway.live().config.limits).await?;
     serde_json::from_slice(&whole).map_err(|_| Refusal::new(ProblemCode::CallMalformed, "call-json"))
 }
 

@@ -44,7 +44,8 @@ pub(super) fn bundle(gateway: &Gateway, call: &Call) -> Answer {
 /// `GET policy/development-root.json`: the development root, for simulated phones on this machine. A real app has its root
 /// built in; production has no such call.
 pub(super) fn development_root(gateway: &Gateway) -> Answer {
-    match (&gateway.keys.policy_root, gateway.config.environment) {
+    let live = gateway.live();
+    match (&live.keys.policy_root, live.config.environment) {
         (Some(root), Environment::Development) => keys(&JwkSet {
             keys: vec![root.public()],
         }),

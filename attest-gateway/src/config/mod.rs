@@ -5,7 +5,9 @@
 
 mod admin;
 mod bounds;
+mod effect;
 mod problems;
+mod reference;
 mod semantics;
 mod template;
 
@@ -16,15 +18,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use attest_core::environment::Environment;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use admin::from_hex;
 pub use admin::{Admin, AdminTls, AdminToken, Scope};
+pub use effect::{MergeError, Merged};
 pub use problems::ConfigProblem;
 pub use semantics::{IpRange, IpRangeError};
 
 /// A whole `attest.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+///
+/// A setting marked `x-live`, or in a section that is, takes effect when the gateway is told to reload; every other one waits
+/// for a restart. The mark is the only place that says so: reloading and the reference read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Bound into challenges, tickets and attestations. Required: nobody should be in production, or not, by omission.
@@ -44,8 +51,10 @@ pub struct Config {
     /// What one client, and all of them, may cost.
     pub limits: Limits,
     /// The attestation service.
+    #[schemars(extend("x-live" = true))]
     pub attestation: Attestation,
     /// Proxies in front of this gateway.
+    #[schemars(extend("x-live" = true))]
     pub proxy: Proxy,
     /// What is logged.
     pub log: Log,
@@ -54,7 +63,7 @@ pub struct Config {
 }
 
 /// `[listen]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
     /// Address and port. Loopback, so that exposure is a decision; port 0 takes a free one.
@@ -66,7 +75,7 @@ pub struct Listen {
 }
 
 /// `[keys]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
     /// Folder of the key files, made by `attest gateway init`.
@@ -74,7 +83,7 @@ pub struct Keys {
 }
 
 /// `[store]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// The embedded store's file; its folder must exist.
@@ -86,21 +95,23 @@ pub struct StoreConfig {
     /// Memory for the file's pages: the working set of some 100 000 devices.
     pub cache_bytes: usize,
     /// Pause between sweeps of what expired: short, because one sweep is bounded.
+    #[schemars(extend("x-live" = true))]
     pub sweep_interval_s: u64,
 }
 
 /// `[policy]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicySource {
     /// The YAML source.
     pub file: PathBuf,
     /// How often the file is looked at: a new policy acts within a second, a look costs microseconds.
+    #[schemars(extend("x-live" = true))]
     pub poll_ms: u64,
 }
 
 /// `[[upstreams]]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upstream {
     /// The name that routes use.
@@ -149,7 +160,7 @@ pub struct Upstream {
 }
 
 /// The protocol that an upstream is spoken to in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UpstreamProtocol {
     /// HTTP/1.1.
@@ -162,7 +173,7 @@ pub enum UpstreamProtocol {
 }
 
 /// How often an assertion is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssertionMode {
     /// Never.
@@ -175,7 +186,7 @@ pub enum AssertionMode {
 }
 
 /// `[limits]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Largest request head. Tokens are at most 4 KiB each; 16 KiB leaves room for cookies.
@@ -187,16 +198,20 @@ pub struct Limits {
     /// the way moves the deadline, and who began a head is told 408.
     pub head_timeout_ms: u64,
     /// Longest pause inside a request body.
+    #[schemars(extend("x-live" = true))]
     pub body_idle_timeout_ms: u64,
     /// Longest time for a whole request body, however steadily it drips.
+    #[schemars(extend("x-live" = true))]
     pub body_total_timeout_ms: u64,
     /// Longest pause of a client in taking its response.
     pub write_idle_timeout_ms: u64,
     /// Largest request body that is streamed. Bodies bound to tokens have policy's own, smaller limit.
+    #[schemars(extend("x-live" = true))]
     pub body_max_bytes: u64,
     /// Open client connections, all cores together: about 64 KiB each, so 1 GiB at worst.
     pub connections_max: usize,
     /// Time to finish requests in flight on SIGTERM: below the 30 s after which orchestrators kill.
+    #[schemars(extend("x-live" = true))]
     pub drain_s: u64,
     /// Threads that appraise evidence, apart from the request cores; 0 is half of the cores, at least one.
     pub appraisal_workers: usize,
@@ -209,7 +224,7 @@ pub struct Limits {
 }
 
 /// `[attestation]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Attestation {
     /// Life of a challenge: hardware key generation may take tens of seconds on a cheap phone.
@@ -225,7 +240,7 @@ pub struct Attestation {
 }
 
 /// `[proxy]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Proxy {
     /// Addresses or ranges whose `X-Forwarded-For` is believed, nearest hop first. Empty: the peer is the client.
@@ -233,17 +248,18 @@ pub struct Proxy {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// How much.
+    #[schemars(extend("x-live" = true))]
     pub level: LogLevel,
     /// For whom.
     pub format: LogFormat,
 }
 
 /// How much is logged. Secrets never are, at any level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Only what needs the operator.
@@ -274,7 +290,7 @@ impl LogLevel {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

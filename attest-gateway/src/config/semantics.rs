@@ -7,14 +7,16 @@ use std::path::Path;
 use std::str::FromStr;
 
 use attest_core::environment::Environment;
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::problems::Report;
 use super::{AssertionMode, Config, Upstream, bounds};
 use crate::upstream::tls_files;
 
 /// An address range in CIDR notation; a bare address is a range of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(with = "String")]
 pub struct IpRange {
     network: IpAddr,
     prefix_len: u8,
@@ -90,6 +92,12 @@ impl<'de> Deserialize<'de> for IpRange {
         String::deserialize(from)?
             .parse()
             .map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for IpRange {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_str(self)
     }
 }
 

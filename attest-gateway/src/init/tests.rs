@@ -59,6 +59,22 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
 }
 
 #[test]
+fn beyond_loopback_only_when_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = InitOptions {
+        public: true,
+        origin: Some("http://127.0.0.1:8080".to_owned()),
+        ..options("0.0.0.0:9000")
+    };
+    let made = write(folder.path(), &options).unwrap();
+    let config = Config::read(&made.config).unwrap();
+    assert!(config.allow_public_development);
+    assert_eq!(config.listen.address, options.listen);
+    let policy = fs::read_to_string(&made.policy).unwrap();
+    assert!(policy.contains("origins: ['http://127.0.0.1:8080']"), "{policy}");
+}
+
+#[test]
 fn every_upstream_of_the_policy_is_in_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let policy = attest_policy::EXAMPLE.replacen("upstream: bank\n", "upstream: status\n", 1);

@@ -14,8 +14,8 @@ use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ASSERTION_FILE, ATTESTATION_FILE, FLEET_FILE, Generations, Keys, NamedKey, POLICY_ROOT_FILE,
-    POLICY_ROOT_PUBLIC_FILE,
+    ASSERTION_FILE, ATTESTATION_FILE, FLEET_FILE, Family, Generations, Keys, NamedKey, POLICY_ROOT_FILE,
+    POLICY_ROOT_PUBLIC_FILE, SigningKeys,
 };
 
 /// No key file is larger.
@@ -60,12 +60,59 @@ impl KeyFileError {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// `fleet.json`: the fleet's secret, and which generations of everything are in use.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FleetFile {
+pub(super) struct FleetFile {
     secret: Redacted<String>,
     ticket: Generations,
+    #[serde(default)]
+    attestation: Generations,
+    #[serde(default)]
+    assertion: Generations,
     support: Generations,
+}
+
+impl FleetFile {
+    pub(super) fn read(directory: &Path) -> Result<Self, KeyFileError> {
+        let path = directory.join(FLEET_FILE);
+        let content = |reason| KeyFileError::Content {
+            path: path.clone(),
+            reason,
+        };
+        let fleet: Self = serde_json::from_str(&read_bounded(&path)?)
+            .map_err(|_| content("expected a JSON object with `secret`, `ticket` and `support`"))?;
+        for family in Family::ALL {
+            if !fleet.of(family).is_sound() {
+                return Err(content(
+                    "`accepted` must contain `current` and at most 8 generations",
+                ));
+            }
+        }
+        Ok(fleet)
+    }
+
+    pub(super) const fn of(&self, family: Family) -> &Generations {
+        match family {
+            Family::Ticket => &self.ticket,
+            Family::Attestation => &self.attestation,
+            Family::Assertion => &self.assertion,
+            Family::Support => &self.support,
+        }
+    }
+
+    pub(super) const fn of_mut(&mut self, family: Family) -> &mut Generations {
+        match family {
+            Family::Ticket => &mut self.ticket,
+            Family::Attestation => &mut self.attestation,
+            Family::Assertion => &mut self.assertion,
+            Family::Support => &mut self.support,
+        }
+    }
+
+    pub(super) fn to_json(&self, directory: &Path) -> Result<String, KeyFileError> {
+        json(&directory.join(FLEET_FILE), self)
+    }
 }
 
 /// Creates `path` with mode 0600 and `content`; it must not exist.
@@ -88,22 +135,37 @@ pub fn write_private(path: &Path, content: &str) -> Result<(), KeyFileError> {
 }
 
 pub(super) fn read(directory: &Path, rng: &dyn SecureRandom) -> Result<Keys, KeyFileError> {
-    let fleet_path = directory.join(FLEET_FILE);
-    let content = |reason| KeyFileError::Content {
-        path: fleet_path.clone(),
-        reason,
-    };
-    let fleet: FleetFile = serde_json::from_str(&read_bounded(&fleet_path)?)
-        .map_err(|_| content("expected a JSON object with `secret`, `ticket` and `support`"))?;
-    let secret = from_base64url_array(fleet.secret.reveal())
-        .map_err(|_| content("`secret` must be 32 bytes in base64url without padding"))?;
-    for generations in [&fleet.ticket, &fleet.support] {
-        if !generations.accepted.contains(&generations.current) || generations.accepted.len() > 8 {
-            return Err(content(
-                "`accepted` must contain `current` and at most 8 generations",
-            ));
+    let fleet = FleetFile::read(directory)?;
+    let secret = from_base64url_array(fleet.secret.reveal()).map_err(|_| KeyFileError::Content {
+        path: directory.join(FLEET_FILE),
+        reason: "`secret` must be 32 bytes in base64url without padding",
+    })?;
+    let mut own = Vec::new();
+    for family in Family::ALL.into_iter().filter(|family| !family.signs()) {
+        for generation in &fleet.of(family).accepted {
+            if let Some(name) = family.file_name(*generation) {
+                own.push((family, *generation, read_secret(&directory.join(name))?));
+            }
         }
     }
+    let signing = |family: Family| {
+        let generations = fleet.of(family).clone();
+        let read = |generation: u16| {
+            let name = family.file_name(generation).unwrap_or_default();
+            read_pem(&directory.join(name), rng)
+        };
+        let others = generations
+            .accepted
+            .iter()
+            .filter(|number| **number != generations.current)
+            .map(|number| Ok((*number, read(*number)?)))
+            .collect::<Result<_, KeyFileError>>()?;
+        Ok::<_, KeyFileError>(SigningKeys {
+            current: read(generations.current)?,
+            others,
+            generations,
+        })
+    };
     let policy_root_path = directory.join(POLICY_ROOT_FILE);
     let policy_root = policy_root_path
         .exists()
@@ -111,23 +173,33 @@ pub(super) fn read(directory: &Path, rng: &dyn SecureRandom) -> Result<Keys, Key
         .transpose()?;
     Ok(Keys {
         fleet: FleetSecret::new(secret),
+        attestation: signing(Family::Attestation)?,
+        assertion: signing(Family::Assertion)?,
         ticket: fleet.ticket,
         support: fleet.support,
-        attestation: read_pem(&directory.join(ATTESTATION_FILE), rng)?,
-        assertion: read_pem(&directory.join(ASSERTION_FILE), rng)?,
+        own,
         policy_root,
     })
 }
 
+/// New keys, all of them of the first generation.
 pub(super) fn write(keys: &Keys, directory: &Path) -> Result<(), KeyFileError> {
     let fleet = FleetFile {
         secret: Redacted::new(base64url(keys.fleet.reveal())),
         ticket: keys.ticket.clone(),
+        attestation: keys.attestation.generations.clone(),
+        assertion: keys.assertion.generations.clone(),
         support: keys.support.clone(),
     };
     write_json(&directory.join(FLEET_FILE), &fleet)?;
-    write_private(&directory.join(ATTESTATION_FILE), &to_pem(&keys.attestation.key))?;
-    write_private(&directory.join(ASSERTION_FILE), &to_pem(&keys.assertion.key))?;
+    write_private(
+        &directory.join(ATTESTATION_FILE),
+        &to_pem(&keys.attestation.current.key),
+    )?;
+    write_private(
+        &directory.join(ASSERTION_FILE),
+        &to_pem(&keys.assertion.current.key),
+    )?;
     if let Some(root) = &keys.policy_root {
         write_private(&directory.join(POLICY_ROOT_FILE), &to_pem(&root.key))?;
         write_json(&directory.join(POLICY_ROOT_PUBLIC_FILE), &root.public())?;
@@ -136,11 +208,25 @@ pub(super) fn write(keys: &Keys, directory: &Path) -> Result<(), KeyFileError> {
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), KeyFileError> {
+    write_private(path, &json(path, value)?)
+}
+
+fn json<T: Serialize>(path: &Path, value: &T) -> Result<String, KeyFileError> {
     let text = serde_json::to_string_pretty(value).map_err(|_| KeyFileError::Content {
         path: path.to_owned(),
         reason: "cannot be written as JSON",
     })?;
-    write_private(path, &(text + "\n"))
+    Ok(text + "\n")
+}
+
+fn read_secret(path: &Path) -> Result<FleetSecret, KeyFileError> {
+    let text = Redacted::new(read_bounded(path)?);
+    from_base64url_array(text.reveal().trim_end())
+        .map(FleetSecret::new)
+        .map_err(|_| KeyFileError::Content {
+            path: path.to_owned(),
+            reason: "expected 32 bytes in base64url without padding",
+        })
 }
 
 fn read_bounded(path: &Path) -> Result<String, KeyFileError> {
@@ -175,7 +261,7 @@ fn read_pem(path: &Path, rng: &dyn SecureRandom) -> Result<NamedKey, KeyFileErro
         .map_err(|_| content())
 }
 
-fn to_pem(key: &SigningKey) -> String {
+pub(super) fn to_pem(key: &SigningKey) -> String {
     let body = STANDARD.encode(key.pkcs8());
     let mut pem = String::from(PEM_BEGIN);
     for (at, c) in body.chars().enumerate() {

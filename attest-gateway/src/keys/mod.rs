@@ -1,46 +1,36 @@
-//! The gateway's keys: the fleet secret, the two signing keys, and in development the policy root. They are read once; key
-//! files are created with mode 0600 and never overwritten.
+//! The gateway's keys: the fleet secret, the generations of what rotates, and in development the policy root. Reading takes all
+//! of them or none; key files have mode 0600, and but for `fleet.json`, which says what is in use, none is ever overwritten.
 
+mod disk;
+mod family;
 mod files;
+mod generations;
+mod rotate;
 
 use std::path::Path;
 
+use attest_core::environment::Environment;
 use attest_core::fleet::FleetSecret;
 use attest_core::jose::{Jwk, JwkSet, SigningKey, jwk::thumbprint};
+use attest_core::support_code::SupportCodes;
+use attest_core::ticket::{TicketKeys, TicketSealer};
 use ring::rand::SecureRandom;
-use serde::{Deserialize, Serialize};
 
+pub use family::{Family, Overlap};
 pub use files::{KeyFileError, write_private};
+pub use generations::{Generations, Phase, Step, StepError};
+pub use rotate::{RotateError, Rotated, Rotation};
 
 /// File names inside the key directory.
 pub const FLEET_FILE: &str = "fleet.json";
-/// PKCS #8 PEM of the attestation signing key.
+/// PKCS #8 PEM of the first attestation signing key.
 pub const ATTESTATION_FILE: &str = "attestation.pem";
-/// PKCS #8 PEM of the assertion signing key.
+/// PKCS #8 PEM of the first assertion signing key.
 pub const ASSERTION_FILE: &str = "assertion.pem";
 /// PKCS #8 PEM of the development policy root.
 pub const POLICY_ROOT_FILE: &str = "policy-root.pem";
 /// The public half of the development policy root, for phones.
 pub const POLICY_ROOT_PUBLIC_FILE: &str = "policy-root.jwk.json";
-
-/// Which generations of one subkey are in use. A new one is accepted everywhere before it is used anywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Generations {
-    /// The generation that new tickets or codes are made under.
-    pub current: u16,
-    /// The generations that are accepted; contains `current`.
-    pub accepted: Vec<u16>,
-}
-
-impl Default for Generations {
-    fn default() -> Self {
-        Self {
-            current: 1,
-            accepted: vec![1],
-        }
-    }
-}
 
 /// A signing key with the id under which its public half is published.
 #[derive(Debug)]
@@ -66,6 +56,55 @@ impl NamedKey {
     }
 }
 
+/// The signing keys of one kind: one signs, all are published.
+#[derive(Debug)]
+pub struct SigningKeys {
+    /// Signs.
+    pub current: NamedKey,
+    others: Vec<(u16, NamedKey)>,
+    generations: Generations,
+}
+
+impl SigningKeys {
+    /// One key of the first generation.
+    #[must_use]
+    pub fn new(current: NamedKey) -> Self {
+        Self {
+            current,
+            others: Vec::new(),
+            generations: Generations::default(),
+        }
+    }
+
+    /// Which generations there are.
+    #[must_use]
+    pub const fn generations(&self) -> &Generations {
+        &self.generations
+    }
+
+    /// The key id of an accepted generation.
+    #[must_use]
+    pub fn kid(&self, generation: u16) -> Option<&str> {
+        if generation == self.generations.current {
+            return Some(&self.current.kid);
+        }
+        let (_, key) = self.others.iter().find(|(number, _)| *number == generation)?;
+        Some(&key.kid)
+    }
+
+    /// The public halves, the one that signs first.
+    #[must_use]
+    pub fn public(&self) -> JwkSet {
+        let others = self.others.iter().map(|(_, key)| key);
+        JwkSet {
+            keys: std::iter::once(&self.current)
+                .chain(others)
+                .map(NamedKey::public)
+                .collect(),
+        }
+    }
+}
+
 /// Everything secret that a gateway holds.
 #[derive(Debug)]
 pub struct Keys {
@@ -75,12 +114,14 @@ pub struct Keys {
     pub ticket: Generations,
     /// Support code keys.
     pub support: Generations,
-    /// Signs attestations and responses.
-    pub attestation: NamedKey,
-    /// Signs assertions for backends.
-    pub assertion: NamedKey,
+    /// Sign attestations and responses.
+    pub attestation: SigningKeys,
+    /// Sign assertions for backends.
+    pub assertion: SigningKeys,
     /// Signs the device policy in development; absent in production.
     pub policy_root: Option<NamedKey>,
+    /// Symmetric generations after the first have a secret of their own.
+    own: Vec<(Family, u16, FleetSecret)>,
 }
 
 impl Keys {
@@ -98,9 +139,10 @@ impl Keys {
             fleet: FleetSecret::generate(rng).map_err(|_| KeyFileError::Random)?,
             ticket: Generations::default(),
             support: Generations::default(),
-            attestation: named()?,
-            assertion: named()?,
+            attestation: SigningKeys::new(named()?),
+            assertion: SigningKeys::new(named()?),
             policy_root: Some(named()?),
+            own: Vec::new(),
         })
     }
 
@@ -123,23 +165,64 @@ impl Keys {
     /// Public keys that verify attestations and responses.
     #[must_use]
     pub fn attestation_jwks(&self) -> JwkSet {
-        JwkSet {
-            keys: vec![self.attestation.public()],
-        }
+        self.attestation.public()
     }
 
     /// The key that new assertions are signed with.
     #[must_use]
     pub const fn assertion_signer(&self) -> &NamedKey {
-        &self.assertion
+        &self.assertion.current
     }
 
     /// Public keys that verify assertions.
     #[must_use]
     pub fn assertion_jwks(&self) -> JwkSet {
-        JwkSet {
-            keys: vec![self.assertion.public()],
+        self.assertion.public()
+    }
+
+    /// Which generations of a kind there are.
+    #[must_use]
+    pub const fn generations(&self, family: Family) -> &Generations {
+        match family {
+            Family::Ticket => &self.ticket,
+            Family::Attestation => self.attestation.generations(),
+            Family::Assertion => self.assertion.generations(),
+            Family::Support => &self.support,
         }
+    }
+
+    /// The secret behind one generation of a symmetric kind.
+    pub(crate) fn secret(&self, family: Family, generation: u16) -> &FleetSecret {
+        let own = self
+            .own
+            .iter()
+            .find(|(of, number, _)| (*of, *number) == (family, generation));
+        own.map_or(&self.fleet, |(_, _, secret)| secret)
+    }
+
+    /// Opens tickets of every accepted generation.
+    pub(crate) fn ticket_keys(&self, environment: Environment) -> TicketKeys {
+        let none = TicketKeys::new(&self.fleet, &[], environment);
+        self.ticket.accepted.iter().fold(none, |keys, number| {
+            keys.accepting(self.secret(Family::Ticket, *number), *number)
+        })
+    }
+
+    /// Seals tickets under the current generation.
+    pub(crate) fn ticket_sealer(&self, environment: Environment) -> TicketSealer {
+        let number = self.ticket.current;
+        TicketSealer::new(self.secret(Family::Ticket, number), number, environment)
+    }
+
+    /// Support codes of one generation; see [`SupportCodes::new`].
+    pub(crate) fn support_codes(&self, generation: u16) -> Option<SupportCodes> {
+        SupportCodes::new(self.secret(Family::Support, generation), generation)
+    }
+
+    /// Whether tickets sealed by both are sealed with one key.
+    pub(crate) fn seals_as(&self, other: &Self) -> bool {
+        let secret = |keys: &Self| *keys.secret(Family::Ticket, keys.ticket.current).reveal();
+        self.ticket.current == other.ticket.current && secret(self) == secret(other)
     }
 }
 

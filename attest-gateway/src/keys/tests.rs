@@ -8,9 +8,9 @@ fn what_is_written_is_read_private_and_never_overwritten() {
     let keys = Keys::generate(&rng).unwrap();
     keys.write(directory.path()).unwrap();
     let read = Keys::read(directory.path(), &rng).unwrap();
-    assert_eq!(read.attestation.kid, keys.attestation.kid);
+    assert_eq!(read.attestation.current.kid, keys.attestation.current.kid);
     assert_eq!(read.fleet.reveal(), keys.fleet.reveal());
-    assert_ne!(read.attestation.kid, read.assertion.kid);
+    assert_ne!(read.attestation.current.kid, read.assertion.current.kid);
     assert!(matches!(
         keys.write(directory.path()),
         Err(KeyFileError::Io { .. })

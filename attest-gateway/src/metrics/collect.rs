@@ -172,7 +172,7 @@ fn attestation(page: &mut Page, gateway: &Gateway, devices: Option<u64>) {
     page.gauge(
         "attest_appraisal_queue_capacity",
         "Appraisals that may wait before clients are told `later`.",
-        u64::try_from(gateway.config.limits.appraisal_queue).ok(),
+        u64::try_from(gateway.live().config.limits.appraisal_queue).ok(),
     );
     let mut took = Recorded::default();
     gateway.pool.durations().add_to(&mut took);
@@ -193,7 +193,7 @@ fn state(page: &mut Page, gateway: &Gateway) {
     page.gauge(
         "attest_store_queue_capacity",
         "Calls that may wait for the store before callers are told `later`.",
-        u64::try_from(gateway.config.store.queue_len).ok(),
+        u64::try_from(gateway.live().config.store.queue_len).ok(),
     );
     page.counter(
         "attest_store_busy_total",
@@ -223,7 +223,7 @@ fn state(page: &mut Page, gateway: &Gateway) {
     page.gauge(
         "attest_single_use_capacity",
         "Single-use tokens that can be remembered; a full set refuses.",
-        count(gateway.config.limits.single_use_max),
+        count(gateway.live().config.limits.single_use_max),
     );
     page.gauge(
         "attest_rate_sources",
@@ -233,7 +233,7 @@ fn state(page: &mut Page, gateway: &Gateway) {
     page.gauge(
         "attest_rate_sources_capacity",
         "Sources and devices whose rate can be counted; the least limited make room.",
-        count(gateway.config.limits.rate_sources_max),
+        count(gateway.live().config.limits.rate_sources_max),
     );
 }
 
@@ -259,7 +259,8 @@ fn policy_and_keys(page: &mut Page, gateway: &Gateway) {
         "1 while the policy file is not the policy in force.",
         u64::from(gateway.policies.status().problem.is_some()),
     );
-    let keys = &gateway.keys;
+    let live = gateway.live();
+    let keys = &live.keys;
     let generations = [("ticket", &keys.ticket), ("support", &keys.support)];
     page.gauges(
         "attest_key_generation",

@@ -49,7 +49,9 @@ struct Seen {
     /// What the file held at the last look; `None` if it could not be read.
     file: Option<[u8; 32]>,
     /// What is in force.
-    active: [u8; 32],
+    active: String,
+    /// What it is signed with.
+    keys: Arc<Keys>,
 }
 
 /// The policy in force and the file it comes from.
@@ -62,7 +64,6 @@ pub struct Policies {
     seen: Mutex<Seen>,
     environment: Environment,
     upstreams: Vec<String>,
-    keys: Arc<Keys>,
 }
 
 impl Policies {
@@ -125,14 +126,14 @@ impl Policies {
             active: ArcSwap::from_pointee(active),
             seen: Mutex::new(Seen {
                 file: read(&file).ok().map(|text| sha256(&[text.as_bytes()])),
-                active: sha256(&[source.as_bytes()]),
+                active: source.clone(),
+                keys,
             }),
             status: ArcSwap::from_pointee(status),
             file,
             last_good,
             environment,
             upstreams,
-            keys,
         };
         policies.keep(&source)?;
         Ok(policies)
@@ -153,7 +154,8 @@ impl Policies {
     /// SHA-256 of the source in force.
     #[must_use]
     pub fn source_digest(&self) -> [u8; 32] {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).active
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        sha256(&[seen.active.as_bytes()])
     }
 
     /// Looks at the file once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
@@ -170,7 +172,7 @@ impl Policies {
         if seen.file.replace(digest) == Some(digest) {
             return Polled::Unchanged;
         }
-        if digest == seen.active {
+        if source == seen.active {
             // Put back as it was: whatever was wrong with the file is over.
             self.status.store(Arc::new(PolicyStatus {
                 problem: None,
@@ -178,17 +180,29 @@ impl Policies {
             }));
             return Polled::Unchanged;
         }
-        match self.activate(&source) {
+        match self.activate(&source, &seen.keys) {
             Ok(version) => {
-                seen.active = digest;
+                seen.active = source;
                 Polled::Activated(version)
             }
             Err(problem) => self.refuse(problem),
         }
     }
 
-    fn activate(&self, source: &str) -> Result<u64, String> {
-        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, &self.keys)?;
+    /// Signs the policy in force again, with these keys and their response keys in it. Its version stays; its entity tag does not.
+    ///
+    /// # Errors
+    /// The reason as a sentence; nothing was changed.
+    pub fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (active, _) = build(&self.file, &seen.active, self.environment, &self.upstreams, &keys)?;
+        self.active.store(Arc::new(active));
+        seen.keys = keys;
+        Ok(())
+    }
+
+    fn activate(&self, source: &str, keys: &Keys) -> Result<u64, String> {
+        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, keys)?;
         let active = self.active.load().version();
         if offered.version() <= active {
             return Err(ActivationError::NotNewer {

@@ -84,7 +84,7 @@ impl Admit {
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return;
         };
-        let trusted = self.core.gateway.config.proxy.trusts(peer);
+        let trusted = self.core.live().config.proxy.trusts(peer);
         let chain = trusted.then(|| joined(headers, &FOR)).flatten();
         let value = chain.map_or_else(|| peer.to_string(), |chain| format!("{chain}, {peer}"));
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -129,13 +129,13 @@ impl Admit {
             method: parts.method.as_str(),
             target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         };
+        let live = self.core.live();
         let signer = Signer {
-            key: gateway.keys.assertion_signer(),
+            key: live.keys.assertion_signer(),
             rng: &gateway.rng,
             now_s: self.core.now_s(),
         };
-        let value = self
-            .core
+        let value = live
             .assertions
             .borrow_mut()
             .value(upstream.assertion(), &vouched, signer)
@@ -209,7 +209,6 @@ impl Step for Admit {
                 },
             spent,
         } = request;
-        let gateway = &self.core.gateway;
         let route = bound.route;
         let mut parts = bound.parts;
         if let Standing::Attested(token) = &bound.standing {
@@ -237,6 +236,7 @@ impl Step for Admit {
             .route()
             .map(|route| route.route().upstream.as_str())
             .unwrap_or_default();
+        let live = self.core.live();
         let upstream = self.core.upstreams.named(upstream);
         if upstream.is_some_and(Upstream::forwards_client_tokens) {
             give_back(headers, &bound.credentials);
@@ -246,10 +246,8 @@ impl Step for Admit {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
                 RequestBody::full(whole)
             }
-            PendingBody::Streaming(body) => {
-                RequestBody::streaming(body, gateway.config.limits.streamed_body())
-                    .map_err(|_| route.refuse(ProblemCode::BodyTooLarge, "body-beyond-bound"))?
-            }
+            PendingBody::Streaming(body) => RequestBody::streaming(body, live.config.limits.streamed_body())
+                .map_err(|_| route.refuse(ProblemCode::BodyTooLarge, "body-beyond-bound"))?,
         };
         Ok(Admitted {
             request: Request::from_parts(parts, body),
@@ -322,7 +320,8 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// The client's address: the peer, or what trusted proxies say about it, nearest hop first.
 pub(super) fn client_address(core: &Core, headers: &HeaderMap, peer: PeerAddress) -> Option<IpAddr> {
     let mut client = peer?.ip().to_canonical();
-    let proxy = &core.gateway.config.proxy;
+    let live = core.live();
+    let proxy = &live.config.proxy;
     let chain = joined(headers, &HeaderName::from_static("x-forwarded-for")).unwrap_or_default();
     for hop in chain.rsplit(',').take(16) {
         if !proxy.trusts(client) {

@@ -135,7 +135,8 @@ where
                     .policy()
                     .limits
                     .body_bound_max_bytes;
-                let limits = &core.gateway.config.limits;
+                let live = core.live();
+                let limits = &live.config.limits;
                 let whole = whole_body(body, max_bytes, limits)
                     .await
                     .map_err(|refusal| refusal.on_route(head.route.name_hash()))?;

@@ -1,4 +1,5 @@
-//! What one core owns: prepared ticket keys, its view of the policy, its upstream connections. Not `Send`, so never locked.
+//! What one core owns: its view of settings, keys and policy, prepared ticket keys, its upstream connections. Not `Send`, so never
+//! locked.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -11,6 +12,7 @@ use super::attestations::Attestations;
 use crate::assertion::Assertions;
 use crate::decisions::Recorder;
 use crate::gateway::Gateway;
+use crate::live::Live;
 use crate::metrics::{CoreMetrics, RouteMetrics};
 use crate::policy::ActivePolicy;
 use crate::upstream::Upstreams;
@@ -19,13 +21,44 @@ use crate::upstream::Upstreams;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(super) gateway: Arc<Gateway>,
-    pub(super) tickets: RefCell<TicketKeys>,
     pub(super) upstreams: Upstreams,
-    pub(super) attestations: RefCell<Attestations>,
+    /// Where the attestation service is: a setting that waits for a restart.
+    pub(super) base_path: String,
+    live: RefCell<Rc<LiveOnCore>>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
-    pub(super) assertions: RefCell<Assertions>,
     policy: RefCell<Rc<PolicyInForce>>,
+}
+
+/// Settings and keys in force, and what this core has prepared from them.
+#[derive(Debug)]
+pub(super) struct LiveOnCore {
+    shared: Arc<Live>,
+    pub(super) tickets: RefCell<TicketKeys>,
+    pub(super) attestations: RefCell<Attestations>,
+    pub(super) assertions: RefCell<Assertions>,
+}
+
+impl LiveOnCore {
+    fn new(shared: Arc<Live>) -> Self {
+        Self {
+            tickets: RefCell::new(shared.ticket_keys()),
+            attestations: RefCell::new(Attestations::new(
+                shared.keys.attestation_jwks(),
+                shared.config.environment,
+            )),
+            assertions: RefCell::default(),
+            shared,
+        }
+    }
+}
+
+impl Deref for LiveOnCore {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.shared
+    }
 }
 
 /// A policy as one core counts its users, so that cores do not fight over one cache line.
@@ -62,18 +95,24 @@ impl Core {
     pub(super) fn new(gateway: Arc<Gateway>) -> Self {
         let metrics = gateway.metrics.join();
         Self {
-            tickets: RefCell::new(gateway.ticket_keys()),
             upstreams: Upstreams::new(&gateway.upstreams),
-            attestations: RefCell::new(Attestations::new(
-                gateway.issuer_keys.clone(),
-                gateway.config.environment,
-            )),
+            base_path: gateway.live().config.listen.base_path.clone(),
+            live: RefCell::new(Rc::new(LiveOnCore::new(Arc::clone(&gateway.live())))),
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,
             decisions: gateway.decisions.join(),
-            assertions: RefCell::default(),
             gateway,
         }
+    }
+
+    /// Settings and keys in force.
+    pub(super) fn live(&self) -> Rc<LiveOnCore> {
+        let shared = self.gateway.live();
+        let mut known = self.live.borrow_mut();
+        if !Arc::ptr_eq(&known.shared, &shared) {
+            *known = Rc::new(LiveOnCore::new(Arc::clone(&shared)));
+        }
+        Rc::clone(&known)
     }
 
     /// The policy in force.

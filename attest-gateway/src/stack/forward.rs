@@ -100,7 +100,7 @@ async fn upgraded(
             let mut response = cleaned(response);
             upstream::ask_upgrade(response.headers_mut());
             core.metrics.tally.pass(Passed::Upgraded);
-            tunnel.join(client, core.gateway.config.limits.write_idle());
+            tunnel.join(client, core.live().config.limits.write_idle());
             Ok(response)
         }
     }

@@ -116,7 +116,7 @@ fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody>
         "refused"
     );
     let (gateway, now_s) = (&core.gateway, core.now_s());
-    let support = refusal.support(&gateway.support, version, now_s, &gateway.rng);
+    let support = refusal.support(&core.live().support, version, now_s, &gateway.rng);
     let outcome = Outcome::Refused(refusal.code);
     core.decisions.note(
         outcome,

@@ -57,7 +57,7 @@ where
     }
 
     fn call(&mut self, request: Clean) -> Self::Future {
-        let base = &self.core.gateway.config.listen.base_path;
+        let base = &self.core.base_path;
         let path = request.parts.uri.path();
         let Some(call) = path
             .strip_prefix(base.as_str())

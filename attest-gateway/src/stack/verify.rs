@@ -87,12 +87,14 @@ impl Verify {
             (None, None, None) => return Err(missing(handle, route)),
             (Some(token), None, None) => {
                 let token = single(token, handle)?;
-                session::verify(token, &mut self.core.tickets.borrow_mut(), bounds, now_s).map_err(refuse)?
+                let live = self.core.live();
+                session::verify(token, &mut live.tickets.borrow_mut(), bounds, now_s).map_err(refuse)?
             }
             (None, Some(attestation), Some(proof_of_possession)) => {
                 let (attestation, proof_of_possession) =
                     (single(attestation, handle)?, single(proof_of_possession, handle)?);
-                let mut attestations = self.core.attestations.borrow_mut();
+                let live = self.core.live();
+                let mut attestations = live.attestations.borrow_mut();
                 let attestation = attestations.verified(attestation, now_s).map_err(refuse)?;
                 proof::verify_with(attestation, proof_of_possession, bounds, now_s).map_err(refuse)?
             }

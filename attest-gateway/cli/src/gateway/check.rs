@@ -64,13 +64,13 @@ fn count(number: usize, what: &str) -> String {
 
 /// What was found, each a line.
 #[derive(Debug, Default)]
-struct Report {
-    problems: Vec<String>,
-    warnings: Vec<String>,
-    sound: Vec<String>,
+pub(super) struct Report {
+    pub(super) problems: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) sound: Vec<String>,
 }
 
-fn inspect(path: &Path, report: &mut Report) {
+pub(super) fn inspect(path: &Path, report: &mut Report) {
     let Some(config) = configuration(path, report) else {
         return;
     };

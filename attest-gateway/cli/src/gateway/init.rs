@@ -24,6 +24,12 @@ pub(crate) struct Init {
     /// Where the gateway listens: a loopback address, because it accepts software evidence.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = InitOptions::default().listen)]
     listen: SocketAddr,
+    /// Let it listen beyond loopback, where it accepts software evidence from whoever reaches it: for containers.
+    #[arg(long)]
+    public_development: bool,
+    /// The origin that apps use, where it is not the address that it listens on.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
     /// Where your backend is.
     #[arg(long, value_name = "URL", default_value_t = InitOptions::default().upstream_url)]
     upstream: String,
@@ -33,6 +39,8 @@ impl Init {
     pub(super) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
         let options = InitOptions {
             listen: self.listen,
+            public: self.public_development,
+            origin: self.origin,
             upstream_url: self.upstream,
             policy: None,
         };

@@ -2,10 +2,16 @@
 
 mod bans;
 mod check;
+mod doctor;
+mod health;
 mod init;
+mod keys;
 mod operator;
+mod probe;
+mod reference;
 mod run;
 mod status;
+mod supervisor;
 mod token;
 
 use std::io;
@@ -31,6 +37,10 @@ enum GatewayCommand {
     Status(status::Status),
     Bans(bans::Bans),
     Token(token::Token),
+    Doctor(doctor::Doctor),
+    Health(health::Health),
+    Keys(keys::Keys),
+    Reference(reference::Reference),
 }
 
 /// The configuration file of a gateway.
@@ -50,6 +60,10 @@ impl Gateway {
             GatewayCommand::Status(status) => status.run(out),
             GatewayCommand::Bans(bans) => bans.run(out),
             GatewayCommand::Token(token) => token.run(out),
+            GatewayCommand::Doctor(doctor) => doctor.run(out),
+            GatewayCommand::Health(health) => health.run(out),
+            GatewayCommand::Keys(keys) => keys.run(out),
+            GatewayCommand::Reference(reference) => reference.run(out),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! `attest gateway run`: serves until it is told to stop, then lets requests in flight finish. A second signal ends it at once.
+//! On SIGHUP it takes changed files; whatever is wrong with them, it goes on serving.
 
 use std::io;
 use std::path::Path;
@@ -11,18 +12,20 @@ use attest_gateway::runtime::StartError;
 use attest_gateway::server::{Server, ServerError};
 use clap::Args;
 
-use super::{ConfigFile, config_lines};
+use super::{ConfigFile, config_lines, supervisor};
 use crate::logging;
 use crate::out::{Exit, Out, printable};
 
 /// Run a gateway until SIGTERM or SIGINT.
 ///
 /// On the first signal it stops accepting and lets requests in flight finish, for at most `limits.drain_s`; a second signal
-/// ends it at once. A changed policy file takes effect by itself; a changed configuration needs a restart.
+/// ends it at once. A changed policy file takes effect by itself. On SIGHUP it reads configuration, keys and policy again: what
+/// can change while it runs does, each setting that waits for a restart is named in the log, and a bad file changes nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  attest gateway run --config my-gateway/attest.toml\n\n\
                         The address it listens on is printed to standard output once it serves; logs go to standard error.\n\n\
+                        Under systemd it says when it is ready, reloading and stopping, and that it is alive.\n\n\
                         Exit codes: 0 stopped by a signal, 1 it could not start, a core ended, or a second signal."
 )]
 pub(crate) struct Run {
@@ -52,7 +55,7 @@ impl Run {
 
 async fn serve(config: Config, path: &Path, out: &mut Out<'_>) -> io::Result<Exit> {
     // From here on a signal drains; before, it ends the process as it always does.
-    let mut stop = Stop::listen()?;
+    let mut signals = Signals::listen()?;
     let server = match Server::start(config, Arc::new(SystemClock::new()), Faults::default()).await {
         Ok(server) => server,
         Err(error) => {
@@ -75,23 +78,77 @@ async fn serve(config: Config, path: &Path, out: &mut Out<'_>) -> io::Result<Exi
         .and_then(|()| write!(out.out, "{}", admin.unwrap_or_default()))
         .and_then(|()| out.out.flush())
         .is_err();
-    tokio::select! {
-        () = server.core_ended() => {
-            tracing::error!("a core ended; the gateway ends, too");
-            return Ok(Exit::Refused);
+    let status = format!("serving on {address}");
+    supervisor::ready(&status);
+    // Never, where nobody asked for one.
+    let mut sign = supervisor::sign_interval().map(tokio::time::interval);
+    loop {
+        let life = async {
+            match &mut sign {
+                Some(sign) => sign.tick().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = server.core_ended() => {
+                tracing::error!("a core ended; the gateway ends, too");
+                return Ok(Exit::Refused);
+            }
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => {
+                    supervisor::reloading();
+                    reload(&server, path).await;
+                    supervisor::ready(&status);
+                }
+            },
+            _ = life => supervisor::alive(),
         }
-        () = stop.asked() => tracing::info!("draining; a second signal ends at once"),
     }
+    tracing::info!("draining; a second signal ends at once");
+    supervisor::stopping();
     tokio::select! {
         report = server.drain() => {
             tracing::info!(finished = report.finished, aborted = report.aborted, "drained");
             Ok(Exit::Clean)
         }
-        () = stop.asked() => {
+        () = signals.stop() => {
             tracing::warn!("ended at once, requests in flight were cut off");
             Ok(Exit::Refused)
         }
     }
+}
+
+/// Takes what changed, and says what did and what waits.
+async fn reload(server: &Server, path: &Path) {
+    let (gateway, path) = (Arc::clone(server.gateway()), path.to_owned());
+    let reloaded = match tokio::task::spawn_blocking(move || gateway.reload(&path)).await {
+        Ok(Ok(reloaded)) => reloaded,
+        Ok(Err(error)) => {
+            for problem in error.to_string().lines() {
+                tracing::error!(
+                    code = error.code(),
+                    "not reloaded, nothing was changed: {problem}"
+                );
+            }
+            return;
+        }
+        Err(error) => {
+            tracing::error!(%error, "not reloaded");
+            return;
+        }
+    };
+    logging::set_level(server.gateway().live().config.log.level);
+    for setting in &reloaded.restart {
+        tracing::warn!(setting, "changed, but waits for a restart");
+    }
+    let keys: Vec<_> = reloaded.keys.iter().map(|family| family.as_str()).collect();
+    tracing::info!(
+        settings = reloaded.applied.join(" "),
+        keys = keys.join(" "),
+        waiting = reloaded.restart.len(),
+        "reloaded"
+    );
 }
 
 /// What to do about it, where the error does not say.
@@ -112,45 +169,63 @@ fn mend(error: &ServerError, path: &Path) -> String {
     }
 }
 
-/// The signals that ask the process to end.
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Stop,
+    Reload,
+}
+
+/// The signals that ask the process for something.
 #[cfg(unix)]
-struct Stop {
+struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl Stop {
+impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn asked(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hang_up.recv() => Asked::Reload,
         }
     }
 }
 
-/// The signals that ask the process to end.
+/// The signals that ask the process for something.
 #[cfg(not(unix))]
-struct Stop;
+struct Signals;
 
 #[cfg(not(unix))]
-impl Stop {
+impl Signals {
     fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn asked(&mut self) {
+    async fn next(&mut self) -> Asked {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without signals it runs until it is killed.
             std::future::pending::<()>().await;
         }
+        Asked::Stop
+    }
+}
+
+impl Signals {
+    /// Waits until it is asked to stop; a process that is going to end reloads nothing.
+    async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
     }
 }

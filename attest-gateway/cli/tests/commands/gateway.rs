@@ -5,21 +5,21 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use crate::support::*;
 
-fn init(folder: &Path, more: &[&str]) -> Ended {
+pub(crate) fn init(folder: &Path, more: &[&str]) -> Ended {
     attest(&[&["gateway", "init", text(folder)], more].concat())
 }
 
-fn config(folder: &Path) -> String {
+pub(crate) fn config(folder: &Path) -> String {
     text(&folder.join("attest.toml")).to_owned()
 }
 
-fn change(path: &Path, from: &str, to: &str) {
+pub(crate) fn change(path: &Path, from: &str, to: &str) {
     let before = fs::read_to_string(path).unwrap();
     assert!(before.contains(from), "{from} is not in {}", path.display());
     fs::write(path, before.replacen(from, to, 1)).unwrap();
@@ -225,15 +225,20 @@ fn a_secret_that_others_may_read_is_a_warning() {
 }
 
 /// A gateway that runs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: BufReader<ChildStderr>,
 }
 
 impl Running {
-    fn start(folder: &Path) -> Self {
-        let mut child = command()
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_as(folder, command())
+    }
+
+    /// With a command that has variables of its own.
+    pub(crate) fn start_as(folder: &Path, mut command: Command) -> Self {
+        let mut child = command
             .args(["gateway", "run", "--config", &config(folder)])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -253,7 +258,7 @@ impl Running {
         Self { child, address, log }
     }
 
-    fn request(&self, method: &str, path: &str) -> (u16, String) {
+    pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
         let mut stream = self.send(method, path);
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -273,10 +278,10 @@ impl Running {
         stream
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(
-            std::process::Command::new("kill")
+            Command::new("kill")
                 .args([&format!("-{name}"), &pid])
                 .status()
                 .unwrap()
@@ -285,7 +290,7 @@ impl Running {
     }
 
     /// Reads the log until a line with this text.
-    fn logged(&mut self, part: &str) {
+    pub(crate) fn logged(&mut self, part: &str) {
         let mut line = String::new();
         while !line.contains(part) {
             line.clear();
@@ -296,7 +301,7 @@ impl Running {
         }
     }
 
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         self.log.read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
@@ -311,7 +316,7 @@ impl Drop for Running {
 }
 
 /// A backend that says when a connection arrives and answers each with `answer`, or holds it.
-fn backend(answer: Option<&'static str>) -> (SocketAddr, Receiver<TcpStream>) {
+pub(crate) fn backend(answer: Option<&'static str>) -> (SocketAddr, Receiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (arrived, arrivals) = channel();
@@ -319,7 +324,10 @@ fn backend(answer: Option<&'static str>) -> (SocketAddr, Receiver<TcpStream>) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut head = [0; 4096];
-            assert!(stream.read(&mut head).unwrap() > 0);
+            if stream.read(&mut head).unwrap() == 0 {
+                // Somebody only looked whether it listens.
+                continue;
+            }
             if let Some(body) = answer {
                 write!(
                     stream,
@@ -466,11 +474,12 @@ fn what_keeps_it_from_starting_is_said_with_its_mend() {
         "environment = \"development\"",
         "environment = \"\"",
     );
-    let ended = run();
-    assert!(
-        ended.code == Some(1) && ended.err.contains("attest.toml:5:1: environment: "),
-        "{ended:?}"
+    let place = format!(
+        "attest.toml:{}:1: environment: ",
+        line_with(&folder.path().join("attest.toml"), "environment = \"\"")
     );
+    let ended = run();
+    assert!(ended.code == Some(1) && ended.err.contains(&place), "{ended:?}");
 }
 
 #[test]
@@ -496,9 +505,13 @@ fn help_and_version_are_there_and_a_closed_pipe_is_no_panic() {
             ended.text()
         );
     }
-    assert_eq!(
-        attest(&["--version"]).text(),
-        concat!("attest ", env!("CARGO_PKG_VERSION"), "\n")
+    let (short, long) = (attest(&["-V"]), attest(&["--version"]));
+    assert_eq!(short.text(), concat!("attest ", env!("CARGO_PKG_VERSION"), "\n"));
+    let start = concat!("attest ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(
+        long.text().starts_with(start) && long.text().contains("feature dev"),
+        "{}",
+        long.text()
     );
     assert_eq!(attest(&[]).code, Some(2));
     let (reader, writer) = std::io::pipe().unwrap();

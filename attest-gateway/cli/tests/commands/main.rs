@@ -4,6 +4,8 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+#[cfg(unix)]
+mod operation;
 mod operator;
 mod support;
 mod verify;

@@ -1,5 +1,6 @@
 //! Health, readiness, status, metrics, keys, and the description of all this.
 
+use attest_core::jose::JwkSet;
 use attest_core::problem::ProblemCode;
 use attest_core::ticket::{EPOCH_S, epoch_of};
 
@@ -40,7 +41,7 @@ pub(in super::super) async fn status(ask: Ask) -> Answer {
     let forwarded = [Passed::Allowed, Passed::Unattested, Passed::Public];
     Reply::json(&Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        environment: gateway.config.environment.as_str().to_owned(),
+        environment: gateway.live().config.environment.as_str().to_owned(),
         started_at_s: gateway.metrics.started_at_s(),
         now_s: gateway.clock.now_s(),
         ready: is_ready(shared, devices),
@@ -62,15 +63,17 @@ pub(in super::super) async fn metrics(ask: Ask) -> Answer {
 
 pub(in super::super) fn keys(ask: &Ask) -> Answer {
     let gateway = &ask.shared.gateway;
-    let keys = &gateway.keys;
+    let live = gateway.live();
+    let keys = &live.keys;
     let epoch = epoch_of(gateway.clock.now_s());
     let view = |generations: &Generations| GenerationsView {
         current: generations.current,
         accepted: generations.accepted.clone(),
     };
+    let kids = |set: JwkSet| set.keys.into_iter().filter_map(|key| key.kid).collect();
     Reply::json(&KeysView {
-        attestation: vec![keys.attestation.kid.clone()],
-        assertion: vec![keys.assertion.kid.clone()],
+        attestation: kids(keys.attestation_jwks()),
+        assertion: kids(keys.assertion_jwks()),
         policy_root: keys.policy_root.as_ref().map(|root| root.kid.clone()),
         ticket: view(&keys.ticket),
         support: view(&keys.support),

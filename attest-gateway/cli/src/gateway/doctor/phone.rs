@@ -1,0 +1,118 @@
+//! A simulated phone, in development: it enrols, mints a token, and sends one request where a route is harmless.
+
+use std::net::SocketAddr;
+
+use attest_core::environment::Environment;
+use attest_core::jose::JwkSet;
+use attest_core::policy::{Require, Route};
+use attest_gateway::config::Config;
+use attest_gateway::keys::{Keys, NamedKey};
+use attest_mobile::{AppRequest, Authorization, Headers};
+use attest_policy::Compiled;
+use attest_testkit::phone::{Phone, PhoneOptions};
+
+use super::finding::{Findings, State};
+
+pub(super) fn look(config: &Config, gateway: SocketAddr, keys: &Keys, findings: &mut Findings) {
+    if config.environment != Environment::Development {
+        return;
+    }
+    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
+    let Ok(compiled) = attest_policy::compile("policy.yaml", &source) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let mend = "`attest explain CODE` opens the support code in the gateway's answer; its log names the reason at level debug";
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(enrol(config, gateway, keys, &compiled))),
+        Err(error) => Err(error.to_string()),
+    };
+    match done {
+        Ok(lines) => {
+            for line in lines {
+                findings.ok("phone", line);
+            }
+        }
+        Err(error) => findings.add(State::Fail, "phone", error, mend),
+    }
+}
+
+async fn enrol(
+    config: &Config,
+    gateway: SocketAddr,
+    keys: &Keys,
+    compiled: &Compiled,
+) -> Result<Vec<String>, String> {
+    let app = compiled.gateway.apps.first().ok_or("the policy has no app")?;
+    let roots = JwkSet {
+        keys: keys.policy_root.iter().map(NamedKey::public).collect(),
+    };
+    let mut options = PhoneOptions::new(format!("http://{gateway}"), app.id.clone(), roots);
+    options.base_path.clone_from(&config.listen.base_path);
+    options.platform = app.platform;
+    options.origins.clone_from(&compiled.gateway.origins);
+    let phone = Phone::new(options).map_err(|error| error.to_string())?;
+    let ready = phone.attestor().ready().await;
+    ready.map_err(|error| format!("it cannot enrol as {}: {error}", app.id))?;
+    let mut lines = vec![format!("a simulated phone enrolled as {}", app.id)];
+    let Some(route) = compiled
+        .gateway
+        .routes
+        .iter()
+        .find(|route| harmless(route, &app.id))
+    else {
+        lines.push("no request was sent: no GET route without variables takes its token".to_owned());
+        return Ok(lines);
+    };
+    // Bound to the public origin, sent to the gateway itself: what a balancer in front does with it is not looked at.
+    let origin = compiled
+        .gateway
+        .origins
+        .first()
+        .ok_or("the policy has no origin")?;
+    let request = AppRequest {
+        method: "GET",
+        url: &format!("{origin}{}", route.path),
+        body: b"",
+        authorization: None,
+    };
+    let send = |authorization: Authorization| {
+        let client = phone.client();
+        async move {
+            let headers: Headers = authorization.headers;
+            client.app("GET", &route.path, &headers, b"").await
+        }
+    };
+    let sent = phone.attestor().send_with(&request, send).await;
+    let sent = sent.map_err(|error| format!("its request to {} failed: {error}", route.path))?;
+    let refusal = sent
+        .refusal
+        .as_ref()
+        .and_then(attest_core::problem::Problem::code);
+    match refusal {
+        None => lines.push(format!(
+            "its request to {} passed; the backend answered {}",
+            route.path, sent.reply.status
+        )),
+        Some(code) => {
+            return Err(format!(
+                "its request to {} was refused: {}",
+                route.path,
+                code.as_str()
+            ));
+        }
+    }
+    Ok(lines)
+}
+
+/// Whether one GET there can be sent without asking the backend for anything but an answer.
+fn harmless(route: &Route, app: &str) -> bool {
+    route.require != Require::None
+        && route.methods.iter().any(|method| method == "GET")
+        && !route.path.contains('*')
+        && !route.path.contains('{')
+        && route.apps.iter().any(|known| known == app)
+}

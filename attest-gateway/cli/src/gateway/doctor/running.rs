@@ -1,0 +1,156 @@
+//! The gateway, if it runs: whether it answers, and whether it runs with the files that are on the disk.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use attest_core::challenge::Purpose;
+use attest_core::jose::JwkSet;
+use attest_core::service::{ChallengeRequest, ChallengeResponse};
+use attest_gateway::config::Config;
+use attest_gateway::keys::Keys;
+use attest_policy::Compiled;
+
+use super::finding::{Findings, State};
+use crate::gateway::probe::{Reply, exchange, reachable};
+
+const RELOAD: &str = "tell the gateway to reload: systemctl reload attest, or SIGHUP";
+
+/// Where the gateway answers, if it does.
+pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings) -> Option<SocketAddr> {
+    let listen = config.listen.address;
+    if listen.port() == 0 {
+        let mend = "give listen.address a port to have the running gateway looked at";
+        findings.add(
+            State::Warn,
+            "gateway",
+            "it listens on a port of the system's choice",
+            mend,
+        );
+        return None;
+    }
+    match TcpListener::bind(listen) {
+        Ok(_) => {
+            let seen = format!("{listen} can be listened on; no gateway runs there");
+            findings.add(
+                State::Warn,
+                "gateway",
+                seen,
+                "start it and run the doctor again to have it looked at",
+            );
+            return None;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+        Err(error) => {
+            let mend = "choose an address of this machine, and a port that this user may listen on";
+            findings.add(State::Fail, "gateway", format!("{listen}: {error}"), mend);
+            return None;
+        }
+    }
+    let address = reachable(listen);
+    let call = |method, name: &str, body: &str| {
+        let path = format!("{}/{name}", config.listen.base_path);
+        exchange(address, method, &path, body)
+    };
+    let jwks = match call("GET", "jwks.json", "") {
+        Ok(reply) if reply.status == 200 => reply,
+        Ok(reply) => {
+            let seen = format!("{address} answers, but with status {}", reply.status);
+            let mend = "another program may listen there, or listen.base_path was changed without a restart";
+            findings.add(State::Fail, "gateway", seen, mend);
+            return None;
+        }
+        Err(error) => {
+            let mend = "something listens there and does not answer: look at its log, or restart it";
+            findings.add(State::Fail, "gateway", format!("{address}: {error}"), mend);
+            return None;
+        }
+    };
+    findings.ok("gateway", format!("it answers on {address}"));
+    if let Some(keys) = keys {
+        published(&jwks, "jwks.json", &keys.attestation_jwks(), findings);
+        match call("GET", "assertion-jwks.json", "") {
+            Ok(reply) => published(&reply, "assertion-jwks.json", &keys.assertion_jwks(), findings),
+            Err(error) => findings.add(
+                State::Fail,
+                "keys",
+                format!("assertion-jwks.json: {error}"),
+                RELOAD,
+            ),
+        }
+    }
+    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
+    if let Ok(compiled) = attest_policy::compile("policy.yaml", &source) {
+        policy(&jwks, &compiled, findings);
+        challenge(&compiled, &call, findings);
+    }
+    Some(address)
+}
+
+/// Whether the gateway publishes exactly the keys on the disk.
+fn published(reply: &Reply, name: &str, expect: &JwkSet, findings: &mut Findings) {
+    let kids = |set: &JwkSet| {
+        let mut kids: Vec<_> = set.keys.iter().filter_map(|key| key.kid.clone()).collect();
+        kids.sort_unstable();
+        kids
+    };
+    let served = serde_json::from_slice::<JwkSet>(&reply.body).map(|set| kids(&set));
+    if served.as_ref().is_ok_and(|served| *served == kids(expect)) {
+        findings.ok("keys", format!("{name} has the keys on the disk"));
+    } else {
+        let seen = format!("{name} has other keys than the disk");
+        findings.add(State::Fail, "keys", seen, RELOAD);
+    }
+}
+
+fn policy(reply: &Reply, compiled: &Compiled, findings: &mut Findings) {
+    let expect = compiled.gateway.version;
+    match reply
+        .header("attest-policy")
+        .and_then(|text| text.parse::<u64>().ok())
+    {
+        Some(version) if version == expect => {
+            findings.ok("policy", format!("version {version} is in force"));
+        }
+        version => {
+            let version = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            let seen = format!("version {version} is in force, the file has {expect}");
+            let mend =
+                "look for `policy refused` in the gateway's log; a version that is not newer is not taken";
+            findings.add(State::Fail, "policy", seen, mend);
+        }
+    }
+}
+
+/// Whether a phone could begin to enrol.
+fn challenge(
+    compiled: &Compiled,
+    call: &dyn Fn(&'static str, &str, &str) -> io::Result<Reply>,
+    findings: &mut Findings,
+) {
+    let Some(app) = compiled.gateway.apps.first() else {
+        return;
+    };
+    let request = ChallengeRequest {
+        purpose: Purpose::Enroll,
+        app: app.id.clone(),
+        device: None,
+    };
+    let body = serde_json::to_string(&request).unwrap_or_default();
+    let answered = call("POST", "challenge", &body);
+    match answered {
+        Ok(reply)
+            if reply.status == 200 && serde_json::from_slice::<ChallengeResponse>(&reply.body).is_ok() =>
+        {
+            findings.ok("service", format!("it gives challenges to {}", app.id));
+        }
+        Ok(reply) => {
+            let seen = format!(
+                "a challenge for {} is answered with status {}",
+                app.id, reply.status
+            );
+            let mend = "`attest explain CODE` opens the support code of such an answer";
+            findings.add(State::Fail, "service", seen, mend);
+        }
+        Err(error) => findings.add(State::Fail, "service", format!("challenge: {error}"), ""),
+    }
+}

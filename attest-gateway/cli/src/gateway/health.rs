@@ -1,0 +1,53 @@
+//! `attest gateway health`: whether the gateway of this configuration answers, in one word and an exit code, for orchestrators.
+
+use std::io;
+
+use attest_gateway::config::Config;
+use clap::Args;
+
+use super::{ConfigFile, config_lines, probe};
+use crate::out::{Exit, Out, printable};
+
+/// Ask whether the gateway of this configuration answers.
+///
+/// For health probes of containers and load balancers: one request to its own key set, nothing else is looked at.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  attest gateway health --config my-gateway/attest.toml\n\n\
+                        Exit codes: 0 it answers, 1 it does not, 2 the configuration cannot be read."
+)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Health {
+    pub(super) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
+        let path = self.file.config;
+        let config = match Config::read(&path) {
+            Ok(config) => config,
+            Err(problems) => {
+                for line in config_lines(&path, &problems) {
+                    writeln!(out.err, "{line}")?;
+                }
+                return Ok(Exit::Unusable);
+            }
+        };
+        let address = probe::reachable(config.listen.address);
+        let path = format!("{}/jwks.json", config.listen.base_path);
+        match probe::exchange(address, "GET", &path, "") {
+            Ok(reply) if reply.status == 200 => {
+                writeln!(out.out, "healthy")?;
+                Ok(Exit::Clean)
+            }
+            Ok(reply) => {
+                writeln!(out.err, "attest: {address} answers with status {}", reply.status)?;
+                Ok(Exit::Refused)
+            }
+            Err(error) => {
+                writeln!(out.err, "attest: {address}: {}", printable(&error.to_string()))?;
+                Ok(Exit::Refused)
+            }
+        }
+    }
+}
