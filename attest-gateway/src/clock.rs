@@ -13,6 +13,16 @@ pub trait Clock: Send + Sync + Debug {
 
     /// Milliseconds since an arbitrary start. Never goes back.
     fn monotonic_ms(&self) -> u64;
+
+    /// Unix microseconds, for records of what happened when; nothing is decided by it.
+    fn now_us(&self) -> u64 {
+        self.now_s().saturating_mul(1_000_000)
+    }
+
+    /// Microseconds since the same start as [`Clock::monotonic_ms`].
+    fn monotonic_us(&self) -> u64 {
+        self.monotonic_ms().saturating_mul(1000)
+    }
 }
 
 /// The machine's clock.
@@ -47,6 +57,16 @@ impl Clock for SystemClock {
 
     fn monotonic_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn now_us(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
+use crate::telemetry::{ExportError, Telemetry};
 use crate::upstream::ResponseBody;
 
 /// The shared state of a gateway process.
@@ -45,6 +46,7 @@ pub struct Gateway {
     pub(crate) counters: Counters,
     pub(crate) pool: AppraisalPool,
     pub(crate) tally: Tally,
+    pub(crate) telemetry: Telemetry,
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
     pub(crate) sealer: TicketSealer,
@@ -82,6 +84,9 @@ pub enum AssemblyError {
     /// The appraisal threads cannot be started.
     #[error("the appraisal threads cannot be started: {0}")]
     Threads(#[from] std::io::Error),
+    /// Traces cannot be exported.
+    #[error(transparent)]
+    Telemetry(#[from] ExportError),
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
@@ -116,6 +121,7 @@ impl Gateway {
             counters: Counters::new(limits.rate_sources_max),
             pool: AppraisalPool::start(workers, limits.appraisal_queue)?,
             tally: Tally::default(),
+            telemetry: Telemetry::start(&config, &clock)?,
             challenges: ChallengeKey::new(fleet),
             sealer: TicketSealer::new(fleet, keys.ticket.current, config.environment),
             issuer_keys: keys.attestation_jwks(),
@@ -137,6 +143,12 @@ impl Gateway {
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What is told about single requests.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// The bans, to ban and unban.

@@ -142,7 +142,7 @@ impl Refusal {
         (status, problem)
     }
 
-    /// The response.
+    /// The response, and the support code in it.
     #[must_use]
     pub fn into_response(
         self,
@@ -150,7 +150,7 @@ impl Refusal {
         policy_version: u64,
         now_s: u64,
         rng: &dyn SecureRandom,
-    ) -> Response<ResponseBody> {
+    ) -> (Response<ResponseBody>, String) {
         let code = self.code;
         let (status, problem) = self.problem(codes, policy_version, now_s, rng);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -168,7 +168,7 @@ impl Refusal {
         if closes(code) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        (response, problem.support)
     }
 
     /// The status alone, for a server that has nothing to make the rest with.
@@ -329,7 +329,7 @@ mod tests {
         for code in ProblemCode::ALL {
             let refusal = Refusal::new(*code, "inner-reason").on_route(NameHash::of("payments"));
             let cause = refusal.cause(3, 1_800_000_000);
-            let response = refusal.into_response(&codes, 3, 1_800_000_000, &SystemRandom::new());
+            let (response, support) = refusal.into_response(&codes, 3, 1_800_000_000, &SystemRandom::new());
             assert!(response.status().is_client_error() || response.status().is_server_error());
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -340,6 +340,7 @@ mod tests {
                 (problem.code(), problem.status, problem.retry),
                 (Some(*code), status, code.retry())
             );
+            assert_eq!(problem.support, support);
             assert_eq!(codes.open(&problem.support), Ok(cause));
         }
     }

@@ -5,7 +5,10 @@ use std::ops::RangeInclusive;
 
 use attest_core::environment::Environment;
 
-use super::{Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig, Upstream};
+use super::{
+    Attestation, Config, Keys, Limits, Listen, Log, LogFormat, LogLevel, Otlp, PolicySource, Proxy, Ratio,
+    RequestLog, StoreConfig, Upstream,
+};
 
 impl Default for Config {
     fn default() -> Self {
@@ -21,6 +24,7 @@ impl Default for Config {
             attestation: Attestation::default(),
             proxy: Proxy::default(),
             log: Log::default(),
+            otlp: Otlp::default(),
         }
     }
 }
@@ -113,6 +117,34 @@ impl Default for Attestation {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+            requests: RequestLog::Off,
+            sample_ratio: Ratio::from_per_million(10_000),
+            queue_len: 8_192,
+        }
+    }
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            sample_ratio: Ratio::from_per_million(10_000),
+            headers_file: None,
+            timeout_ms: 5_000,
+            service_name: "attest-gateway".to_owned(),
+            attributes: std::collections::BTreeMap::new(),
+            ca_file: None,
+            queue_len: 2_048,
+            export_interval_ms: 1_000,
+        }
+    }
+}
+
 /// A key, its value and the values it may have.
 pub(super) type Bound = (String, u64, RangeInclusive<u64>);
 
@@ -132,6 +164,8 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
         limits,
         attestation,
         upstreams,
+        log,
+        otlp,
         ..
     } = config;
     let mut bounds = Vec::new();
@@ -146,6 +180,8 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
     section("policy", &[("poll_ms", policy.poll_ms, 10..=60_000)]);
     section("limits", &of_limits(limits));
     section("attestation", &of_attestation(attestation));
+    section("log", &[("queue_len", count(log.queue_len), 16..=(1 << 20))]);
+    section("otlp", &of_otlp(otlp));
     for (index, upstream) in upstreams.iter().enumerate() {
         section(&format!("upstreams[{index}]"), &of_upstream(upstream));
     }
@@ -202,6 +238,14 @@ fn of_attestation(of: &Attestation) -> [(&'static str, u64, RangeInclusive<u64>)
             of.enroll_failures_per_source_per_minute.into(),
             RATE,
         ),
+    ]
+}
+
+fn of_otlp(of: &Otlp) -> [(&'static str, u64, RangeInclusive<u64>); 3] {
+    [
+        ("timeout_ms", of.timeout_ms, 1..=60_000),
+        ("queue_len", count(of.queue_len), 16..=(1 << 20)),
+        ("export_interval_ms", of.export_interval_ms, 1..=60_000),
     ]
 }
 

@@ -5,12 +5,14 @@
 
 mod bounds;
 mod problems;
+mod ratio;
 mod semantics;
 mod template;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ use attest_core::environment::Environment;
 use serde::Deserialize;
 
 pub use problems::ConfigProblem;
+pub use ratio::Ratio;
 pub use semantics::{IpRange, IpRangeError};
 
 /// A whole `attest.toml`.
@@ -46,6 +49,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// What is logged.
     pub log: Log,
+    /// Where traces go.
+    pub otlp: Otlp,
 }
 
 /// `[listen]`
@@ -180,13 +185,59 @@ pub struct Proxy {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// How much.
     pub level: LogLevel,
     /// For whom.
     pub format: LogFormat,
+    /// Which requests get a line of their own, whatever the level. Off: a line costs more than a proxied request's own work.
+    pub requests: RequestLog,
+    /// The share of requests that get a line where `requests = "sampled"`, from 0 to 1.
+    pub sample_ratio: Ratio,
+    /// Lines waiting for standard error; further ones are dropped and counted, so that a reader that stands still holds up no
+    /// request. About 500 bytes each: 4 MB.
+    pub queue_len: usize,
+}
+
+/// Which requests get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestLog {
+    /// None.
+    #[default]
+    Off,
+    /// Those that the gateway refuses.
+    Refused,
+    /// A share of all, refused or not.
+    Sampled,
+    /// Each.
+    All,
+}
+
+/// `[otlp]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Otlp {
+    /// The collector, such as `http://127.0.0.1:4318`: spans are posted to `/v1/traces` under it. Absent: no traces.
+    pub endpoint: Option<String>,
+    /// The share of requests that are traced, from 0 to 1. Clients that ask to be traced get at most as many again.
+    pub sample_ratio: Ratio,
+    /// Headers sent to the collector, one `name: value` per line, such as its API key: a file, so that it can be a secret.
+    pub headers_file: Option<PathBuf>,
+    /// Longest time for one export: a collector on the same network answers in milliseconds.
+    pub timeout_ms: u64,
+    /// What the collector calls this service.
+    pub service_name: String,
+    /// Further attributes of this instance, such as `deployment.environment.name`.
+    pub attributes: BTreeMap<String, String>,
+    /// Certificates of the authorities that sign the collector's certificate. Absent: those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Traced requests waiting for export; further ones are dropped and counted. About 2 KiB each: 4 MiB.
+    pub queue_len: usize,
+    /// Longest wait for a fuller batch: traces are looked at by people.
+    pub export_interval_ms: u64,
 }
 
 /// How much is logged. Secrets never are, at any level.
@@ -279,6 +330,12 @@ impl Config {
             &mut self.store.path,
             &mut self.policy.file,
         ] {
+            *path = folder.join(&*path);
+        }
+        for path in [&mut self.otlp.headers_file, &mut self.otlp.ca_file]
+            .into_iter()
+            .flatten()
+        {
             *path = folder.join(&*path);
         }
     }

@@ -73,6 +73,14 @@ fn each_problem_has_its_place() {
         &format!("{env}[proxy]\ntrusted_proxies = ['10.0.0.0/8', '10.0.0.1/8']"),
         &["3:1 proxy.trusted_proxies wrong-value"],
     );
+    check(&format!("{env}[log]\nsample_ratio = 1.5"), &["3:1 log.sample_ratio wrong-value"]);
+    check(&format!("{env}[otlp]\nendpoint = 'collector:4318'"), &["3:1 otlp.endpoint wrong-value"]);
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://collector:4318'"),
+        &["4:1 otlp.endpoint unsafe"],
+    );
+    check(&format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://127.0.0.1:4318'"), &[]);
+    check(&format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'https://collector'"), &[]);
     check(
         &format!("{env}allow_public_development = true"),
         &["2:1 allow_public_development unsafe"],
@@ -163,7 +171,7 @@ fn messages_help() {
     );
     check(
         "environment = 'production'\n[log]\nzzzzzzzz = 1",
-        "3:1: log.zzzzzzzz: there is no such key; this table has: level, format [unknown-key]",
+        "3:1: log.zzzzzzzz: there is no such key; this table has: level, format, requests, sample_ratio, queue_len [unknown-key]",
     );
     check(
         "environment = 'production'\nlimits.drain_s = 0",

@@ -21,6 +21,7 @@ use super::verify::Standing;
 use super::{Core, PeerAddress};
 use crate::refusal::Refusal;
 use crate::tally::Passed;
+use crate::telemetry::notes::Notes;
 use crate::upstream::RequestBody;
 
 /// The device's pseudonym for this app.
@@ -107,6 +108,14 @@ impl Step for Admit {
         let gateway = &self.core.gateway;
         let route = bound.route;
         let mut parts = bound.parts;
+        Notes::note(&parts.extensions, |noted| match &bound.standing {
+            Standing::Attested(_) => noted.decision = Some("allow"),
+            Standing::Unattested(refusal) => {
+                noted.decision = Some("none");
+                noted.observed(refusal);
+            }
+            Standing::Public => noted.decision = Some("none"),
+        });
         let headers = &mut parts.headers;
         self.forwarded(headers, bound.peer);
         match &bound.standing {
@@ -116,7 +125,9 @@ impl Step for Admit {
             }
             Standing::Unattested(refusal) => {
                 gateway.tally.pass(Passed::Unattested);
-                tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "observed");
+                if Notes::of(&parts.extensions).is_none() {
+                    tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "observed");
+                }
                 headers.insert(DECISION_HEADER, HeaderValue::from_static("none"));
             }
             Standing::Public => {

@@ -17,6 +17,7 @@ use super::hygiene::{remove_hop_by_hop, remove_ours};
 use super::step::Answer;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
+use crate::telemetry::notes::{Notes, Phase};
 use crate::upstream::{RequestBody, ResponseBody, UpstreamError};
 
 /// The innermost service.
@@ -58,7 +59,15 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     {
         drop(pool.send(copy).await);
     }
-    match pool.send(request).await {
+    let timing = Notes::time(request.extensions(), Phase::Upstream, &*core.gateway.clock);
+    let answer = pool.send(request).await;
+    if let Some(timing) = timing {
+        timing.notes().write(|noted| {
+            noted.upstream = Some(name.clone());
+            noted.upstream_status = answer.as_ref().ok().map(|response| response.status().as_u16());
+        });
+    }
+    match answer {
         Ok(response) => {
             let mut response = response;
             remove_hop_by_hop(response.headers_mut());
@@ -69,7 +78,8 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
             if let (false, Some(spent)) = (error.sent(), spent) {
                 core.gateway.single_use.release(spent.as_bytes());
             }
-            tracing::warn!(upstream = name.as_str(), code = error.code(), "upstream failed");
+            let now_ms = core.gateway.clock.monotonic_ms();
+            core.gateway.telemetry.upstream_failed(name, error.code(), now_ms);
             Err(route.refuse(problem_code(&error), error.code()))
         }
     }

@@ -1,4 +1,4 @@
-//! Outermost: turns every refusal into its response, counts it, and states the policy version on every response.
+//! Turns every refusal into its response, counts it, and states the policy version on every response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use super::hygiene::Inbound;
 use super::step::Layered;
 use crate::refusal::Refusal;
 use crate::runtime::PeerAddr;
+use crate::telemetry::notes::Notes;
 use crate::upstream::ResponseBody;
 
 /// States the device policy version on every response.
@@ -63,9 +64,11 @@ where
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let notes = Notes::of(&parts.extensions).cloned();
         let inner = self.inner.call(Inbound { parts, body, peer });
         RescueFuture {
             core: Rc::clone(&self.core),
+            notes,
             inner: Box::pin(inner),
         }
     }
@@ -74,6 +77,7 @@ where
 /// The response of [`Rescue`].
 pub struct RescueFuture<F> {
     core: Rc<Core>,
+    notes: Option<Notes>,
     // One box for the whole stack: the future is several KiB and moves through hyper.
     inner: Pin<Box<F>>,
 }
@@ -92,9 +96,9 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
             Poll::Ready(answer) => answer,
             Poll::Pending => return Poll::Pending,
         };
-        let core = &self.core;
+        let (core, notes) = (&self.core, self.notes.as_ref());
         let version = core.gateway.policies.active().version();
-        let mut response = answer.unwrap_or_else(|refusal| rescue(core, refusal, version));
+        let mut response = answer.unwrap_or_else(|refusal| rescue(core, notes, refusal, version));
         response
             .headers_mut()
             .insert(POLICY_HEADER, HeaderValue::from(version));
@@ -102,13 +106,19 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
     }
 }
 
-fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody> {
-    core.gateway.tally.refuse(refusal.code);
-    tracing::debug!(
-        code = refusal.code.as_str(),
-        reason = refusal.reason,
-        policy = version,
-        "refused"
-    );
-    refusal.into_response(&core.gateway.support, version, core.now_s(), &core.gateway.rng)
+fn rescue(core: &Core, notes: Option<&Notes>, refusal: Refusal, version: u64) -> Response<ResponseBody> {
+    let gateway = &core.gateway;
+    let (code, reason) = (refusal.code, refusal.reason);
+    gateway.tally.refuse(code);
+    let (response, support) = refusal.into_response(&gateway.support, version, core.now_s(), &gateway.rng);
+    match notes {
+        Some(notes) => notes.write(|noted| {
+            noted.code = Some(code);
+            noted.reason = Some(reason);
+            noted.refused = true;
+            noted.support = Some(support);
+        }),
+        None => tracing::debug!(code = code.as_str(), reason, policy = version, "refused"),
+    }
+    response
 }

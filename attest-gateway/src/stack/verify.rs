@@ -18,6 +18,7 @@ use super::step::Step;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
 use crate::store::BanKind;
+use crate::telemetry::notes::{Notes, Phase};
 
 /// A request whose token, if its route takes one, was verified.
 #[derive(Debug)]
@@ -161,6 +162,11 @@ impl Step for Verify {
 
     fn step(&self, routed: Routed) -> Result<VerifiedRequest, Refusal> {
         let Routed { request, route } = routed;
+        let timing = Notes::time(
+            &request.parts.extensions,
+            Phase::Verify,
+            &*self.core.gateway.clock,
+        );
         let require = route.get()?.route().require;
         let standing = match require {
             Require::None => Standing::Public,
@@ -176,6 +182,13 @@ impl Step for Verify {
                 Err(refusal) => return Err(refusal),
             },
         };
+        if let Some(timing) = &timing {
+            timing.notes().write(|noted| match &standing {
+                Standing::Public => {}
+                Standing::Unattested(refusal) => noted.observed(refusal),
+                Standing::Attested(token) => noted.app = Some(token.result().app.clone()),
+            });
+        }
         Ok(VerifiedRequest {
             request,
             route,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::pool::Lease;
 use crate::runtime::idle::{IdleTimer, Stalled};
+use crate::stack::observe::Watched;
 
 /// Why a body ended before its end. The connection it was sent on cannot be used again.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +181,8 @@ pub enum ResponseBody {
     Full(Option<Bytes>),
     /// An upstream's, as it comes.
     Upstream(Relayed),
+    /// Another one, whose end somebody waits for.
+    Watched(Box<Watched>),
 }
 
 /// An upstream's body, as it comes, and the connection it comes on.
@@ -240,6 +243,7 @@ impl Body for ResponseBody {
                 }
                 polled
             }
+            Self::Watched(watched) => Pin::new(&mut **watched).poll_frame(cx),
         }
     }
 
@@ -247,6 +251,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_none(),
+            Self::Watched(watched) => watched.is_end_stream(),
             Self::Upstream(relayed) => relayed.paced.incoming.is_end_stream(),
         }
     }
@@ -256,6 +261,7 @@ impl Body for ResponseBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => full_size(bytes.as_ref()),
             Self::Upstream(relayed) => relayed.paced.incoming.size_hint(),
+            Self::Watched(watched) => watched.size_hint(),
         }
     }
 }
