@@ -1,6 +1,7 @@
 //! The bounded pool on which evidence is appraised, apart from the request cores. A full queue answers at once, so that a flood
-//! of enrolments costs requests nothing.
+//! of enrolments costs requests nothing. Nor does it cost known devices their renewals: a part of the queue is theirs.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,10 +22,21 @@ pub enum PoolError {
     Stopped,
 }
 
+/// For whom a job is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Anybody: may fill three quarters of the queue.
+    Stranger,
+    /// A renewal, or somebody whose evidence was appraised already.
+    Known,
+}
+
 /// A fixed number of threads behind a bounded queue. Dropping it lets queued jobs finish.
 #[derive(Debug, Clone)]
 pub struct AppraisalPool {
     queue: SyncSender<Job>,
+    waiting: Arc<AtomicUsize>,
+    strangers_max: usize,
 }
 
 impl AppraisalPool {
@@ -41,19 +53,30 @@ impl AppraisalPool {
                 .name(format!("appraisal-{n}"))
                 .spawn(move || work(&jobs))?;
         }
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            waiting: Arc::default(),
+            strangers_max: capacity.saturating_mul(3).div_ceil(4).max(1),
+        })
     }
 
     /// The result of `job`, run on the pool.
     ///
     /// # Errors
-    /// [`PoolError::Full`] at once, [`PoolError::Stopped`] if the job's thread is gone.
+    /// [`PoolError::Full`] at once, when there is no room in this lane; [`PoolError::Stopped`] if the job's thread is gone.
     pub async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (done, answer) = oneshot::channel();
+        let before = self.waiting.fetch_add(1, SeqCst);
+        let waits = Waiting(Arc::clone(&self.waiting));
+        if lane == Lane::Stranger && before >= self.strangers_max {
+            return Err(PoolError::Full);
+        }
         let job = Box::new(move || {
+            drop(waits);
             // The caller may have gone away; its answer is then nobody's.
             let _unsent = done.send(job());
         });
@@ -62,6 +85,15 @@ impl AppraisalPool {
             TrySendError::Disconnected(_) => PoolError::Stopped,
         })?;
         answer.await.map_err(|_| PoolError::Stopped)
+    }
+}
+
+/// Counts a job until it begins, or is never queued.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 
@@ -89,7 +121,7 @@ mod tests {
         let busy = tokio::spawn({
             let pool = pool.clone();
             async move {
-                pool.run(move || {
+                pool.run(Lane::Known, move || {
                     started.send(()).unwrap();
                     gate.recv().unwrap();
                 })
@@ -99,17 +131,46 @@ mod tests {
         tokio::task::spawn_blocking(move || running.recv().unwrap())
             .await
             .unwrap();
-        let mut queued = Box::pin(pool.run(|| 1));
+        let mut queued = Box::pin(pool.run(Lane::Known, || 1));
         assert!(
             queued
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()))
                 .is_pending()
         );
-        assert_eq!(pool.run(|| 2).await, Err(PoolError::Full));
+        assert_eq!(pool.run(Lane::Known, || 2).await, Err(PoolError::Full));
         release.send(()).unwrap();
         assert_eq!(busy.await.unwrap(), Ok(()));
         assert_eq!(queued.await, Ok(1));
-        assert_eq!(pool.run(|| 3).await, Ok(3));
+        assert_eq!(pool.run(Lane::Known, || 3).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn strangers_never_fill_the_queue_of_known_devices() {
+        let pool = AppraisalPool::start(1, 4).unwrap();
+        let (release, gate) = channel::<()>();
+        let (started, running) = channel::<()>();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut busy = Box::pin(pool.run(Lane::Stranger, move || {
+            started.send(()).unwrap();
+            gate.recv().unwrap();
+        }));
+        assert!(busy.as_mut().poll(&mut context).is_pending());
+        tokio::task::spawn_blocking(move || running.recv().unwrap())
+            .await
+            .unwrap();
+        let mut strangers: Vec<_> = (0..3)
+            .map(|n| Box::pin(pool.run(Lane::Stranger, move || n)))
+            .collect();
+        for stranger in &mut strangers {
+            assert!(stranger.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(pool.run(Lane::Stranger, || 9).await, Err(PoolError::Full));
+        let mut known = Box::pin(pool.run(Lane::Known, || 4));
+        assert!(known.as_mut().poll(&mut context).is_pending());
+        assert_eq!(pool.run(Lane::Known, || 9).await, Err(PoolError::Full));
+        release.send(()).unwrap();
+        assert_eq!(known.await, Ok(4));
+        assert_eq!(pool.run(Lane::Stranger, || 5).await, Ok(5));
     }
 }

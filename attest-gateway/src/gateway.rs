@@ -169,6 +169,18 @@ impl Gateway {
         &self.store
     }
 
+    /// One-time tokens that were used.
+    #[must_use]
+    pub const fn single_use(&self) -> &SingleUse {
+        &self.single_use
+    }
+
+    /// Rates of sources and devices.
+    #[must_use]
+    pub const fn rates(&self) -> &RateTable {
+        &self.rates
+    }
+
     /// The configuration it runs with.
     #[must_use]
     pub const fn config(&self) -> &Config {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment, SettledTime};
 use crate::config::Config;
 use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
@@ -174,6 +174,7 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
     let pause = Duration::from_millis(gateway.config().policy.poll_ms);
     let sweep_interval_ms = gateway.config().store.sweep_interval_s.saturating_mul(1000);
     let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms);
+    let mut settled = SettledTime::new(Moment::of(&*gateway.clock));
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
             match gateway.policies().poll() {
@@ -185,10 +186,11 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
             }
         }
         let now_ms = gateway.clock.monotonic_ms();
+        let settled_s = settled.follow(Moment::of(&*gateway.clock));
         if now_ms >= next_sweep_ms {
             next_sweep_ms = now_ms.saturating_add(sweep_interval_ms);
             // Queued; its outcome matters to nobody, and what remains is swept next time.
-            drop(gateway.store().sweep(gateway.clock.now_s()));
+            drop(gateway.store().sweep(settled_s));
         }
     }
 }

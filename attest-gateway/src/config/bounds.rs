@@ -101,6 +101,7 @@ impl Default for Limits {
             appraisal_queue: 256,
             single_use_max: 1 << 20,
             rate_sources_max: 1 << 17,
+            suspect_verifications_per_second: 100,
         }
     }
 }
@@ -201,7 +202,7 @@ fn of_store(of: &StoreConfig) -> [(&'static str, u64, RangeInclusive<u64>); 4] {
     ]
 }
 
-fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
+fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 14] {
     [
         ("head_bytes", count(of.head_bytes), 8192..=(1 << 20)),
         ("head_fields", count(of.head_fields), 16..=1024),
@@ -216,6 +217,11 @@ fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
         ("appraisal_queue", count(of.appraisal_queue), 1..=(1 << 20)),
         ("single_use_max", count(of.single_use_max), COUNT),
         ("rate_sources_max", count(of.rate_sources_max), COUNT),
+        (
+            "suspect_verifications_per_second",
+            of.suspect_verifications_per_second.into(),
+            1..=1_000_000,
+        ),
     ]
 }
 

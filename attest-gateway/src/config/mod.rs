@@ -158,6 +158,9 @@ pub struct Limits {
     pub single_use_max: usize,
     /// Client addresses whose rates are remembered, 16 bytes each.
     pub rate_sources_max: usize,
+    /// Signatures that each core verifies per second for sources and devices that failed often of late, all together: about 1 %
+    /// of a core. Others are not concerned.
+    pub suspect_verifications_per_second: u32,
 }
 
 /// `[attestation]`

@@ -73,14 +73,6 @@ fn each_problem_has_its_place() {
         &format!("{env}[proxy]\ntrusted_proxies = ['10.0.0.0/8', '10.0.0.1/8']"),
         &["3:1 proxy.trusted_proxies wrong-value"],
     );
-    check(&format!("{env}[log]\nsample_ratio = 1.5"), &["3:1 log.sample_ratio wrong-value"]);
-    check(&format!("{env}[otlp]\nendpoint = 'collector:4318'"), &["3:1 otlp.endpoint wrong-value"]);
-    check(
-        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://collector:4318'"),
-        &["4:1 otlp.endpoint unsafe"],
-    );
-    check(&format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://127.0.0.1:4318'"), &[]);
-    check(&format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'https://collector'"), &[]);
     check(
         &format!("{env}allow_public_development = true"),
         &["2:1 allow_public_development unsafe"],
@@ -153,6 +145,31 @@ fn upstreams_are_named_once_and_spelled_as_origins() {
             "6:1 upstreams[1].url missing",
             "8:1 upstreams[1].urls unknown-key",
         ],
+    );
+}
+
+#[test]
+fn traces_need_an_address_and_keep_their_key_to_themselves() {
+    let env = "environment = 'production'\n";
+    check(
+        &format!("{env}[log]\nsample_ratio = 1.5"),
+        &["3:1 log.sample_ratio wrong-value"],
+    );
+    check(
+        &format!("{env}[otlp]\nendpoint = 'collector:4318'"),
+        &["3:1 otlp.endpoint wrong-value"],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://collector:4318'"),
+        &["4:1 otlp.endpoint unsafe"],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://127.0.0.1:4318'"),
+        &[],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'https://collector'"),
+        &[],
     );
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use attest_core::ticket::TicketKeys;
 
 use super::attestations::Attestations;
+use super::suspects::Suspects;
 use crate::gateway::Gateway;
 use crate::policy::ActivePolicy;
 use crate::upstream::Upstreams;
@@ -19,6 +20,7 @@ pub(crate) struct Core {
     pub(super) tickets: RefCell<TicketKeys>,
     pub(super) upstreams: Upstreams,
     pub(super) attestations: RefCell<Attestations>,
+    pub(super) suspects: Suspects,
     policy: RefCell<Rc<PolicyInForce>>,
 }
 
@@ -44,6 +46,7 @@ impl Core {
                 gateway.issuer_keys.clone(),
                 gateway.config.environment,
             )),
+            suspects: Suspects::new(gateway.config.limits.suspect_verifications_per_second),
             policy: RefCell::new(Rc::new(PolicyInForce(Arc::clone(&gateway.policies.active())))),
             gateway,
         }

@@ -33,6 +33,7 @@ pub mod route;
 pub mod service;
 pub mod spend;
 pub mod step;
+mod suspects;
 pub mod target;
 pub mod verify;
 

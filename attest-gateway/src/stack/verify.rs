@@ -12,9 +12,11 @@ use attest_core::token::claims::ClaimsError;
 use attest_core::token::{TimeBounds, TokenError, Verified, proof, session};
 
 use super::Core;
-use super::hygiene::{Clean, Credentials, OneOrMore, Presented};
+use super::admit::client_address;
+use super::hygiene::{Clean, OneOrMore, Presented};
 use super::route::{RouteHandle, Routed};
 use super::step::Step;
+use super::suspects::{Culprit, Suspects};
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
 use crate::store::BanKind;
@@ -74,7 +76,8 @@ impl Verify {
         }
     }
 
-    fn verified(&self, credentials: &Credentials, handle: &RouteHandle) -> Result<Verified, Refusal> {
+    fn verified(&self, request: &Clean, handle: &RouteHandle) -> Result<Verified, Refusal> {
+        let credentials = &request.credentials;
         let route = handle.get()?;
         let now_s = self.core.now_s();
         let limits = handle.policy().compiled().policy().limits;
@@ -92,9 +95,7 @@ impl Verify {
             (None, Some(attestation), Some(proof_of_possession)) => {
                 let (attestation, proof_of_possession) =
                     (single(attestation, handle)?, single(proof_of_possession, handle)?);
-                let mut attestations = self.core.attestations.borrow_mut();
-                let attestation = attestations.verified(attestation, now_s).map_err(refuse)?;
-                proof::verify_with(attestation, proof_of_possession, bounds, now_s).map_err(refuse)?
+                self.proven(request, (attestation, proof_of_possession), bounds, handle)?
             }
             (None, Some(_), None) | (None, None, Some(_)) => {
                 return Err(handle.refuse(ProblemCode::TokenMalformed, "proof-token-half"));
@@ -104,6 +105,35 @@ impl Verify {
             }
         };
         self.standing(token, handle, route, now_s)
+    }
+
+    /// Verifies a proof token: the only asymmetric work of this layer, so whoever fails at it often does so on a budget.
+    fn proven(
+        &self,
+        request: &Clean,
+        (attestation, proof_of_possession): (&str, &str),
+        bounds: TimeBounds,
+        handle: &RouteHandle,
+    ) -> Result<Verified, Refusal> {
+        let core = &self.core;
+        let now_s = core.now_s();
+        let mut attestations = core.attestations.borrow_mut();
+        let culprit = attestations.device(attestation).map_or_else(
+            || Culprit::Source(client_address(core, &request.parts.headers, request.peer)),
+            Culprit::Device,
+        );
+        if !core.suspects.may_verify(core, culprit) {
+            return Err(handle
+                .refuse(ProblemCode::Overloaded, "verification-budget")
+                .with_hint(Hint::RetryAfter(1)));
+        }
+        attestations
+            .verified(attestation, now_s)
+            .and_then(|attestation| proof::verify_with(attestation, proof_of_possession, bounds, now_s))
+            .map_err(|error| {
+                Suspects::failed(core, culprit, error);
+                handle.refuse(problem_code(error), error.code())
+            })
     }
 
     /// What an authentic token must also satisfy on this route.
@@ -170,7 +200,7 @@ impl Step for Verify {
         let require = route.get()?.route().require;
         let standing = match require {
             Require::None => Standing::Public,
-            Require::Observe | Require::Enforce => match self.verified(&request.credentials, &route) {
+            Require::Observe | Require::Enforce => match self.verified(&request, &route) {
                 Ok(token) => Standing::Attested(Box::new(token)),
                 Err(refusal)
                     if require == Require::Observe

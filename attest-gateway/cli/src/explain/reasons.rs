@@ -76,7 +76,6 @@ pub(super) const REASONS: &[&str] = &[
     "method-refused",
     "min-policy-phone",
     "min-policy-session",
-    "minted-before-start",
     "path-dot-segment",
     "path-empty-segment",
     "path-escape",
@@ -99,6 +98,7 @@ pub(super) const REASONS: &[&str] = &[
     "rule",
     "session-audience",
     "session-expired",
+    "session-older-than-memory",
     "session-where-proof",
     "sessions-not-before",
     "signing",
@@ -148,6 +148,7 @@ pub(super) const REASONS: &[&str] = &[
     "upstream-timeout",
     "upstream-unknown",
     "upstream-unreachable",
+    "verification-budget",
     "version-unsupported",
 ];
 
