@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::support::*;
 
-fn init(folder: &Path, more: &[&str]) -> Ended {
+pub(crate) fn init(folder: &Path, more: &[&str]) -> Ended {
     attest(&[&["gateway", "init", text(folder)], more].concat())
 }
 
@@ -19,7 +19,7 @@ fn config(folder: &Path) -> String {
     text(&folder.join("attest.toml")).to_owned()
 }
 
-fn change(path: &Path, from: &str, to: &str) {
+pub(crate) fn change(path: &Path, from: &str, to: &str) {
     let before = fs::read_to_string(path).unwrap();
     assert!(before.contains(from), "{from} is not in {}", path.display());
     fs::write(path, before.replacen(from, to, 1)).unwrap();
@@ -225,14 +225,14 @@ fn a_secret_that_others_may_read_is_a_warning() {
 }
 
 /// A gateway that runs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     address: SocketAddr,
     log: BufReader<ChildStderr>,
 }
 
 impl Running {
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let mut child = command()
             .args(["gateway", "run", "--config", &config(folder)])
             .stdin(Stdio::null())
@@ -253,7 +253,7 @@ impl Running {
         Self { child, address, log }
     }
 
-    fn request(&self, method: &str, path: &str) -> (u16, String) {
+    pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {
         let mut stream = self.send(method, path);
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -273,7 +273,7 @@ impl Running {
         stream
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(
             std::process::Command::new("kill")
@@ -296,7 +296,7 @@ impl Running {
         }
     }
 
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
         self.log.read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)

@@ -4,5 +4,6 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+mod logging;
 mod support;
 mod verify;
