@@ -204,10 +204,10 @@ impl Gateway {
     /// What a client hears whose request the guard did not let through.
     pub(crate) fn refuse_head(&self, reason: Reason) -> Response<ResponseBody> {
         let refusal = unreadable(reason);
-        tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
-        self.tally.refuse(refusal.code);
         let version = self.policies.active().version();
-        let mut response = refusal.into_response(&self.support, version, self.clock.now_s(), &self.rng);
+        self.tally.refuse(refusal.code);
+        self.telemetry.unread(&refusal, version);
+        let (mut response, _) = refusal.into_response(&self.support, version, self.clock.now_s(), &self.rng);
         response
             .headers_mut()
             .insert(POLICY_HEADER, HeaderValue::from(version));

@@ -10,6 +10,7 @@ use attest_mobile::Headers;
 use attest_tests::collector::{Collector, attribute, is_server};
 use attest_tests::request::{Request, header};
 use attest_tests::scene::{START_S, Scene};
+use attest_tests::wire::Wire;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -179,6 +180,28 @@ async fn a_refusal_says_why_and_a_failing_backend_is_an_error() {
         let text = format!("{:?}", collector.next().await);
         assert!(!text.to_lowercase().contains("8472"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_told_of_too() {
+    let mut collector = Collector::open().await;
+    let scene = traced(&collector, "sample_ratio = 1").await;
+    scene.backend.falls_silent();
+    let mut wire = Wire::open(scene.authority()).await;
+    let head = format!("GET /health HTTP/1.1\r\nhost: {}\r\n\r\n", scene.authority());
+    assert!(wire.send(head).await);
+    while scene.backend.take().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(wire);
+    let spans = collector.requests(1).await;
+    let server = spans.iter().find(|span| is_server(span)).unwrap();
+    assert_eq!(
+        attribute(server, "http.response.status_code").as_deref(),
+        Some("499")
+    );
+    let upstream = spans.iter().find(|span| span.kind == 3).unwrap();
+    assert_eq!(attribute(upstream, "error.type").as_deref(), Some("cancelled"));
 }
 
 #[tokio::test]

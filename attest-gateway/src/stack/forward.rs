@@ -59,11 +59,11 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     {
         drop(pool.send(copy).await);
     }
+    Notes::note(request.extensions(), |noted| noted.upstream = Some(name.clone()));
     let timing = Notes::time(request.extensions(), Phase::Upstream, &*core.gateway.clock);
     let answer = pool.send(request).await;
     if let Some(timing) = timing {
         timing.notes().write(|noted| {
-            noted.upstream = Some(name.clone());
             noted.upstream_status = answer.as_ref().ok().map(|response| response.status().as_u16());
         });
     }

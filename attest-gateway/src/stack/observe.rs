@@ -88,6 +88,7 @@ impl<S> Observe<S> {
             bytes_in: request.body().size_hint().exact(),
             started_at_us: gateway.clock.now_us(),
             from_us: gateway.clock.monotonic_us(),
+            finished: false,
         }))
     }
 }
@@ -135,6 +136,7 @@ where
 /// The response of [`Observe`].
 #[derive(Debug)]
 pub struct ObserveFuture<F> {
+    // Dropped first: what it notes on its way out still counts.
     inner: F,
     watch: Option<Box<Watch>>,
 }
@@ -169,10 +171,24 @@ struct Watch {
     bytes_in: Option<u64>,
     started_at_us: u64,
     from_us: u64,
+    finished: bool,
+}
+
+/// What proxies commonly note for a client that left before it was answered.
+const CLIENT_LEFT: u16 = 499;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.finish(CLIENT_LEFT, 0, false);
+    }
 }
 
 impl Watch {
-    fn finish(self, status: u16, bytes_out: u64, whole: bool) {
+    /// Hands the request over, once.
+    fn finish(&mut self, status: u16, bytes_out: u64, whole: bool) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
         let gateway = &self.core.gateway;
         let noted = self.notes.take();
         let logged = self.logged && (gateway.telemetry.requests != RequestLog::Refused || noted.refused);
@@ -207,7 +223,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    fn over(response: Response<ResponseBody>, watch: Box<Watch>) -> Response<ResponseBody> {
+    fn over(response: Response<ResponseBody>, mut watch: Box<Watch>) -> Response<ResponseBody> {
         let status = response.status().as_u16();
         // The gateway's own answers are complete already.
         if let ResponseBody::Empty | ResponseBody::Full(_) = response.body() {
@@ -226,7 +242,7 @@ impl Watched {
     }
 
     fn end(&mut self, whole: bool) {
-        if let Some(watch) = self.watch.take() {
+        if let Some(mut watch) = self.watch.take() {
             watch.finish(self.status, self.bytes, whole);
         }
     }

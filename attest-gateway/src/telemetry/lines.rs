@@ -1,11 +1,23 @@
 //! The line that a request gets in the log.
 
 use super::record::Record;
+use crate::refusal::Refusal;
 
 /// The target of request lines, for filters: they follow `log.requests`, not `log.level`.
 pub const REQUESTS: &str = "attest_gateway::requests";
 
-/// Writes the line.
+/// Writes the line of a head that never became a request.
+pub(super) fn write_unread(refusal: &Refusal, policy: u64) {
+    tracing::info!(
+        target: REQUESTS,
+        code = refusal.code.as_str(),
+        reason = refusal.reason,
+        policy,
+        "request"
+    );
+}
+
+/// Writes the line of a request.
 pub(super) fn write(record: &Record) {
     let noted = &record.noted;
     let request = format!("{:032x}", record.context.trace);

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::{Config, Ratio, RequestLog};
+use crate::refusal::Refusal;
 
 pub use collector::CollectorError;
 pub use export::ExportError;
@@ -83,6 +84,15 @@ impl Telemetry {
         };
         if let Some(suppressed) = suppressed {
             tracing::warn!(upstream, code, suppressed, "upstream failed");
+        }
+    }
+
+    /// Writes that a head never became a request. Among samples it would stand for nothing.
+    pub(crate) fn unread(&self, refusal: &Refusal, policy: u64) {
+        if let RequestLog::Refused | RequestLog::All = self.requests {
+            lines::write_unread(refusal, policy);
+        } else {
+            tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
         }
     }
 

@@ -112,14 +112,13 @@ impl Base<'_> {
                 attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
             }
         }
-        let mut failed = None;
-        match noted.upstream_status {
+        let failed = match noted.upstream_status {
             Some(status) => {
                 attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));
-                failed = (status >= 400).then(|| status.to_string());
+                (status >= 400).then(|| status.to_string())
             }
-            None => failed = Some(noted.reason.unwrap_or("cancelled").to_owned()).or(failed),
-        }
+            None => Some(noted.reason.unwrap_or("cancelled").to_owned()),
+        };
         if let Some(kind) = &failed {
             attributes.push(KeyValue::new("error.type", kind.clone()));
         }

@@ -48,11 +48,8 @@ fn a_reader_that_stands_still_holds_up_no_request() {
     ] {
         assert_eq!(first[field], expect, "{first}");
     }
-    assert_eq!(
-        (&first["status"], &first["policy"]),
-        (&401.into(), &1.into()),
-        "{first}"
-    );
+    assert_eq!(first["status"], 401, "{first}");
+    assert!(first["policy"].as_u64() > Some(0), "{first}");
     assert_eq!(first["request"].as_str().unwrap().len(), 32);
     assert!(
         first["duration_us"].as_u64().is_some() && first["bytes_out"].as_u64() > Some(100),
