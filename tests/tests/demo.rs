@@ -179,10 +179,7 @@ fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
     let complaints = complaints.into_inner().unwrap();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     let seen = seen_to_fail.into_inner().unwrap();
-    let never: Vec<_> = names
-        .iter()
-        .filter(|name| !seen.contains(*name))
-        .collect();
+    let never: Vec<_> = names.iter().filter(|name| !seen.contains(*name)).collect();
     assert!(never.is_empty(), "no fault makes these fail: {never:?}");
 }
 

@@ -2,7 +2,7 @@
 //! and a collector that is away costs nobody anything.
 
 #![expect(
-    clippy::unwrap_used,
+    clippy::panic,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 
@@ -15,6 +15,25 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
+
+/// What the span of an accepted login says.
+const LOGIN: [(&str, &str); 9] = [
+    ("http.request.method", "POST"),
+    ("http.route", "/v1/login"),
+    ("http.response.status_code", "200"),
+    ("http.response.body.size", "2"),
+    ("network.protocol.version", "1.1"),
+    ("attest.route", "login"),
+    ("attest.app", "bank-android"),
+    ("attest.decision", "allow"),
+    ("attest.policy.version", "1"),
+];
+/// And that of its way to the backend.
+const LOGIN_UPSTREAM: [(&str, &str); 3] = [
+    ("server.address", "127.0.0.1"),
+    ("attest.upstream", "shown"),
+    ("http.response.status_code", "200"),
+];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -41,6 +60,12 @@ fn named<'s>(spans: &'s [Span], trace: &str, name: &str) -> &'s Span {
         .unwrap_or_else(|| panic!("no span {name} in {spans:#?}"));
     assert!(found.next().is_none(), "two spans {name}");
     only
+}
+
+fn shows(span: &Span, expect: &[(&str, &str)]) {
+    for (name, expect) in expect {
+        assert_eq!(attribute(span, name).as_deref(), Some(*expect), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -86,19 +111,7 @@ async fn a_request_is_a_trace_with_its_steps_and_goes_on_upstream() {
     let server = named(&spans, TRACE, "POST /v1/login");
     assert!(is_server(server));
     assert_eq!(hex(&server.parent_span_id), CALLER);
-    for (name, expect) in [
-        ("http.request.method", "POST"),
-        ("http.route", "/v1/login"),
-        ("http.response.status_code", "200"),
-        ("http.response.body.size", "2"),
-        ("network.protocol.version", "1.1"),
-        ("attest.route", "login"),
-        ("attest.app", "bank-android"),
-        ("attest.decision", "allow"),
-        ("attest.policy.version", "1"),
-    ] {
-        assert_eq!(attribute(server, name).as_deref(), Some(expect), "{name}");
-    }
+    shows(server, &LOGIN);
     for step in ["verify", "decide"] {
         assert_eq!(
             named(&spans, TRACE, step).parent_span_id,
@@ -108,15 +121,7 @@ async fn a_request_is_a_trace_with_its_steps_and_goes_on_upstream() {
     }
     let upstream = named(&spans, TRACE, "POST");
     assert_eq!((upstream.kind, &upstream.parent_span_id), (3, &server.span_id));
-    assert_eq!(
-        attribute(upstream, "server.address").as_deref(),
-        Some("127.0.0.1")
-    );
-    assert_eq!(attribute(upstream, "attest.upstream").as_deref(), Some("shown"));
-    assert_eq!(
-        attribute(upstream, "http.response.status_code").as_deref(),
-        Some("200")
-    );
+    shows(upstream, &LOGIN_UPSTREAM);
     // The backend hears of the span that its own is a child of.
     let expect = format!("00-{TRACE}-{}-01", hex(&upstream.span_id));
     assert_eq!(arrived.all("traceparent"), [expect.as_str()]);
