@@ -1,5 +1,5 @@
 //! The bounded pool on which evidence is appraised, apart from the request cores. A full queue answers at once, so that a flood
-//! of enrolments costs requests nothing.
+//! of enrolments costs requests nothing. Nor does it cost known devices their renewals: a part of the queue is theirs.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -25,11 +25,21 @@ pub enum PoolError {
     Stopped,
 }
 
+/// For whom a job is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Anybody: may fill three quarters of the queue.
+    Stranger,
+    /// A renewal, or somebody whose evidence was appraised already.
+    Known,
+}
+
 /// A fixed number of threads behind a bounded queue. Dropping it lets queued jobs finish.
 #[derive(Debug, Clone)]
 pub struct AppraisalPool {
     queue: SyncSender<Job>,
     load: Arc<PoolLoad>,
+    strangers_max: u64,
 }
 
 /// What the pool tells about itself.
@@ -56,32 +66,34 @@ impl AppraisalPool {
         Ok(Self {
             queue,
             load: Arc::default(),
+            strangers_max: u64::try_from(capacity.saturating_mul(3).div_ceil(4).max(1)).unwrap_or(u64::MAX),
         })
     }
 
     /// The result of `job`, run on the pool.
     ///
     /// # Errors
-    /// [`PoolError::Full`] at once, [`PoolError::Stopped`] if the job's thread is gone.
+    /// [`PoolError::Full`] at once, when there is no room in this lane; [`PoolError::Stopped`] if the job's thread is gone.
     pub async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (done, answer) = oneshot::channel();
         let begun = Instant::now();
-        let load = Arc::clone(&self.load);
-        load.waiting.fetch_add(1, Relaxed);
+        let before = self.load.waiting.fetch_add(1, Relaxed);
+        let waits = Waiting(Arc::clone(&self.load));
+        if lane == Lane::Stranger && before >= self.strangers_max {
+            return Err(PoolError::Full);
+        }
         let job = Box::new(move || {
-            load.waiting.fetch_sub(1, Relaxed);
+            drop(waits);
             // The caller may have gone away; its answer is then nobody's.
             let _unsent = done.send(job());
         });
-        self.queue.try_send(job).map_err(|error| {
-            self.load.waiting.fetch_sub(1, Relaxed);
-            match error {
-                TrySendError::Full(_) => PoolError::Full,
-                TrySendError::Disconnected(_) => PoolError::Stopped,
-            }
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => PoolError::Full,
+            TrySendError::Disconnected(_) => PoolError::Stopped,
         })?;
         let answer = answer.await.map_err(|_| PoolError::Stopped);
         self.load.durations.record(begun.elapsed());
@@ -98,6 +110,15 @@ impl AppraisalPool {
     #[must_use]
     pub fn durations(&self) -> &Histogram {
         &self.load.durations
+    }
+}
+
+/// Counts a job until it begins, or is never queued.
+struct Waiting(Arc<PoolLoad>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
     }
 }
 
@@ -125,7 +146,7 @@ mod tests {
         let busy = tokio::spawn({
             let pool = pool.clone();
             async move {
-                pool.run(move || {
+                pool.run(Lane::Known, move || {
                     started.send(()).unwrap();
                     gate.recv().unwrap();
                 })
@@ -135,17 +156,46 @@ mod tests {
         tokio::task::spawn_blocking(move || running.recv().unwrap())
             .await
             .unwrap();
-        let mut queued = Box::pin(pool.run(|| 1));
+        let mut queued = Box::pin(pool.run(Lane::Known, || 1));
         assert!(
             queued
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()))
                 .is_pending()
         );
-        assert_eq!(pool.run(|| 2).await, Err(PoolError::Full));
+        assert_eq!(pool.run(Lane::Known, || 2).await, Err(PoolError::Full));
         release.send(()).unwrap();
         assert_eq!(busy.await.unwrap(), Ok(()));
         assert_eq!(queued.await, Ok(1));
-        assert_eq!(pool.run(|| 3).await, Ok(3));
+        assert_eq!(pool.run(Lane::Known, || 3).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn strangers_never_fill_the_queue_of_known_devices() {
+        let pool = AppraisalPool::start(1, 4).unwrap();
+        let (release, gate) = channel::<()>();
+        let (started, running) = channel::<()>();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut busy = Box::pin(pool.run(Lane::Stranger, move || {
+            started.send(()).unwrap();
+            gate.recv().unwrap();
+        }));
+        assert!(busy.as_mut().poll(&mut context).is_pending());
+        tokio::task::spawn_blocking(move || running.recv().unwrap())
+            .await
+            .unwrap();
+        let mut strangers: Vec<_> = (0..3)
+            .map(|n| Box::pin(pool.run(Lane::Stranger, move || n)))
+            .collect();
+        for stranger in &mut strangers {
+            assert!(stranger.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(pool.run(Lane::Stranger, || 9).await, Err(PoolError::Full));
+        let mut known = Box::pin(pool.run(Lane::Known, || 4));
+        assert!(known.as_mut().poll(&mut context).is_pending());
+        assert_eq!(pool.run(Lane::Known, || 9).await, Err(PoolError::Full));
+        release.send(()).unwrap();
+        assert_eq!(known.await, Ok(4));
+        assert_eq!(pool.run(Lane::Stranger, || 5).await, Ok(5));
     }
 }

@@ -31,6 +31,7 @@ use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
+use crate::telemetry::{ExportError, Telemetry};
 use crate::upstream::{Plans, ResponseBody, UpstreamConfigError};
 
 /// The shared state of a gateway process.
@@ -51,6 +52,7 @@ pub struct Gateway {
     pub(crate) tally: Tally,
     pub(crate) metrics: Metrics,
     pub(crate) decisions: Decisions,
+    pub(crate) telemetry: Telemetry,
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
     pub(crate) pseudonyms: Pseudonyms,
@@ -89,6 +91,9 @@ pub enum AssemblyError {
     /// An upstream's address or certificates.
     #[error("upstreams: {0}")]
     Upstream(#[from] UpstreamConfigError),
+    /// Traces cannot be exported.
+    #[error(transparent)]
+    Telemetry(#[from] ExportError),
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
@@ -132,6 +137,7 @@ impl Gateway {
                 clock.now_s(),
             ),
             decisions: Decisions::new(config.admin.decisions_per_outcome),
+            telemetry: Telemetry::start(&config, &clock)?,
             challenges: ChallengeKey::new(fleet),
             pseudonyms: Pseudonyms::new(fleet),
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
@@ -185,6 +191,12 @@ impl Gateway {
         polled
     }
 
+    /// What is told about single requests.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// The bans, to ban and unban.
     #[must_use]
     pub const fn bans(&self) -> &Bans {
@@ -204,6 +216,19 @@ impl Gateway {
     }
 
     /// Settings and keys in force. Loaded again for each use: what is held across a reload is what was before it.
+    /// One-time tokens that were used.
+    #[must_use]
+    pub const fn single_use(&self) -> &SingleUse {
+        &self.single_use
+    }
+
+    /// Rates of sources and devices.
+    #[must_use]
+    pub const fn rates(&self) -> &RateTable {
+        &self.rates
+    }
+
+    /// The configuration it runs with.
     #[must_use]
     pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
         self.live.load()
@@ -226,9 +251,9 @@ impl Gateway {
     /// What a client hears whose request the guard did not let through.
     pub(crate) fn refuse_head(&self, reason: Reason) -> Response<ResponseBody> {
         let refusal = unreadable(reason);
-        tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "refused");
-        self.tally.refuse(refusal.code);
         let version = self.policies.active().version();
+        self.tally.refuse(refusal.code);
+        self.telemetry.unread(&refusal, version);
         let support = refusal.support(&self.live().support, version, self.clock.now_s(), &self.rng);
         let mut response = refusal.into_response(support);
         response

@@ -70,6 +70,18 @@ impl RateTable {
         self.hasher.hash_one((purpose, name))
     }
 
+    /// The key of any bytes that are counted, such as an id.
+    #[must_use]
+    pub fn key(&self, purpose: &str, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one((purpose, bytes))
+    }
+
+    /// How many keys it remembers at most: its memory, which never grows.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.sets.len().saturating_mul(WAYS)
+    }
+
     /// Counts one attempt of `key_hash`. A refused attempt costs nothing.
     ///
     /// # Errors

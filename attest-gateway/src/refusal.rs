@@ -339,7 +339,7 @@ mod tests {
             let refusal = Refusal::new(*code, "inner-reason").on_route(NameHash::of("payments"));
             let cause = refusal.cause(3, 1_800_000_000);
             let support = refusal.support(&codes, 3, 1_800_000_000, &SystemRandom::new());
-            let response = refusal.into_response(support);
+            let response = refusal.into_response(support.clone());
             assert!(response.status().is_client_error() || response.status().is_server_error());
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -350,6 +350,7 @@ mod tests {
                 (problem.code(), problem.status, problem.retry),
                 (Some(*code), status, code.retry())
             );
+            assert_eq!(problem.support, support);
             assert_eq!(codes.open(&problem.support), Ok(cause));
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use crate::admin::{AdminListener, AdminStartError};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment, SettledTime};
 use crate::config::Config;
 use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
@@ -189,15 +189,17 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
     let pause = || Duration::from_millis(gateway.live().config.policy.poll_ms);
     let sweep_interval_ms = || gateway.live().config.store.sweep_interval_s.saturating_mul(1000);
     let mut next_sweep_ms = gateway.clock.monotonic_ms().saturating_add(sweep_interval_ms());
+    let mut settled = SettledTime::new(Moment::of(&*gateway.clock));
     while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
             let _reported = gateway.poll_policy();
         }
         let now_ms = gateway.clock.monotonic_ms();
+        let settled_s = settled.follow(Moment::of(&*gateway.clock));
         if now_ms >= next_sweep_ms {
             next_sweep_ms = now_ms.saturating_add(sweep_interval_ms());
             // Queued; its outcome matters to nobody, and what remains is swept next time.
-            drop(gateway.store().sweep(gateway.clock.now_s()));
+            drop(gateway.store().sweep(settled_s));
         }
     }
 }

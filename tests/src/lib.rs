@@ -12,6 +12,7 @@
 
 pub mod attacker;
 pub mod backend;
+pub mod collector;
 pub mod raw_jws;
 pub mod request;
 pub mod scene;

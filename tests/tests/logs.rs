@@ -101,17 +101,46 @@ async fn no_secret_and_no_identity_is_ever_logged() {
         .with_writer(log.clone())
         .init();
     let mut secrets = Secrets::default();
-    let config = "[proxy]\ntrusted_proxies = [\"127.0.0.1\"]\n[limits]\nappraisal_workers = 1\n";
-    let mut scene = Scene::with(config, |policy| policy.cloner_rule = "enforce").await;
-    keys(&scene, &mut secrets);
-    genuine(&scene, &mut secrets).await;
-    hostile(&mut scene, &mut secrets).await;
+    // Once with the lines that layers write by themselves, once with one for each request.
+    for requests in ["off", "all"] {
+        let config = format!(
+            "[proxy]\ntrusted_proxies = [\"127.0.0.1\"]\n[limits]\nappraisal_workers = 1\n[log]\nrequests = \"{requests}\"\n"
+        );
+        let mut scene = Scene::with(&config, |policy| policy.cloner_rule = "enforce").await;
+        keys(&scene, &mut secrets);
+        genuine(&scene, &mut secrets).await;
+        hostile(&mut scene, &mut secrets).await;
+    }
     tracing::error!(target: "attest_gateway::logs", "the end");
     let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(
         lines.contains("the end") && lines.contains("refused") && lines.contains("upstream failed"),
         "{lines}"
     );
+    let request = |fields: &[&str]| {
+        let whole = |line: &&str| fields.iter().all(|field| line.contains(field));
+        lines
+            .lines()
+            .filter(|line| line.contains("attest_gateway::requests"))
+            .any(|line| whole(&line))
+    };
+    assert!(request(&[
+        "method=\"POST\"",
+        "route=\"login\"",
+        "status=200",
+        "decision=\"allow\"",
+        "app=\"bank-android\"",
+        "upstream=\"shown\""
+    ]));
+    assert!(request(&[
+        "route=\"payments\"",
+        "status=403",
+        "decision=\"deny\"",
+        "rule=\"cloner-on-payments\"",
+        "support="
+    ]));
+    assert!(request(&["route=\"attestation:enroll\"", "status=200"]));
+    assert!(request(&["status=404", "code=\"route-unknown\""]) || request(&["status=400"]));
     assert!(lines.lines().count() > 20, "hardly anything was logged: {lines}");
     assert!(secrets.0.len() > 100, "hardly anything was looked for");
     assert_eq!(secrets.found(&lines), [""; 0], "found in the log:\n{lines}");

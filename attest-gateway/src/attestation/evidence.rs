@@ -15,7 +15,7 @@ use http::HeaderValue;
 use super::appraise::{Appraised, appraise};
 use super::issue::{self, Registration};
 use super::{Answer, Call, json, known_app, read};
-use crate::appraisal_pool::PoolError;
+use crate::appraisal_pool::{Lane, PoolError};
 use crate::faults::Fault;
 use crate::gateway::Gateway;
 use crate::policy::ActivePolicy;
@@ -29,13 +29,14 @@ use crate::tally::Passed;
 pub(super) async fn enroll(gateway: &Arc<Gateway>, call: Call) -> Answer {
     let source = call.source;
     let request = present(gateway, call).await?;
+    let admitted = admitted(gateway, request, Purpose::Enroll)?;
     if let Some(retry_after_s) = failures(gateway, source) {
         return Err(
             Refusal::new(ProblemCode::RateLimited, "enroll-failures-per-source")
                 .with_hint(Hint::RetryAfter(retry_after_s)),
         );
     }
-    let answer = match verify(gateway, request, Purpose::Enroll).await {
+    let answer = match verify(gateway, admitted, Purpose::Enroll).await {
         Ok(verified) => register(gateway, &verified).await,
         Err(refusal) => Err(refusal),
     };
@@ -48,7 +49,8 @@ pub(super) async fn enroll(gateway: &Arc<Gateway>, call: Call) -> Answer {
 /// Renews a session with the enrolled key. Never limited by source.
 pub(super) async fn renew(gateway: &Arc<Gateway>, call: Call) -> Answer {
     let request = present(gateway, call).await?;
-    let verified = verify(gateway, request, Purpose::Renew).await?;
+    let admitted = admitted(gateway, request, Purpose::Renew)?;
+    let verified = verify(gateway, admitted, Purpose::Renew).await?;
     extend(gateway, &verified).await
 }
 
@@ -64,12 +66,14 @@ struct Verified {
     appraised: Option<Appraised>,
 }
 
-/// Size and shape, challenge, then the signature and the platform proof on the pool.
-async fn verify(
-    gateway: &Arc<Gateway>,
+/// Evidence for a challenge of ours, worth the pool's time.
+struct Worthy {
     request: EvidenceRequest,
-    purpose: Purpose,
-) -> Result<Verified, Refusal> {
+    policy: Arc<ActivePolicy>,
+}
+
+/// Shape, challenge and app: what is refused here costs microseconds, and counts against nobody.
+fn admitted(gateway: &Gateway, request: EvidenceRequest, purpose: Purpose) -> Result<Worthy, Refusal> {
     let malformed = |code| Refusal::new(ProblemCode::EvidenceMalformed, code);
     let policy = Arc::clone(&gateway.policies.active());
     {
@@ -77,6 +81,17 @@ async fn verify(
             PresentedEvidence::parse(&request.evidence).map_err(|error| malformed(error.code()))?;
         cheap_refusals(gateway, &policy, &presented, purpose)?;
     }
+    Ok(Worthy { request, policy })
+}
+
+/// The signature and the platform proof, on the pool.
+async fn verify(gateway: &Arc<Gateway>, worthy: Worthy, purpose: Purpose) -> Result<Verified, Refusal> {
+    let malformed = |code| Refusal::new(ProblemCode::EvidenceMalformed, code);
+    let Worthy { request, policy } = worthy;
+    let lane = match purpose {
+        Purpose::Enroll => Lane::Stranger,
+        Purpose::Renew => Lane::Known,
+    };
     let environment = gateway.live().config.environment;
     let work = {
         let policy = Arc::clone(&policy);
@@ -93,7 +108,7 @@ async fn verify(
             Ok((evidence, appraised))
         }
     };
-    let (evidence, appraised) = gateway.pool.run(work).await.map_err(overflow)??;
+    let (evidence, appraised) = gateway.pool.run(lane, work).await.map_err(overflow)??;
     Ok(Verified {
         evidence,
         policy,
@@ -297,7 +312,9 @@ async fn issue(
     );
     gateway
         .pool
-        .run(move || issue::session(&gateway_there, &policy, &evidence, &registration))
+        .run(Lane::Known, move || {
+            issue::session(&gateway_there, &policy, &evidence, &registration)
+        })
         .await
         .map_err(overflow)?
 }

@@ -5,7 +5,7 @@ use attest_core::appraisal::AppraisalResult;
 use attest_core::attestation;
 use attest_core::delivery::deliver;
 use attest_core::device::{DeviceId, EvidenceClass, KeyLevel};
-use attest_core::encoding::{base64url, sha256_base64url};
+use attest_core::encoding::{base64url, sha256, sha256_base64url};
 use attest_core::evidence::Evidence;
 use attest_core::fleet::random_array;
 use attest_core::jose::Unsigned;
@@ -15,6 +15,7 @@ use attest_core::response::{ResponseClaims, delivery_members};
 use attest_core::service::EvidenceResponse;
 use attest_core::ticket::{TicketBody, TicketError};
 
+use crate::clock::Moment;
 use crate::gateway::Gateway;
 use crate::keys::NamedKey;
 use crate::policy::ActivePolicy;
@@ -86,6 +87,11 @@ pub(super) fn session(
     let signing = &live.keys.attestation.current;
     let attestation = attestation::prepare(policy.audience(), &signing.kid, evidence.device_key(), &result)
         .map_err(|_| unavailable("json"))?;
+    let attestation = sign(gateway, signing, attestation)?;
+    let digests = [sha256(&[ticket.as_bytes()]), sha256(&[attestation.as_bytes()])];
+    gateway
+        .single_use
+        .began(&digests, limits.clock_skew_s, Moment::of(&*gateway.clock));
     let (share, sealed) = delivery_members(&delivered);
     let response = ResponseClaims {
         evidence_digest: base64url(evidence.digest()),
@@ -104,7 +110,7 @@ pub(super) fn session(
         ticket,
         share,
         sealed,
-        attestation: sign(gateway, signing, attestation)?,
+        attestation,
     };
     let response = response.prepare(&signing.kid).map_err(|_| unavailable("json"))?;
     let response = EvidenceResponse {

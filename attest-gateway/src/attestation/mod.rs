@@ -39,6 +39,17 @@ pub struct Call {
     pub source: Option<IpAddr>,
 }
 
+/// Every call, for logs: any other name is a client's own text.
+pub const CALLS: [&str; 7] = [
+    "challenge",
+    "enroll",
+    "renew",
+    "policy/bundle",
+    "policy/development-root.json",
+    "jwks.json",
+    "assertion-jwks.json",
+];
+
 type Answer = Result<Response<ResponseBody>, Refusal>;
 
 /// Answers a call.

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use attest_core::environment::Environment;
 
 use super::{
-    Admin, AssertionMode, Attestation, Config, Keys, Limits, Listen, Log, PolicySource, Proxy, StoreConfig,
-    Upstream, UpstreamProtocol,
+    Admin, AssertionMode, Attestation, Config, Keys, Limits, Listen, Log, LogFormat, LogLevel, Otlp,
+    PolicySource, Proxy, Ratio, RequestLog, StoreConfig, Upstream, UpstreamProtocol,
 };
 
 impl Default for Config {
@@ -25,6 +25,7 @@ impl Default for Config {
             proxy: Proxy::default(),
             log: Log::default(),
             admin: Admin::default(),
+            otlp: Otlp::default(),
         }
     }
 }
@@ -111,6 +112,7 @@ impl Default for Limits {
             appraisal_queue: 256,
             single_use_max: 1 << 20,
             rate_sources_max: 1 << 17,
+            suspect_verifications_per_second: 100,
         }
     }
 }
@@ -145,6 +147,34 @@ impl Default for Admin {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+            requests: RequestLog::Off,
+            sample_ratio: Ratio::from_per_million(10_000),
+            queue_len: 8_192,
+        }
+    }
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            sample_ratio: Ratio::from_per_million(10_000),
+            headers_file: None,
+            timeout_ms: 5_000,
+            service_name: "attest-gateway".to_owned(),
+            attributes: std::collections::BTreeMap::new(),
+            ca_file: None,
+            queue_len: 2_048,
+            export_interval_ms: 1_000,
+        }
+    }
+}
+
 /// A key, its value and the values it may have.
 pub(super) type Bound = (String, u64, RangeInclusive<u64>);
 
@@ -165,6 +195,8 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
         attestation,
         upstreams,
         admin,
+        log,
+        otlp,
         ..
     } = config;
     let mut bounds = Vec::new();
@@ -180,6 +212,8 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
     section("limits", &of_limits(limits));
     section("attestation", &of_attestation(attestation));
     section("admin", &of_admin(admin));
+    section("log", &[("queue_len", count(log.queue_len), 16..=(1 << 20))]);
+    section("otlp", &of_otlp(otlp));
     for (index, upstream) in upstreams.iter().enumerate() {
         section(&format!("upstreams[{index}]"), &of_upstream(upstream));
     }
@@ -199,7 +233,7 @@ fn of_store(of: &StoreConfig) -> [(&'static str, u64, RangeInclusive<u64>); 4] {
     ]
 }
 
-fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
+fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 14] {
     [
         ("head_bytes", count(of.head_bytes), 8192..=(1 << 20)),
         ("head_fields", count(of.head_fields), 16..=1024),
@@ -214,6 +248,11 @@ fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 13] {
         ("appraisal_queue", count(of.appraisal_queue), 1..=(1 << 20)),
         ("single_use_max", count(of.single_use_max), COUNT),
         ("rate_sources_max", count(of.rate_sources_max), COUNT),
+        (
+            "suspect_verifications_per_second",
+            of.suspect_verifications_per_second.into(),
+            1..=1_000_000,
+        ),
     ]
 }
 
@@ -259,6 +298,14 @@ fn of_admin(of: &Admin) -> [(&'static str, u64, RangeInclusive<u64>); 6] {
             count(of.decisions_per_outcome),
             1..=65_536,
         ),
+    ]
+}
+
+fn of_otlp(of: &Otlp) -> [(&'static str, u64, RangeInclusive<u64>); 3] {
+    [
+        ("timeout_ms", of.timeout_ms, 1..=60_000),
+        ("queue_len", count(of.queue_len), 16..=(1 << 20)),
+        ("export_interval_ms", of.export_interval_ms, 1..=60_000),
     ]
 }
 

@@ -7,6 +7,7 @@ mod admin;
 mod bounds;
 mod effect;
 mod problems;
+mod ratio;
 mod reference;
 mod semantics;
 mod template;
@@ -14,6 +15,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,7 @@ pub(crate) use admin::from_hex;
 pub use admin::{Admin, AdminTls, AdminToken, Scope};
 pub use effect::{MergeError, Merged};
 pub use problems::ConfigProblem;
+pub use ratio::Ratio;
 pub use semantics::{IpRange, IpRangeError};
 
 /// A whole `attest.toml`.
@@ -60,6 +63,8 @@ pub struct Config {
     pub log: Log,
     /// The listener for operators.
     pub admin: Admin,
+    /// Where traces go.
+    pub otlp: Otlp,
 }
 
 /// `[listen]`
@@ -221,6 +226,9 @@ pub struct Limits {
     pub single_use_max: usize,
     /// Client addresses whose rates are remembered, 16 bytes each.
     pub rate_sources_max: usize,
+    /// Signatures that each core verifies per second for sources and devices that failed often of late, all together: about 1 %
+    /// of a core. Others are not concerned.
+    pub suspect_verifications_per_second: u32,
 }
 
 /// `[attestation]`
@@ -248,7 +256,7 @@ pub struct Proxy {
 }
 
 /// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// How much.
@@ -256,6 +264,52 @@ pub struct Log {
     pub level: LogLevel,
     /// For whom.
     pub format: LogFormat,
+    /// Which requests get a line of their own, whatever the level. Off: a line costs more than a proxied request's own work.
+    pub requests: RequestLog,
+    /// The share of requests that get a line where `requests = "sampled"`, from 0 to 1.
+    pub sample_ratio: Ratio,
+    /// Lines waiting for standard error; further ones are dropped and counted, so that a reader that stands still holds up no
+    /// request. About 500 bytes each: 4 MB.
+    pub queue_len: usize,
+}
+
+/// Which requests get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestLog {
+    /// None.
+    #[default]
+    Off,
+    /// Those that the gateway refuses.
+    Refused,
+    /// A share of all, refused or not.
+    Sampled,
+    /// Each.
+    All,
+}
+
+/// `[otlp]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Otlp {
+    /// The collector, such as `http://127.0.0.1:4318`: spans are posted to `/v1/traces` under it. Absent: no traces.
+    pub endpoint: Option<String>,
+    /// The share of requests that are traced, from 0 to 1. Clients that ask to be traced get at most as many again.
+    pub sample_ratio: Ratio,
+    /// Headers sent to the collector, one `name: value` per line, such as its API key: a file, so that it can be a secret.
+    pub headers_file: Option<PathBuf>,
+    /// Longest time for one export: a collector on the same network answers in milliseconds.
+    pub timeout_ms: u64,
+    /// What the collector calls this service.
+    pub service_name: String,
+    /// Further attributes of this instance, such as `deployment.environment.name`.
+    pub attributes: BTreeMap<String, String>,
+    /// Certificates of the authorities that sign the collector's certificate. Absent: those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Traced requests waiting for export; further ones are dropped and counted. About 2 KiB each: 4 MiB.
+    pub queue_len: usize,
+    /// Longest wait for a fuller batch: traces are looked at by people.
+    pub export_interval_ms: u64,
 }
 
 /// How much is logged. Secrets never are, at any level.
@@ -366,6 +420,12 @@ impl Config {
             for path in files.into_iter().flatten() {
                 *path = folder.join(&*path);
             }
+        }
+        for path in [&mut self.otlp.headers_file, &mut self.otlp.ca_file]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&*path);
         }
     }
 }

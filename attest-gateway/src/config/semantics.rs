@@ -123,6 +123,7 @@ pub(super) fn all(config: &Config, report: &mut Report<'_>) {
     }
     upstreams(config, report);
     super::admin::sense(&config.admin, report);
+    otlp(config, report);
 }
 
 /// What must exist before the gateway starts. The store's file is made by the gateway, its folder is not.
@@ -159,12 +160,44 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
     for (key, path) in config.admin.files() {
         expect(&key, path, path.is_file(), "file");
     }
+    for (key, path) in [
+        ("otlp.headers_file", &config.otlp.headers_file),
+        ("otlp.ca_file", &config.otlp.ca_file),
+    ] {
+        if let Some(path) = path {
+            expect(key, path, path.is_file(), "file");
+        }
+    }
     for (index, upstream) in config.upstreams.iter().enumerate() {
         if let Err(error) = tls_files(upstream) {
             let key = format!("upstreams[{index}].{}", error.key());
             report.at(&key, error.code(), &error.to_string());
         }
     }
+}
+
+fn otlp(config: &Config, report: &mut Report<'_>) {
+    let Some(endpoint) = &config.otlp.endpoint else {
+        return;
+    };
+    let uri = endpoint.parse::<http::Uri>().ok();
+    let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    if !matches!(scheme, Some("http" | "https")) || host.is_empty() || endpoint.contains(['@', '?', '#']) {
+        let message = "expected `http://host:port` or `https://host`, without credentials or query";
+        report.at("otlp.endpoint", "wrong-value", message);
+    } else if scheme == Some("http") && config.otlp.headers_file.is_some() && !is_loopback(host) {
+        let message = "`headers_file` would travel in clear: use `https://`, or a collector on this machine";
+        report.at("otlp.endpoint", "unsafe", message);
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 fn exposure(config: &Config, report: &mut Report<'_>) {

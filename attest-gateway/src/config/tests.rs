@@ -190,6 +190,31 @@ fn upstreams_are_named_once_and_spelled_as_origins() {
 }
 
 #[test]
+fn traces_need_an_address_and_keep_their_key_to_themselves() {
+    let env = "environment = 'production'\n";
+    check(
+        &format!("{env}[log]\nsample_ratio = 1.5"),
+        &["3:1 log.sample_ratio wrong-value"],
+    );
+    check(
+        &format!("{env}[otlp]\nendpoint = 'collector:4318'"),
+        &["3:1 otlp.endpoint wrong-value"],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://collector:4318'"),
+        &["4:1 otlp.endpoint unsafe"],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'http://127.0.0.1:4318'"),
+        &[],
+    );
+    check(
+        &format!("{env}[otlp]\nheaders_file = 'h'\nendpoint = 'https://collector'"),
+        &[],
+    );
+}
+
+#[test]
 fn messages_help() {
     let check = |text: &str, expect: &str| {
         let problems = Config::parse(text).unwrap_err();
@@ -204,7 +229,7 @@ fn messages_help() {
     );
     check(
         "environment = 'production'\n[log]\nzzzzzzzz = 1",
-        "3:1: log.zzzzzzzz: there is no such key; this table has: level, format [unknown-key]",
+        "3:1: log.zzzzzzzz: there is no such key; this table has: level, format, requests, sample_ratio, queue_len [unknown-key]",
     );
     check(
         "environment = 'production'\nlimits.drain_s = 0",

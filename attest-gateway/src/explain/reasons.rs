@@ -77,7 +77,6 @@ pub const REASONS: &[&str] = &[
     "method-refused",
     "min-policy-phone",
     "min-policy-session",
-    "minted-before-start",
     "path-dot-segment",
     "path-empty-segment",
     "path-escape",
@@ -100,6 +99,7 @@ pub const REASONS: &[&str] = &[
     "rule",
     "session-audience",
     "session-expired",
+    "session-older-than-memory",
     "session-where-proof",
     "sessions-not-before",
     "signing",
@@ -155,6 +155,7 @@ pub const REASONS: &[&str] = &[
     "upstream-tls",
     "upstream-unknown",
     "upstream-unreachable",
+    "verification-budget",
     "version-unsupported",
 ];
 

@@ -27,6 +27,7 @@ use crate::config::AssertionMode;
 use crate::decisions::{Decision, Outcome, Party};
 use crate::refusal::Refusal;
 use crate::tally::Passed;
+use crate::telemetry::notes::Notes;
 use crate::upstream::{RequestBody, Upstream};
 
 /// The device's pseudonym for this app.
@@ -214,6 +215,14 @@ impl Step for Admit {
         if let Standing::Attested(token) = &bound.standing {
             self.assert(&mut parts, token, pseudonym.as_deref(), &shadows, &route)?;
         }
+        Notes::note(&parts.extensions, |noted| match &bound.standing {
+            Standing::Attested(_) => noted.decision = Some("allow"),
+            Standing::Unattested(refusal) => {
+                noted.decision = Some("none");
+                noted.observed(refusal);
+            }
+            Standing::Public => noted.decision = Some("none"),
+        });
         let headers = &mut parts.headers;
         self.forwarded(headers, bound.peer);
         let (passed, outcome) = match &bound.standing {
@@ -222,7 +231,9 @@ impl Step for Admit {
                 (Passed::Allowed, Outcome::Allowed)
             }
             Standing::Unattested(refusal) => {
-                tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "observed");
+                if Notes::of(&parts.extensions).is_none() {
+                    tracing::debug!(code = refusal.code.as_str(), reason = refusal.reason, "observed");
+                }
                 headers.insert(DECISION_HEADER, HeaderValue::from_static("none"));
                 (Passed::Unattested, Outcome::Unattested(refusal.code))
             }

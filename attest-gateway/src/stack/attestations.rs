@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use attest_core::attestation::Attestation;
+use attest_core::device::DeviceId;
 use attest_core::environment::Environment;
 use attest_core::jose::{JwkSet, JwsError};
 use attest_core::token::TokenError;
@@ -31,6 +32,12 @@ impl Attestations {
         }
     }
 
+    /// The device of the attestation in `text`, if it was verified before.
+    pub(super) fn device(&self, text: &str) -> Option<DeviceId> {
+        let known = self.young.get(text).or_else(|| self.old.get(text))?;
+        Some(known.result().device)
+    }
+
     /// The attestation in `text`. One that was verified before may have expired since; the proof's verification compares that.
     pub(super) fn verified(&mut self, text: &str, now_s: u64) -> Result<&Attestation, TokenError> {
         if !self.young.contains_key(text) {
@@ -50,7 +57,7 @@ impl Attestations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, Platform};
+    use attest_core::device::{EvidenceClass, KeyLevel, Platform};
     use attest_core::finding::Findings;
     use attest_core::jose::{Jwk, SigningKey, jwk::thumbprint};
     use ring::rand::SystemRandom;

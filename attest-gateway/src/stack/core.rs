@@ -9,6 +9,7 @@ use std::sync::Arc;
 use attest_core::ticket::TicketKeys;
 
 use super::attestations::Attestations;
+use super::suspects::Suspects;
 use crate::assertion::Assertions;
 use crate::decisions::Recorder;
 use crate::gateway::Gateway;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     live: RefCell<Rc<LiveOnCore>>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
+    pub(super) suspects: Suspects,
     policy: RefCell<Rc<PolicyInForce>>,
 }
 
@@ -101,6 +103,7 @@ impl Core {
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,
             decisions: gateway.decisions.join(),
+            suspects: Suspects::new(gateway.live().config.limits.suspect_verifications_per_second),
             gateway,
         }
     }

@@ -21,6 +21,7 @@ use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal, RuleCause};
 use crate::tally::Passed;
+use crate::telemetry::notes::{Notes, Phase};
 
 /// A request that the rules let pass, or that no rule concerns.
 #[derive(Debug)]
@@ -113,6 +114,10 @@ impl Decide {
                     .with_hint(Hint::StepUp(Box::new(self.ask(handle, kind, issuer, pseudonym)?)))
             }
         };
+        Notes::note(&bound.parts.extensions, |noted| {
+            noted.decision = Some(decided.decision.as_str());
+            noted.rule = decided.cause.as_ref().map(|cause| cause.rule.to_owned());
+        });
         Err(Refusal {
             rule: decided.cause.as_ref().map(|cause| Box::new(rule_cause(cause))),
             ..refusal
@@ -223,6 +228,7 @@ impl Step for Decide {
                 shadows: Vec::new(),
             });
         };
+        let _timing = Notes::time(&bound.parts.extensions, Phase::Decide, &*self.core.gateway.clock);
         let result = token.token().result();
         let pseudonym = self.core.gateway.pseudonyms.of(&result.app, &result.device);
         let shadows = match self.decide(&bound, token, &pseudonym) {

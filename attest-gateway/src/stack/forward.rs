@@ -19,6 +19,7 @@ use super::step::Answer;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
 use crate::tally::Passed;
+use crate::telemetry::notes::{Notes, Phase};
 use crate::upstream::{self, RequestBody, ResponseBody, Upgrade, Upstream, UpstreamError};
 
 /// The innermost service.
@@ -62,10 +63,17 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     }
     let metrics = core.metrics.upstream(name);
     let begun = Instant::now();
+    Notes::note(request.extensions(), |noted| noted.upstream = Some(name.clone()));
+    let timing = Notes::time(request.extensions(), Phase::Upstream, &*core.gateway.clock);
     let answer = match upgrade {
         Some(WebSocket) => upgraded(&core, pool, request).await,
         None => pool.send(request).await.map(cleaned),
     };
+    if let Some(timing) = timing {
+        timing.notes().write(|noted| {
+            noted.upstream_status = answer.as_ref().ok().map(|response| response.status().as_u16());
+        });
+    }
     match answer {
         Ok(response) => {
             if let Some(metrics) = metrics {
@@ -81,7 +89,8 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
             if let (false, Some(spent)) = (error.sent(), spent) {
                 core.gateway.single_use.release(spent.as_bytes());
             }
-            tracing::warn!(upstream = name.as_str(), code = error.code(), %error, "upstream failed");
+            let now_ms = core.gateway.clock.monotonic_ms();
+            core.gateway.telemetry.upstream_failed(name, &error, now_ms);
             Err(route.refuse(problem_code(&error), error.code()))
         }
     }

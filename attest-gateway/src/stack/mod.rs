@@ -3,7 +3,8 @@
 //!
 //! | position | layer | why here |
 //! |---|---|---|
-//! | 1 | [`rescue`] | outermost: every refusal below becomes a response in one place |
+//! | 0 | [`observe`] | outermost: the only one that sees a request's end, whatever became of it |
+//! | 1 | [`rescue`] | every refusal below becomes a response in one place |
 //! | 2 | [`authority`] | before anything reads host or target: one of each, in every protocol |
 //! | 3 | [`hygiene`] | before anything reads a header: ours and hop-by-hop ones are gone, credentials are taken out |
 //! | 4 | [`target`] | before anything compares a path: one reading only |
@@ -25,12 +26,14 @@ pub mod decide;
 mod facts;
 pub mod forward;
 pub mod hygiene;
+pub mod observe;
 mod read;
 pub mod rescue;
 pub mod route;
 pub mod service;
 pub mod spend;
 pub mod step;
+mod suspects;
 pub mod target;
 pub mod verify;
 
@@ -53,9 +56,10 @@ use self::step::StepLayer;
 
 /// The stack of one core, outermost first.
 #[must_use]
-pub fn stack(gateway: Arc<Gateway>) -> rescue::Rescue<impl Clone + step::Layered> {
+pub fn stack(gateway: Arc<Gateway>) -> observe::Observe<rescue::Rescue<impl Clone + step::Layered>> {
     let core = Rc::new(Core::new(gateway));
     ServiceBuilder::new()
+        .layer(observe::ObserveLayer::new(&core))
         .layer(rescue::RescueLayer::new(&core))
         .layer(StepLayer::new(authority::Authority))
         .layer(StepLayer::new(hygiene::Hygiene::new(&core)))

@@ -1,4 +1,4 @@
-//! Outermost: turns every refusal into its response, counts it, and states the policy version on every response.
+//! Turns every refusal into its response, counts it, and states the policy version on every response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use super::step::Layered;
 use crate::decisions::{Decision, Outcome};
 use crate::refusal::Refusal;
 use crate::runtime::PeerAddr;
+use crate::telemetry::notes::Notes;
 use crate::upstream::ResponseBody;
 
 /// States the device policy version on every response.
@@ -65,10 +66,12 @@ where
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let notes = Notes::of(&parts.extensions).cloned();
         let inner = self.inner.call(Inbound { parts, body, peer });
         RescueFuture {
             begun: Instant::now(),
             core: Rc::clone(&self.core),
+            notes,
             inner: Box::pin(inner),
         }
     }
@@ -78,6 +81,7 @@ where
 pub struct RescueFuture<F> {
     begun: Instant,
     core: Rc<Core>,
+    notes: Option<Notes>,
     // One box for the whole stack: the future is several KiB and moves through hyper.
     inner: Pin<Box<F>>,
 }
@@ -96,10 +100,10 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
             Poll::Ready(answer) => answer,
             Poll::Pending => return Poll::Pending,
         };
-        let core = &self.core;
+        let (core, notes) = (&self.core, self.notes.as_ref());
         core.metrics.requests.record(self.begun.elapsed());
         let version = core.gateway.policies.active().version();
-        let mut response = answer.unwrap_or_else(|refusal| rescue(core, refusal, version));
+        let mut response = answer.unwrap_or_else(|refusal| rescue(core, notes, refusal, version));
         response
             .headers_mut()
             .insert(POLICY_HEADER, HeaderValue::from(version));
@@ -107,14 +111,9 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
     }
 }
 
-fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody> {
+fn rescue(core: &Core, notes: Option<&Notes>, refusal: Refusal, version: u64) -> Response<ResponseBody> {
     core.metrics.refused(&refusal);
-    tracing::debug!(
-        code = refusal.code.as_str(),
-        reason = refusal.reason,
-        policy = version,
-        "refused"
-    );
+    let (code, reason) = (refusal.code, refusal.reason);
     let (gateway, now_s) = (&core.gateway, core.now_s());
     let support = refusal.support(&core.live().support, version, now_s, &gateway.rng);
     let outcome = Outcome::Refused(refusal.code);
@@ -132,5 +131,14 @@ fn rescue(core: &Core, refusal: Refusal, version: u64) -> Response<ResponseBody>
             policy_version: version,
         },
     );
+    match notes {
+        Some(notes) => notes.write(|noted| {
+            noted.code = Some(code);
+            noted.reason = Some(reason);
+            noted.refused = true;
+            noted.support = Some(support.clone());
+        }),
+        None => tracing::debug!(code = code.as_str(), reason, policy = version, "refused"),
+    }
     refusal.into_response(support)
 }

@@ -13,6 +13,7 @@ use super::step::Step;
 use crate::metrics::RouteMetrics;
 use crate::policy::ActivePolicy;
 use crate::refusal::Refusal;
+use crate::telemetry::notes::Notes;
 
 /// A request and the route that it takes, under one policy for its whole life.
 #[derive(Debug)]
@@ -97,9 +98,13 @@ impl Step for FindRoute {
             .routes()
             .position(request.parts.method.as_str(), request.parts.uri.path())
             .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-unknown"))?;
-        Ok(Routed {
-            request,
-            route: RouteHandle { policy, index },
-        })
+        let route = RouteHandle { policy, index };
+        Notes::note(&request.parts.extensions, |noted| {
+            if let Some(route) = route.route() {
+                noted.route = Some(route.route().id.clone());
+                noted.pattern = Some(route.route().path.clone());
+            }
+        });
+        Ok(Routed { request, route })
     }
 }

@@ -14,6 +14,7 @@ use super::step::Answer;
 use super::{Core, admit};
 use crate::attestation::{self, Call};
 use crate::refusal::Refusal;
+use crate::telemetry::notes::Notes;
 use crate::upstream::ResponseBody;
 
 /// Makes [`ServiceRoute`].
@@ -66,6 +67,12 @@ where
             return Either::Left(self.inner.call(request));
         };
         let name = call.to_owned();
+        Notes::note(&request.parts.extensions, |noted| {
+            if let Some(known) = attestation::CALLS.iter().find(|known| **known == name) {
+                noted.route = Some(format!("attestation:{known}"));
+                noted.pattern = Some(format!("{base}/{known}"));
+            }
+        });
         let source = admit::client_address(&self.core, &request.parts.headers, request.peer);
         let gateway = std::sync::Arc::clone(&self.core.gateway);
         let call = Call {

@@ -3,14 +3,19 @@
 
 use std::rc::Rc;
 
+use attest_core::encoding::sha256;
+use attest_core::jose::Compact;
+use attest_core::jose::jws::MAX_TOKEN_BYTES;
 use attest_core::problem::ProblemCode;
 use attest_core::token::TimeBounds;
 use attest_core::token::single_use::SingleUseKey;
 
 use super::Core;
 use super::decide::DecidedRequest;
+use super::hygiene::{Credentials, OneOrMore};
 use super::step::Step;
 use super::verify::Standing;
+use crate::clock::Moment;
 use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
@@ -71,15 +76,17 @@ impl Step for Spend {
             }
         };
         let claims = token.token().claims();
-        if claims.iat < gateway.single_use.started_at_s() {
-            return Err(refuse(ProblemCode::TokenReplayed, "minted-before-start"));
+        let now = Moment::of(&*gateway.clock);
+        let known = gateway.single_use.remembers(claims.iat, bounds.skew_s, now)
+            || session_digest(&decided.bound.credentials)
+                .is_some_and(|session| gateway.single_use.is_recent(&session));
+        if !known {
+            // A new session mints tokens that cannot have been spent; the SDK gets one and repeats by itself.
+            return Err(refuse(ProblemCode::TicketUnknown, "session-older-than-memory"));
         }
         let until_s = claims.ends_at_s(bounds).saturating_add(bounds.skew_s);
         let key = SingleUseKey::of(token);
-        match gateway
-            .single_use
-            .insert(*key.as_bytes(), until_s, self.core.now_s())
-        {
+        match gateway.single_use.insert(*key.as_bytes(), until_s, now) {
             SingleUseOutcome::Fresh => Ok(SpentRequest {
                 decided,
                 spent: Some(key),
@@ -88,4 +95,19 @@ impl Step for Spend {
             SingleUseOutcome::Full => Err(refuse(ProblemCode::Unavailable, "single-use-full")),
         }
     }
+}
+
+/// The digest of what only one session's tokens show: its ticket, or its attestation.
+fn session_digest(credentials: &Credentials) -> Option<[u8; 32]> {
+    if let Some(attestation) = &credentials.attestation {
+        let OneOrMore::One(attestation) = attestation.reveal() else {
+            return None;
+        };
+        return Some(sha256(&[attestation.as_bytes()]));
+    }
+    let OneOrMore::One(token) = credentials.session.as_ref()?.reveal() else {
+        return None;
+    };
+    let token = Compact::parse(token, MAX_TOKEN_BYTES).ok()?;
+    Some(sha256(&[token.header().kid.as_deref()?.as_bytes()]))
 }

@@ -12,13 +12,16 @@ use attest_core::token::claims::ClaimsError;
 use attest_core::token::{TimeBounds, TokenError, Verified, proof, session};
 
 use super::Core;
-use super::hygiene::{Clean, Credentials, OneOrMore, Presented};
+use super::admit::client_address;
+use super::hygiene::{Clean, OneOrMore, Presented};
 use super::route::{RouteHandle, Routed};
 use super::step::Step;
+use super::suspects::{Culprit, Suspects};
 use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
 use crate::store::BanKind;
+use crate::telemetry::notes::{Notes, Phase};
 
 /// A request whose token, if its route takes one, was verified.
 #[derive(Debug)]
@@ -74,7 +77,8 @@ impl Verify {
         }
     }
 
-    fn verified(&self, credentials: &Credentials, handle: &RouteHandle) -> Result<Verified, Refusal> {
+    fn verified(&self, request: &Clean, handle: &RouteHandle) -> Result<Verified, Refusal> {
+        let credentials = &request.credentials;
         let route = handle.get()?;
         let now_s = self.core.now_s();
         let limits = handle.policy().compiled().policy().limits;
@@ -93,10 +97,7 @@ impl Verify {
             (None, Some(attestation), Some(proof_of_possession)) => {
                 let (attestation, proof_of_possession) =
                     (single(attestation, handle)?, single(proof_of_possession, handle)?);
-                let live = self.core.live();
-                let mut attestations = live.attestations.borrow_mut();
-                let attestation = attestations.verified(attestation, now_s).map_err(refuse)?;
-                proof::verify_with(attestation, proof_of_possession, bounds, now_s).map_err(refuse)?
+                self.proven(request, (attestation, proof_of_possession), bounds, handle)?
             }
             (None, Some(_), None) | (None, None, Some(_)) => {
                 return Err(handle.refuse(ProblemCode::TokenMalformed, "proof-token-half"));
@@ -115,6 +116,36 @@ impl Verify {
                 }))
             }
         }
+    }
+
+    /// Verifies a proof token: the only asymmetric work of this layer, so whoever fails at it often does so on a budget.
+    fn proven(
+        &self,
+        request: &Clean,
+        (attestation, proof_of_possession): (&str, &str),
+        bounds: TimeBounds,
+        handle: &RouteHandle,
+    ) -> Result<Verified, Refusal> {
+        let core = &self.core;
+        let now_s = core.now_s();
+        let live = core.live();
+        let mut attestations = live.attestations.borrow_mut();
+        let culprit = attestations.device(attestation).map_or_else(
+            || Culprit::Source(client_address(core, &request.parts.headers, request.peer)),
+            Culprit::Device,
+        );
+        if !core.suspects.may_verify(core, culprit) {
+            return Err(handle
+                .refuse(ProblemCode::Overloaded, "verification-budget")
+                .with_hint(Hint::RetryAfter(1)));
+        }
+        attestations
+            .verified(attestation, now_s)
+            .and_then(|attestation| proof::verify_with(attestation, proof_of_possession, bounds, now_s))
+            .map_err(|error| {
+                Suspects::failed(core, culprit, error);
+                handle.refuse(problem_code(error), error.code())
+            })
     }
 
     /// What an authentic token must also satisfy on this route.
@@ -173,10 +204,15 @@ impl Step for Verify {
 
     fn step(&self, routed: Routed) -> Result<VerifiedRequest, Refusal> {
         let Routed { request, route } = routed;
+        let timing = Notes::time(
+            &request.parts.extensions,
+            Phase::Verify,
+            &*self.core.gateway.clock,
+        );
         let require = route.get()?.route().require;
         let standing = match require {
             Require::None => Standing::Public,
-            Require::Observe | Require::Enforce => match self.verified(&request.credentials, &route) {
+            Require::Observe | Require::Enforce => match self.verified(&request, &route) {
                 Ok(token) => Standing::Attested(Box::new(token)),
                 Err(refusal)
                     if require == Require::Observe
@@ -188,6 +224,13 @@ impl Step for Verify {
                 Err(refusal) => return Err(refusal),
             },
         };
+        if let Some(timing) = &timing {
+            timing.notes().write(|noted| match &standing {
+                Standing::Public => {}
+                Standing::Unattested(refusal) => noted.observed(refusal),
+                Standing::Attested(token) => noted.app = Some(token.result().app.clone()),
+            });
+        }
         Ok(VerifiedRequest {
             request,
             route,

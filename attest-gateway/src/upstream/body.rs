@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::pool::Lease;
 use crate::runtime::idle::{IdleTimer, Stalled};
+use crate::stack::observe::Watched;
 
 /// Why a body ended before its end. The connection it was sent on cannot be used again.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +76,7 @@ pub enum Payload<S> {
 pub type RequestBody = Payload<Streaming>;
 
 /// The body of a response to a client; whole where it is the gateway's own.
-pub type ResponseBody = Payload<Relayed>;
+pub type ResponseBody = Payload<Outgoing>;
 
 impl<S> Payload<S> {
     /// A body that is held whole.
@@ -223,6 +224,44 @@ impl Body for Streaming {
     }
 }
 
+/// An upstream's body on its way to a client.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// As it comes.
+    Relayed(Relayed),
+    /// The same, while somebody waits for its end.
+    Watched(Box<Watched>),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Relayed(relayed) => Pin::new(relayed).poll_frame(cx),
+            Self::Watched(watched) => Pin::new(&mut **watched).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Relayed(relayed) => relayed.is_end_stream(),
+            Self::Watched(watched) => watched.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Relayed(relayed) => relayed.size_hint(),
+            Self::Watched(watched) => watched.size_hint(),
+        }
+    }
+}
+
 /// An upstream's body, as it comes, and the connection it comes on.
 #[derive(Debug)]
 pub struct Relayed {
@@ -239,7 +278,7 @@ impl ResponseBody {
             seen_bytes: 0,
             timer,
         };
-        Self::Streaming(Relayed { paced, lease })
+        Self::Streaming(Outgoing::Relayed(Relayed { paced, lease }))
     }
 }
 

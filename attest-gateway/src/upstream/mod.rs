@@ -21,7 +21,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-pub use body::{BodyError, BodyLimits, Payload, Relayed, RequestBody, ResponseBody, Streaming, is_reserved};
+pub use body::{
+    BodyError, BodyLimits, Outgoing, Payload, Relayed, RequestBody, ResponseBody, Streaming, is_reserved,
+};
 pub use plan::{Plans, UpstreamConfigError};
 pub use pool::Upstream;
 pub use tls::TlsFileError;

@@ -118,9 +118,9 @@ async fn after_a_restart_tokens_from_before_are_refused_and_sessions_go_on() {
             "a token from before",
             &reply,
             401,
-            Code::TokenReplayed,
+            Code::TicketUnknown,
             route,
-            "minted-before-start",
+            "session-older-than-memory",
         );
     }
     uses = single_uses(&attacker, START_S + 5).await;

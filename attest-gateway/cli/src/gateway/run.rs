@@ -45,7 +45,7 @@ impl Run {
                 return Ok(Exit::Refused);
             }
         };
-        logging::start(config.log.clone());
+        let _last_lines = logging::start(&config.log)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

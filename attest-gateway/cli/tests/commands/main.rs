@@ -4,6 +4,7 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+mod logging;
 #[cfg(unix)]
 mod operation;
 mod operator;
