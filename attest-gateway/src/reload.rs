@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 
+use crate::admin::{AdminTokens, HashFileError};
 use crate::config::{Config, ConfigProblem, MergeError};
 use crate::gateway::{AssemblyError, Gateway};
 use crate::keys::{Family, KeyFileError, Keys};
@@ -47,6 +48,9 @@ pub enum ReloadError {
     /// What is made from the keys.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// A hash of an admin token.
+    #[error("admin tokens: {0}")]
+    AdminTokens(#[from] HashFileError),
     /// The policy in force cannot be signed with the new keys.
     #[error("policy: {0}")]
     Policy(String),
@@ -61,6 +65,7 @@ impl ReloadError {
             Self::Merge(error) => error.code(),
             Self::Keys(error) => error.code(),
             Self::Assembly(_) => "reload-keys-unusable",
+            Self::AdminTokens(_) => "reload-admin-tokens",
             Self::Policy(_) => "reload-policy",
         }
     }
@@ -96,6 +101,8 @@ impl Gateway {
             .into_iter()
             .filter(|family| running.keys.generations(*family) != keys.generations(*family));
         let changed = changed.collect();
+        // The listener reads them again, when it is told.
+        drop(AdminTokens::read(&merged.config.admin.tokens)?);
         let next = running.followed_by(merged.config, Arc::clone(&keys))?;
         // Last of what may fail. Phones learn the new response keys from the policy before anything is signed by them.
         self.policies.sign_again(keys).map_err(ReloadError::Policy)?;

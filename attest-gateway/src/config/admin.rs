@@ -22,22 +22,29 @@ pub struct Admin {
     /// Address and port. Beyond loopback `[admin.tls]` is required; port 0 takes a free one.
     pub address: SocketAddr,
     /// Answers `metrics` without a token, to loopback peers only. Off: metrics tell what the service is used for.
+    #[schemars(extend("x-live" = true))]
     pub metrics_without_token: bool,
     /// Open connections; beyond, the oldest one that showed no token makes room. A few operators and a scraper need ten.
+    #[schemars(extend("x-live" = true))]
     pub connections_max: usize,
     /// Time for one call. The slowest one, finding a device by pseudonym among a million, takes seconds.
+    #[schemars(extend("x-live" = true))]
     pub request_timeout_ms: u64,
     /// Largest request body. The largest call is a ban with its reason.
+    #[schemars(extend("x-live" = true))]
     pub body_max_bytes: usize,
     /// Calls with a bad token per source and minute that are answered 401 rather than 429. A good token is never counted.
+    #[schemars(extend("x-live" = true))]
     pub failures_per_source_per_minute: u32,
     /// Calls per token and minute: a dashboard that asks for everything each second stays below.
+    #[schemars(extend("x-live" = true))]
     pub requests_per_token_per_minute: u32,
     /// Decisions that each core remembers for each outcome, about 400 bytes each: 5 MiB for two cores at worst.
     pub decisions_per_outcome: usize,
     /// TLS; required beyond loopback.
     pub tls: Option<AdminTls>,
     /// Who may call.
+    #[schemars(extend("x-live" = true))]
     pub tokens: Vec<AdminToken>,
 }
 

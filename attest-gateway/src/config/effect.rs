@@ -168,6 +168,13 @@ mod tests {
 
     /// Every live setting. Before adding one: whoever reads it must do so through `Gateway::live` at each use, and never keep it.
     const ALL_LIVE: &[&str] = &[
+        "admin.body_max_bytes",
+        "admin.connections_max",
+        "admin.failures_per_source_per_minute",
+        "admin.metrics_without_token",
+        "admin.request_timeout_ms",
+        "admin.requests_per_token_per_minute",
+        "admin.tokens",
         "attestation.challenge_ttl_s",
         "attestation.challenges_per_source_per_minute",
         "attestation.enroll_failures_per_source_per_minute",

@@ -138,6 +138,13 @@ async fn reload(server: &Server, path: &Path) {
             return;
         }
     };
+    let admin = server.admin().map(|admin| {
+        let tokens = &server.gateway().live().config.admin.tokens;
+        admin.replace_tokens(tokens)
+    });
+    if let Some(Err(error)) = admin {
+        tracing::error!(%error, "the admin tokens stay as they were");
+    }
     logging::set_level(server.gateway().live().config.log.level);
     for setting in &reloaded.restart {
         tracing::warn!(setting, "changed, but waits for a restart");
