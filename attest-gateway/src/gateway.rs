@@ -31,6 +31,7 @@ use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
+use crate::tls::{ServerTls, TlsError};
 use crate::upstream::{Plans, ResponseBody, UpstreamConfigError};
 
 /// The shared state of a gateway process.
@@ -57,6 +58,7 @@ pub struct Gateway {
     pub(crate) rollout_key: hmac::Key,
     pub(crate) step_ups: StepUps,
     pub(crate) upstreams: Plans,
+    pub(crate) tls: Option<Arc<ServerTls>>,
 }
 
 /// What a gateway is assembled from.
@@ -92,6 +94,9 @@ pub enum AssemblyError {
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Gateway {
@@ -137,6 +142,7 @@ impl Gateway {
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
             step_ups: StepUps::new(fleet),
             upstreams: Plans::new(&config.upstreams)?,
+            tls: ServerTls::load(&config.tls, &config.listen.protocols, clock.now_s())?.map(Arc::new),
             rng: SystemRandom::new(),
             live: ArcSwap::from_pointee(Live::new(config, keys)?),
             reloading: Mutex::new(()),
@@ -195,6 +201,12 @@ impl Gateway {
     #[must_use]
     pub const fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    /// TLS towards clients, if the gateway ends it: reloads certificates and knows when they expire.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&Arc<ServerTls>> {
+        self.tls.as_ref()
     }
 
     /// Durable state.

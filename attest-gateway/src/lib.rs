@@ -30,4 +30,5 @@ pub mod single_use;
 pub mod stack;
 pub mod store;
 pub mod tally;
+pub mod tls;
 pub mod upstream;

@@ -26,6 +26,7 @@ use crate::assertion::{Signer, Vouched};
 use crate::config::AssertionMode;
 use crate::decisions::{Decision, Outcome, Party};
 use crate::refusal::Refusal;
+use crate::runtime::ConnectionFacts;
 use crate::tally::Passed;
 use crate::upstream::{RequestBody, Upstream};
 
@@ -77,7 +78,7 @@ impl Admit {
         }
     }
 
-    fn forwarded(&self, headers: &mut HeaderMap, peer: PeerAddress) {
+    fn forwarded(&self, headers: &mut HeaderMap, peer: PeerAddress, encrypted: bool) {
         const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
         const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
         const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -91,7 +92,8 @@ impl Admit {
             headers.insert(FOR, value);
         }
         if !trusted || !headers.contains_key(&PROTO) {
-            headers.insert(PROTO, HeaderValue::from_static("http"));
+            let proto = if encrypted { "https" } else { "http" };
+            headers.insert(PROTO, HeaderValue::from_static(proto));
         }
         if !trusted || !headers.contains_key(&FORWARDED_HOST) {
             headers.remove(&FORWARDED_HOST);
@@ -214,8 +216,12 @@ impl Step for Admit {
         if let Standing::Attested(token) = &bound.standing {
             self.assert(&mut parts, token, pseudonym.as_deref(), &shadows, &route)?;
         }
+        let encrypted = parts
+            .extensions
+            .get::<ConnectionFacts>()
+            .is_some_and(ConnectionFacts::is_encrypted);
         let headers = &mut parts.headers;
-        self.forwarded(headers, bound.peer);
+        self.forwarded(headers, bound.peer, encrypted);
         let (passed, outcome) = match &bound.standing {
             Standing::Attested(token) => {
                 vouch(headers, token, pseudonym.as_deref(), &shadows);

@@ -18,6 +18,7 @@ use super::step::Step;
 use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
+use crate::runtime::ConnectionFacts;
 use crate::store::BanKind;
 
 /// A request whose token, if its route takes one, was verified.
@@ -177,7 +178,12 @@ impl Step for Verify {
         let standing = match require {
             Require::None => Standing::Public,
             Require::Observe | Require::Enforce => match self.verified(&request.credentials, &route) {
-                Ok(token) => Standing::Attested(Box::new(token)),
+                Ok(token) => {
+                    if let Some(connection) = request.parts.extensions.get::<ConnectionFacts>() {
+                        connection.prove();
+                    }
+                    Standing::Attested(Box::new(token))
+                }
                 Err(refusal)
                     if require == Require::Observe
                         && !self.core.gateway.faults.has(Fault::EnforceObserve) =>
