@@ -4,7 +4,7 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
-#[cfg(unix)]
+mod listener;
 mod operation;
 mod operator;
 mod support;
