@@ -203,6 +203,15 @@ impl Gateway {
         &self.policies
     }
 
+    /// Reads certificates that changed, and logs what became of them.
+    pub(crate) fn poll_certificates(&self) {
+        match self.tls.as_ref().and_then(|tls| tls.poll(self.clock.now_s())) {
+            None => {}
+            Some(Ok(())) => tracing::info!("certificates reloaded"),
+            Some(Err(problem)) => tracing::error!(%problem, "certificates refused; the old ones stay"),
+        }
+    }
+
     /// TLS towards clients, if the gateway ends it: reloads certificates and knows when they expire.
     #[must_use]
     pub const fn tls(&self) -> Option<&Arc<ServerTls>> {

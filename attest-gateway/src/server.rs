@@ -200,11 +200,7 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
             let _reported = gateway.poll_policy();
         }
-        match gateway.tls().and_then(|tls| tls.poll(gateway.clock.now_s())) {
-            None => {}
-            Some(Ok(())) => tracing::info!("certificates reloaded"),
-            Some(Err(problem)) => tracing::error!(%problem, "certificates refused; the old ones stay"),
-        }
+        gateway.poll_certificates();
         let now_ms = gateway.clock.monotonic_ms();
         if now_ms >= next_sweep_ms {
             next_sweep_ms = now_ms.saturating_add(sweep_interval_ms());

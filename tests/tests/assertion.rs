@@ -41,7 +41,7 @@ async fn asserted(scene: &Scene, target: &str, per_request: bool) -> (String, As
     let claims = assertion::verify(&text, &keys, &expected, now_s).unwrap();
     // Nothing else verifies it: not the keys of attestations, not another audience, not a minute later.
     let attestation_keys = scene.gateway().issuer_keys();
-    assert!(assertion::verify(&text, attestation_keys, &expected, now_s).is_err());
+    assert!(assertion::verify(&text, &attestation_keys, &expected, now_s).is_err());
     let other = Expected {
         audience: "bank",
         ..expected
