@@ -32,6 +32,7 @@ use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
 use crate::telemetry::{ExportError, Telemetry};
+use crate::tls::{ServerTls, TlsError};
 use crate::upstream::{Plans, ResponseBody, UpstreamConfigError};
 
 /// The shared state of a gateway process.
@@ -59,6 +60,7 @@ pub struct Gateway {
     pub(crate) rollout_key: hmac::Key,
     pub(crate) step_ups: StepUps,
     pub(crate) upstreams: Plans,
+    pub(crate) tls: Option<Arc<ServerTls>>,
 }
 
 /// What a gateway is assembled from.
@@ -97,6 +99,9 @@ pub enum AssemblyError {
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Gateway {
@@ -143,6 +148,7 @@ impl Gateway {
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
             step_ups: StepUps::new(fleet),
             upstreams: Plans::new(&config.upstreams)?,
+            tls: ServerTls::load(&config.tls, &config.listen.protocols, clock.now_s())?.map(Arc::new),
             rng: SystemRandom::new(),
             live: ArcSwap::from_pointee(Live::new(config, keys)?),
             reloading: Mutex::new(()),
@@ -207,6 +213,21 @@ impl Gateway {
     #[must_use]
     pub const fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    /// Reads certificates that changed, and logs what became of them.
+    pub(crate) fn poll_certificates(&self) {
+        match self.tls.as_ref().and_then(|tls| tls.poll(self.clock.now_s())) {
+            None => {}
+            Some(Ok(())) => tracing::info!("certificates reloaded"),
+            Some(Err(problem)) => tracing::error!(%problem, "certificates refused; the old ones stay"),
+        }
+    }
+
+    /// TLS towards clients, if the gateway ends it: reloads certificates and knows when they expire.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&Arc<ServerTls>> {
+        self.tls.as_ref()
     }
 
     /// Durable state.

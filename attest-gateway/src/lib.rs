@@ -31,4 +31,5 @@ pub mod stack;
 pub mod store;
 pub mod tally;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;

@@ -79,7 +79,7 @@ fn lines(path: &Path, problems: &[ConfigProblem]) -> String {
 }
 
 impl Gateway {
-    /// Reads the configuration at `path`, the keys and the policy again. Not for request cores: it reads files, and compiles and
+    /// Reads the configuration at `path`, the keys, the policy and changed certificates again. Not for request cores: it reads files, and compiles and
     /// tests the policy.
     ///
     /// # Errors
@@ -107,6 +107,7 @@ impl Gateway {
         // Last of what may fail. Phones learn the new response keys from the policy before anything is signed by them.
         self.policies.sign_again(keys).map_err(ReloadError::Policy)?;
         self.live.store(Arc::new(next));
+        self.poll_certificates();
         Ok(Reloaded {
             applied: merged.applied,
             restart: merged.restart,

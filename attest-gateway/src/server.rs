@@ -1,5 +1,5 @@
-//! Puts a gateway together and runs it: store, policy, cores, and the two chores beside them (watching the policy file, sweeping
-//! what expired).
+//! Puts a gateway together and runs it: store, policy, cores, and the chores beside them (watching the policy file and certificates,
+//! sweeping what expired).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -111,6 +111,7 @@ impl Server {
         let refusing = Arc::clone(&gateway);
         let options = ServerOptions {
             head_refusal: HeadRefusal::new(move |reason| refusing.refuse_head(reason)),
+            tls: gateway.tls().cloned(),
             ..ServerOptions::from(&gateway.live().config)
         };
         let shared = Arc::clone(&gateway);
@@ -152,6 +153,12 @@ impl Server {
         self.admin.as_ref()
     }
 
+    /// The cores and their connections.
+    #[must_use]
+    pub const fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// Waits until a core ends although nobody asked it to.
     pub async fn core_ended(&self) {
         self.running.core_ended().await;
@@ -184,7 +191,7 @@ impl Server {
     }
 }
 
-/// Looks at the policy file and sweeps the store until the server is gone.
+/// Looks at the policy file and the certificates, and sweeps the store until the server is gone.
 fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
     let pause = || Duration::from_millis(gateway.live().config.policy.poll_ms);
     let sweep_interval_ms = || gateway.live().config.store.sweep_interval_s.saturating_mul(1000);
@@ -194,6 +201,7 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
             let _reported = gateway.poll_policy();
         }
+        gateway.poll_certificates();
         let now_ms = gateway.clock.monotonic_ms();
         let settled_s = settled.follow(Moment::of(&*gateway.clock));
         if now_ms >= next_sweep_ms {

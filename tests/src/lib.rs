@@ -13,7 +13,9 @@
 pub mod attacker;
 pub mod backend;
 pub mod collector;
+pub mod frames;
 pub mod raw_jws;
 pub mod request;
 pub mod scene;
+pub mod tls;
 pub mod wire;

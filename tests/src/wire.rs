@@ -190,6 +190,19 @@ impl Wire {
     }
 }
 
+/// Waits until something holds that happens by itself before long.
+///
+/// # Panics
+/// When it does not: the test has failed.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(PATIENCE, waiting).await.is_ok(), "not in time: {what}");
+}
+
 /// Sends bytes on a new connection and reads one reply; `None` if the other side closed without one.
 pub async fn exchange(address: &str, bytes: impl AsRef<[u8]>) -> Option<HttpReply> {
     let mut wire = Wire::open(address).await;

@@ -7,7 +7,7 @@ use attest_core::environment::Environment;
 
 use super::{
     Admin, AssertionMode, Attestation, Config, Keys, Limits, Listen, Log, LogFormat, LogLevel, Otlp,
-    PolicySource, Proxy, Ratio, RequestLog, StoreConfig, Upstream, UpstreamProtocol,
+    PolicySource, Protocol, Proxy, Ratio, RequestLog, StoreConfig, Tls, Upstream, UpstreamProtocol,
 };
 
 impl Default for Config {
@@ -26,6 +26,7 @@ impl Default for Config {
             log: Log::default(),
             admin: Admin::default(),
             otlp: Otlp::default(),
+            tls: Tls::default(),
         }
     }
 }
@@ -36,6 +37,7 @@ impl Default for Listen {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             cores: 0,
             base_path: "/.attest/v1".to_owned(),
+            protocols: vec![Protocol::H2, Protocol::Http1],
         }
     }
 }
@@ -101,10 +103,10 @@ impl Default for Limits {
         Self {
             head_bytes: 16 << 10,
             head_fields: 100,
-            head_timeout_ms: 15_000,
-            body_idle_timeout_ms: 15_000,
+            head_timeout_ms: 10_000,
+            body_idle_timeout_ms: 10_000,
             body_total_timeout_ms: 300_000,
-            write_idle_timeout_ms: 30_000,
+            write_idle_timeout_ms: 10_000,
             body_max_bytes: 16 << 20,
             connections_max: 16_384,
             drain_s: 25,
@@ -113,6 +115,17 @@ impl Default for Limits {
             single_use_max: 1 << 20,
             rate_sources_max: 1 << 17,
             suspect_verifications_per_second: 100,
+            body_rate_min_bytes_per_s: 512,
+            write_rate_min_bytes_per_s: 512,
+            connections_per_source_max: 2_048,
+            requests_per_core_max: 4_096,
+            http2_streams_max: 128,
+            http2_window_bytes: 256 << 10,
+            http2_idle_timeout_ms: 45_000,
+            http2_keep_alive_ms: 60_000,
+            http2_control_frames_per_s: 200,
+            http2_resets_per_s: 20,
+            response_total_timeout_ms: 3_600_000,
         }
     }
 }
@@ -182,6 +195,8 @@ pub(super) type Bound = (String, u64, RangeInclusive<u64>);
 const WAIT_MS: RangeInclusive<u64> = 1..=600_000;
 /// Counts that size memory: large enough for any machine, small enough not to overflow one.
 const COUNT: RangeInclusive<u64> = 1..=(1 << 32);
+/// Up to what a phone on a good network does.
+const RATE_BYTES: RangeInclusive<u64> = 1..=(1 << 20);
 /// A rate as good as none.
 const RATE: RangeInclusive<u64> = 1..=60_000_000;
 
@@ -233,7 +248,7 @@ fn of_store(of: &StoreConfig) -> [(&'static str, u64, RangeInclusive<u64>); 4] {
     ]
 }
 
-fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 14] {
+fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 25] {
     [
         ("head_bytes", count(of.head_bytes), 8192..=(1 << 20)),
         ("head_fields", count(of.head_fields), 16..=1024),
@@ -252,6 +267,46 @@ fn of_limits(of: &Limits) -> [(&'static str, u64, RangeInclusive<u64>); 14] {
             "suspect_verifications_per_second",
             of.suspect_verifications_per_second.into(),
             1..=1_000_000,
+        ),
+        (
+            "body_rate_min_bytes_per_s",
+            of.body_rate_min_bytes_per_s,
+            RATE_BYTES,
+        ),
+        (
+            "write_rate_min_bytes_per_s",
+            of.write_rate_min_bytes_per_s,
+            RATE_BYTES,
+        ),
+        (
+            "connections_per_source_max",
+            count(of.connections_per_source_max),
+            1..=(1 << 24),
+        ),
+        (
+            "requests_per_core_max",
+            count(of.requests_per_core_max),
+            1..=(1 << 24),
+        ),
+        ("http2_streams_max", of.http2_streams_max.into(), 1..=65_536),
+        // What the protocol starts with, up to what it can say.
+        (
+            "http2_window_bytes",
+            of.http2_window_bytes.into(),
+            65_535..=(1 << 28),
+        ),
+        ("http2_idle_timeout_ms", of.http2_idle_timeout_ms, WAIT_MS),
+        ("http2_keep_alive_ms", of.http2_keep_alive_ms, 1_000..=3_600_000),
+        (
+            "http2_control_frames_per_s",
+            of.http2_control_frames_per_s,
+            10..=1_000_000,
+        ),
+        ("http2_resets_per_s", of.http2_resets_per_s, 1..=1_000_000),
+        (
+            "response_total_timeout_ms",
+            of.response_total_timeout_ms,
+            1..=604_800_000,
         ),
     ]
 }

@@ -182,6 +182,7 @@ mod tests {
         "attestation.response_ttl_s",
         "limits.body_idle_timeout_ms",
         "limits.body_max_bytes",
+        "limits.body_rate_min_bytes_per_s",
         "limits.body_total_timeout_ms",
         "limits.drain_s",
         "log.level",

@@ -65,6 +65,8 @@ pub struct Config {
     pub admin: Admin,
     /// Where traces go.
     pub otlp: Otlp,
+    /// TLS towards clients.
+    pub tls: Tls,
 }
 
 /// `[listen]`
@@ -77,6 +79,56 @@ pub struct Listen {
     pub cores: usize,
     /// Path under which the attestation service answers. Well known to the SDK, changed only where it collides.
     pub base_path: String,
+    /// What is spoken with clients: under TLS offered by ALPN in this order, in cleartext told apart by the first bytes.
+    /// Never empty; `h2c` by `Upgrade` is not among them and never honoured.
+    pub protocols: Vec<Protocol>,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Protocol {
+    /// HTTP/2: under TLS by ALPN, in cleartext by prior knowledge.
+    #[serde(rename = "h2")]
+    H2,
+    /// HTTP/1.1, and 1.0 from clients that speak no better.
+    #[serde(rename = "http/1.1")]
+    Http1,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Chains and their keys. None: no TLS. A client gets the one that names the server it asks for, or else the first.
+    /// Files that change are read again; until they are sound the old ones stay.
+    pub certificates: Vec<CertificateFiles>,
+    /// Whether clients show a certificate, too.
+    pub client_auth: ClientAuth,
+    /// PEM file of the authorities that sign clients' certificates.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// One certificate of `[tls]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// PEM file of the chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+}
+
+/// Whether clients show a certificate in the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// They are not asked: phones have none.
+    #[default]
+    Off,
+    /// They may; one that is shown must verify.
+    Optional,
+    /// Without one there is no connection.
+    Required,
 }
 
 /// `[keys]`
@@ -198,17 +250,18 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Most header fields of one request.
     pub head_fields: usize,
-    /// Time for a whole request head, counted from the connection or from the end of the last response; so it is also how
-    /// long a kept-alive connection may idle. A phone on a bad network needs a few seconds, a slow-loris gets no more: no byte on
-    /// the way moves the deadline, and who began a head is told 408.
+    /// Time for a whole request head, counted from the connection (its TLS handshake included) or from the end of the last
+    /// response; so it is also how long a kept-alive HTTP/1 connection may idle. A phone on a bad network survives three
+    /// lost packets in a row, a slow-loris gets no more: no byte on the way moves the deadline, and who began a head is told 408.
     pub head_timeout_ms: u64,
-    /// Longest pause inside a request body.
+    /// Longest pause inside a request body, and how long a body may come slower than `body_rate_min_bytes_per_s`.
     #[schemars(extend("x-live" = true))]
     pub body_idle_timeout_ms: u64,
     /// Longest time for a whole request body, however steadily it drips.
     #[schemars(extend("x-live" = true))]
     pub body_total_timeout_ms: u64,
-    /// Longest pause of a client in taking its response.
+    /// Longest pause of a client in taking its response, and how long it may take it slower than
+    /// `write_rate_min_bytes_per_s`.
     pub write_idle_timeout_ms: u64,
     /// Largest request body that is streamed. Bodies bound to tokens have policy's own, smaller limit.
     #[schemars(extend("x-live" = true))]
@@ -229,6 +282,40 @@ pub struct Limits {
     /// Signatures that each core verifies per second for sources and devices that failed often of late, all together: about 1 %
     /// of a core. Others are not concerned.
     pub suspect_verifications_per_second: u32,
+    /// A request body that comes slower than this is given up: slower than the worst usable phone network, faster than a
+    /// client that drips to hold a connection. It stops to apply when the response has begun.
+    #[schemars(extend("x-live" = true))]
+    pub body_rate_min_bytes_per_s: u64,
+    /// A response that is taken slower than this is given up, for the same reasons. The kernel's buffers are not seen.
+    pub write_rate_min_bytes_per_s: u64,
+    /// Connections of one source (IPv4 address, IPv6 /64) that have not yet shown an authentic token, all cores together.
+    /// Beyond, its oldest such connection is closed for the new one: thousands of phones behind one carrier's address show
+    /// their tokens within moments. Connections of trusted proxies do not count.
+    pub connections_per_source_max: usize,
+    /// Requests that one core works on. At 80 % those without any token are refused, at 100 % all others, with `later`:
+    /// answers that come too late help nobody.
+    pub requests_per_core_max: usize,
+    /// Streams that one HTTP/2 connection may have open: a phone's burst, not a connection's worth of memory each.
+    pub http2_streams_max: u32,
+    /// Bytes of request bodies that one HTTP/2 stream may send ahead of their reader; a connection may send four times as
+    /// much. Enough for 2 MB/s at 100 ms.
+    pub http2_window_bytes: u32,
+    /// How long an HTTP/2 connection without a stream is kept: a phone's radio sleeps after seconds, a reconnect costs it
+    /// two round trips.
+    pub http2_idle_timeout_ms: u64,
+    /// Pause between pings on HTTP/2 connections. Longer than `http2_idle_timeout_ms`, so that only connections with long
+    /// streams are pinged and no sleeping phone is woken.
+    pub http2_keep_alive_ms: u64,
+    /// Frames that carry no request (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and unknown ones) that one HTTP/2
+    /// connection may send per second; ten times as many in a burst, and more while it takes responses. Beyond, it is
+    /// closed: each costs work and none is a request.
+    pub http2_control_frames_per_s: u64,
+    /// Streams that one HTTP/2 connection may cancel per second; ten times as many in a burst. Beyond, it is closed: a
+    /// request that is cancelled at once costs the gateway what a whole one does ("rapid reset").
+    pub http2_resets_per_s: u64,
+    /// Longest time for a whole response of a backend, however steadily it comes: an hour is longer than any download, and
+    /// subscriptions reconnect. A stream on which the client keeps sending, too, has no end.
+    pub response_total_timeout_ms: u64,
 }
 
 /// `[attestation]`
@@ -362,6 +449,22 @@ impl Proxy {
     }
 }
 
+impl Tls {
+    /// Makes its paths relative to where the gateway runs, if they are relative to `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        let files = self
+            .certificates
+            .iter_mut()
+            .flat_map(|files| [&mut files.certificate, &mut files.key]);
+        for path in files
+            .chain(&mut self.client_ca)
+            .filter(|path| !path.as_os_str().is_empty())
+        {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
 impl Limits {
     /// Longest pause of a peer in taking what it is sent.
     #[must_use]
@@ -376,6 +479,7 @@ impl Limits {
             max_bytes: self.body_max_bytes,
             idle: std::time::Duration::from_millis(self.body_idle_timeout_ms),
             total: std::time::Duration::from_millis(self.body_total_timeout_ms),
+            rate_min: self.body_rate_min_bytes_per_s,
         }
     }
 }
@@ -427,5 +531,6 @@ impl Config {
         {
             *path = folder.join(&*path);
         }
+        self.tls.resolve(folder);
     }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::problems::Report;
-use super::{AssertionMode, Config, Upstream, bounds};
+use super::{AssertionMode, ClientAuth, Config, Upstream, bounds};
 use crate::upstream::tls_files;
 
 /// An address range in CIDR notation; a bare address is a range of one.
@@ -124,6 +124,46 @@ pub(super) fn all(config: &Config, report: &mut Report<'_>) {
     upstreams(config, report);
     super::admin::sense(&config.admin, report);
     otlp(config, report);
+    if config.listen.protocols.is_empty() {
+        let message = "name at least one of `h2` and `http/1.1`";
+        report.at("listen.protocols", "wrong-value", message);
+    }
+    tls(config, report);
+}
+
+fn tls(config: &Config, report: &mut Report<'_>) {
+    let tls = &config.tls;
+    for (index, files) in tls.certificates.iter().enumerate() {
+        for (key, path) in [("certificate", &files.certificate), ("key", &files.key)] {
+            if path.as_os_str().is_empty() {
+                let key = format!("tls.certificates[{index}].{key}");
+                report.at(
+                    &key,
+                    "missing",
+                    "every certificate needs two PEM files: `certificate` and `key`",
+                );
+            }
+        }
+    }
+    if tls.certificates.is_empty() && (tls.client_auth != ClientAuth::Off || tls.client_ca.is_some()) {
+        let message = "clients show certificates under TLS only; say which ones the gateway shows";
+        report.at("tls.certificates", "missing", message);
+    }
+    match (tls.client_auth, &tls.client_ca) {
+        (ClientAuth::Optional | ClientAuth::Required, None) => {
+            report.at(
+                "tls.client_ca",
+                "missing",
+                "name the PEM file of the authorities that sign clients' certificates",
+            );
+        }
+        (ClientAuth::Off, Some(_)) => {
+            let message =
+                "clients are not asked for a certificate; say `client_auth = \"optional\"` or `\"required\"`";
+            report.at("tls.client_auth", "missing", message);
+        }
+        (ClientAuth::Off, None) | (ClientAuth::Optional | ClientAuth::Required, Some(_)) => {}
+    }
 }
 
 /// What must exist before the gateway starts. The store's file is made by the gateway, its folder is not.
@@ -149,6 +189,19 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
         config.policy.file.is_file(),
         "file",
     );
+    for (index, files) in config.tls.certificates.iter().enumerate() {
+        for (key, path) in [("certificate", &files.certificate), ("key", &files.key)] {
+            expect(
+                &format!("tls.certificates[{index}].{key}"),
+                path,
+                path.is_file(),
+                "file",
+            );
+        }
+    }
+    if let Some(path) = &config.tls.client_ca {
+        expect("tls.client_ca", path, path.is_file(), "file");
+    }
     if let Some(folder) = config
         .store
         .path

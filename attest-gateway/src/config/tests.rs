@@ -215,6 +215,43 @@ fn traces_need_an_address_and_keep_their_key_to_themselves() {
 }
 
 #[test]
+fn tls_is_whole_or_absent() {
+    let with = |keys: &str| format!("environment = 'production'\n{keys}");
+    let pair = "{ certificate = 'a.pem', key = 'a.key' }";
+    check(&with(&format!("[tls]\ncertificates = [{pair}]")), &[]);
+    check(
+        &with("[tls]\ncertificates = [{ certificate = 'a.pem' }]"),
+        &["3:17 tls.certificates[0].key missing"],
+    );
+    check(
+        &with(&format!(
+            "[tls]\ncertificates = [{pair}]\nclient_auth = 'required'"
+        )),
+        &["2:2 tls.client_ca missing"],
+    );
+    check(
+        &with(&format!("[tls]\ncertificates = [{pair}]\nclient_ca = 'ca.pem'")),
+        &["2:2 tls.client_auth missing"],
+    );
+    check(
+        &with("[tls]\nclient_auth = 'optional'\nclient_ca = 'ca.pem'"),
+        &["2:2 tls.certificates missing"],
+    );
+    check(
+        &with("[tls]\nclient_auth = 'always'"),
+        &["3:1 tls.client_auth wrong-value"],
+    );
+    check(
+        &with("listen.protocols = []"),
+        &["2:8 listen.protocols wrong-value"],
+    );
+    check(
+        &with("listen.protocols = ['h3']"),
+        &["2:8 listen.protocols wrong-value"],
+    );
+}
+
+#[test]
 fn messages_help() {
     let check = |text: &str, expect: &str| {
         let problems = Config::parse(text).unwrap_err();

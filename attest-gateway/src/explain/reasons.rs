@@ -41,6 +41,7 @@ pub const REASONS: &[&str] = &[
     "content-length-beside-transfer-encoding",
     "content-length-malformed",
     "content-length-not-single",
+    "core-overloaded",
     "delivery-share",
     "device-belongs-to-renewal",
     "device-gone",

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::histogram::Recorded;
 use super::page::Page;
-use super::{CoreMetrics, Metrics, TlsMetrics, locked, process};
+use super::{CoreMetrics, Metrics, locked, process};
 use crate::gateway::Gateway;
 use crate::runtime::RunningView;
 use crate::tally::Passed;
@@ -18,7 +18,7 @@ pub fn scrape(gateway: &Gateway, running: &RunningView, devices: Option<u64>) ->
     let mut page = Page::default();
     requests(&mut page, &cores);
     upstreams(&mut page, &cores);
-    connections(&mut page, metrics, running);
+    connections(&mut page, gateway, running);
     attestation(&mut page, gateway, devices);
     state(&mut page, gateway);
     policy_and_keys(&mut page, gateway);
@@ -120,7 +120,7 @@ fn upstreams(page: &mut Page, cores: &[std::sync::Arc<CoreMetrics>]) {
     );
 }
 
-fn connections(page: &mut Page, metrics: &Metrics, running: &RunningView) {
+fn connections(page: &mut Page, gateway: &Gateway, running: &RunningView) {
     let open = u64::try_from(running.connections()).unwrap_or(u64::MAX);
     page.gauge("attest_connections_open", "Open client connections.", open);
     page.counter(
@@ -128,26 +128,42 @@ fn connections(page: &mut Page, metrics: &Metrics, running: &RunningView) {
         "Client connections closed at once because there were too many.",
         running.connections_refused(),
     );
+    page.counter(
+        "attest_connections_evicted_total",
+        "Client connections without an authentic token that were closed to make room for another one.",
+        running.connections_evicted(),
+    );
     page.gauge(
         "attest_draining",
         "1 while the gateway finishes its last requests.",
         u64::from(running.is_draining()),
     );
-    let listeners = [("client", &metrics.client_tls), ("admin", &metrics.admin_tls)];
+    let admin = gateway.metrics().admin_tls();
+    let (failed, expires) = gateway.tls().map_or((0, 0), |tls| {
+        (tls.handshakes_failed(), tls.certificate_expires_s())
+    });
+    let listeners = [
+        ("client", failed, expires),
+        (
+            "admin",
+            admin.handshakes_failed.load(Relaxed),
+            admin.expires_at_s.load(Relaxed),
+        ),
+    ];
     page.counters(
         "attest_tls_handshakes_failed_total",
         "TLS handshakes that failed, by listener.",
         listeners
             .iter()
-            .map(|(name, tls)| (vec![("listener", *name)], tls.handshakes_failed.load(Relaxed))),
+            .map(|(name, failed, _)| (vec![("listener", *name)], *failed)),
     );
-    let expires = |tls: &TlsMetrics| Some(tls.expires_at_s.load(Relaxed)).filter(|at_s| *at_s > 0);
     page.gauges(
         "attest_certificate_expiry_timestamp_seconds",
         "When the listener's certificate expires, Unix seconds.",
         listeners
             .iter()
-            .filter_map(|(name, tls)| Some((vec![("listener", *name)], expires(tls)?))),
+            .filter(|(_, _, expires)| *expires > 0)
+            .map(|(name, _, expires)| (vec![("listener", *name)], *expires)),
     );
 }
 

@@ -30,7 +30,6 @@ pub struct Metrics {
     started_at_s: u64,
     policy_since_s: AtomicU64,
     policy_refused: AtomicU64,
-    client_tls: TlsMetrics,
     admin_tls: TlsMetrics,
     /// Calls of the admin listener by operation and status.
     admin: Mutex<BTreeMap<(&'static str, u16), u64>>,
@@ -94,7 +93,6 @@ impl Metrics {
             started_at_s: now_s,
             policy_since_s: AtomicU64::new(now_s),
             policy_refused: AtomicU64::new(0),
-            client_tls: TlsMetrics::default(),
             admin_tls: TlsMetrics::default(),
             admin: Mutex::default(),
         }
@@ -140,12 +138,6 @@ impl Metrics {
     #[must_use]
     pub const fn started_at_s(&self) -> u64 {
         self.started_at_s
-    }
-
-    /// TLS of the listener for clients.
-    #[must_use]
-    pub const fn client_tls(&self) -> &TlsMetrics {
-        &self.client_tls
     }
 
     /// TLS of the listener for operators.

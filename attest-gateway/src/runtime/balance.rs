@@ -10,6 +10,7 @@ pub(super) struct Loads {
     open: AtomicUsize,
     max: usize,
     refused: AtomicU64,
+    evicted: Arc<AtomicU64>,
     /// How far a core may be ahead of the least loaded before it hands over: balance is not worth a thread switch for
     /// each connection. Zero where one core accepts for all.
     slack: usize,
@@ -29,6 +30,7 @@ impl Loads {
             open: AtomicUsize::new(0),
             max,
             refused: AtomicU64::new(0),
+            evicted: Arc::default(),
             slack,
         }
     }
@@ -46,15 +48,52 @@ impl Loads {
     pub(super) fn place(self: &Arc<Self>, core: usize) -> Option<Place> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.max {
             self.open.fetch_sub(1, Ordering::Relaxed);
-            self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        Some(self.counted(self.choose(core)))
+    }
+
+    /// A place even if all are taken, for a connection in whose favour another one is being closed.
+    pub(super) fn place_over(self: &Arc<Self>, core: usize) -> Place {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.counted(self.choose(core))
+    }
+
+    /// A place even if all are taken, on that core other than `core` with the most connections.
+    pub(super) fn place_elsewhere(self: &Arc<Self>, core: usize) -> Option<Place> {
+        let loads = self.cores.iter().map(|load| load.load(Ordering::Relaxed));
+        let others = loads.enumerate().filter(|(other, _)| *other != core);
+        let (most, _) = others.max_by_key(|(_, load)| *load)?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Some(self.counted(most))
+    }
+
+    fn counted(self: &Arc<Self>, core: usize) -> Place {
         let place = Place {
             loads: Arc::clone(self),
-            core: self.choose(core),
+            core,
         };
         place.count(|load| load.fetch_add(1, Ordering::Relaxed));
-        Some(place)
+        place
+    }
+
+    /// Whether all places are taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.open() >= self.max
+    }
+
+    /// Counts a connection for which there was no place.
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Connections that were closed to make room.
+    pub(super) const fn evicted(&self) -> &Arc<AtomicU64> {
+        &self.evicted
+    }
+
+    pub(super) fn cores(&self) -> usize {
+        self.cores.len().max(1)
     }
 
     fn choose(&self, own: usize) -> usize {
@@ -137,9 +176,17 @@ mod tests {
         let second = loads.place(0).unwrap();
         assert_eq!((first.core(), second.core()), (0, 1));
         assert!(loads.place(0).is_none());
+        loads.refuse();
         assert_eq!((loads.open(), loads.refused()), (2, 1));
         first.move_to(1);
-        drop((first, second));
+        let over = loads.place_over(0);
+        assert_eq!((loads.open(), over.core()), (3, 0));
+        for (core, other) in [(0, 1), (1, 0)] {
+            let elsewhere = loads.place_elsewhere(core).unwrap();
+            assert_eq!((loads.open(), elsewhere.core()), (4, other));
+        }
+        assert!(Arc::new(Loads::new(1, 1, 0)).place_elsewhere(0).is_none());
+        drop((first, second, over));
         assert_eq!(loads.open(), 0);
         assert!(loads.cores.iter().all(|load| load.load(Ordering::Relaxed) == 0));
     }

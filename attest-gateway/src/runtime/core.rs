@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::balance::{Loads, Place};
+use super::census::Census;
 use super::connection::Connections;
 use super::{CoreContext, CoreService, DrainReport, PeerAddr, ServerOptions};
 
@@ -24,6 +25,8 @@ pub(super) struct HandedOver {
     stream: std::net::TcpStream,
     peer: PeerAddr,
     place: Place,
+    /// All places are taken: it is served if this core can close another one for it.
+    makes_room: bool,
 }
 
 pub(super) struct Core {
@@ -70,6 +73,10 @@ impl Drop for EndNotice {
 const BLOCKING_THREADS: usize = 4;
 /// Pause after the system refused a connection, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// The same complaint is not repeated sooner.
+const LOG_PAUSE: Duration = Duration::from_secs(60);
+/// Connections closed before each such pause: few, because what is short may be short for a moment only.
+const EVICTED_FOR_WANT: usize = 8;
 
 impl Core {
     pub(super) fn run<S: CoreService>(
@@ -117,21 +124,34 @@ impl Core {
 
     async fn serve<S: CoreService>(mut self, listener: Option<TcpListener>, service: S) -> DrainReport {
         let drain = Rc::new(LocalDrain::default());
-        let connections = Connections::new(&self.options, service, Rc::clone(&drain));
+        let connections = Connections::new(&self.options, service, Rc::clone(&drain), &self.loads);
         let mut draining = self.drain.clone();
         let mut open = JoinSet::new();
+        let mut pause = Pause::default();
         loop {
             tokio::select! {
                 biased;
                 () = begun(&mut draining) => break,
-                (stream, peer) = accept(listener.as_ref()) => {
-                    if let Some((stream, place)) = self.keep_or_hand_over(stream, peer) {
-                        open.spawn_local(connections.serve(stream, PeerAddr(peer), place));
+                accepted = accept(listener.as_ref(), pause.until) => match accepted {
+                    Ok((stream, peer)) => {
+                        pause.over();
+                        if let Some((stream, place)) = self.keep_or_hand_over(stream, peer, connections.census()) {
+                            connections.open(stream, PeerAddr(peer), place, &mut open);
+                        }
+                        if self.loads.is_full() {
+                            // Those that are being closed end before more come; the others are not starved by a flood.
+                            tokio::task::yield_now().await;
+                        }
                     }
-                }
-                Some(HandedOver { stream, peer, place }) = self.inbox.recv() => {
+                    Err(error) => pause.begin(&error, connections.census()),
+                },
+                Some(HandedOver { stream, peer, place, makes_room }) = self.inbox.recv() => {
                     match TcpStream::from_std(stream) {
-                        Ok(stream) => { open.spawn_local(connections.serve(stream, peer, place)); }
+                        Ok(stream) if makes_room && !connections.census().evict() => {
+                            drop(place);
+                            let _closed: Option<()> = self.refuse(stream);
+                        }
+                        Ok(stream) => connections.open(stream, peer, place, &mut open),
                         Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
                     }
                 }
@@ -148,18 +168,32 @@ impl Core {
     }
 
     /// The stream and its place, if this core serves it.
-    fn keep_or_hand_over(&self, stream: TcpStream, peer: SocketAddr) -> Option<(TcpStream, Place)> {
-        // Over the cap: closing tells the client at once what waiting would tell it late.
+    fn keep_or_hand_over(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        census: &Census,
+    ) -> Option<(TcpStream, Place)> {
         let own = self.context.core;
-        let mut place = self.loads.place(own)?;
+        let (mut place, makes_room) = match self.loads.place(own) {
+            Some(place) => (place, false),
+            // Who is closed gives its place back in a moment.
+            None if census.evict() => (self.loads.place_over(own), false),
+            // Another core may have one to close.
+            None => match self.loads.place_elsewhere(own) {
+                Some(place) => (place, true),
+                None => return self.refuse(stream),
+            },
+        };
         if place.core() == own {
             return Some((stream, place));
         }
-        let Some(permit) = self
-            .inboxes
-            .get(place.core())
-            .and_then(|inbox| inbox.try_reserve().ok())
-        else {
+        let inbox = self.inboxes.get(place.core());
+        let Some(permit) = inbox.and_then(|inbox| inbox.try_reserve().ok()) else {
+            if makes_room {
+                drop(place);
+                return self.refuse(stream);
+            }
             place.move_to(own);
             return Some((stream, place));
         };
@@ -168,9 +202,17 @@ impl Core {
                 stream,
                 peer: PeerAddr(peer),
                 place,
+                makes_room,
             }),
             Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
         }
+        None
+    }
+
+    /// There is no room, and nobody to make any: closing tells the client at once what waiting would tell it late.
+    fn refuse<T>(&self, stream: TcpStream) -> Option<T> {
+        self.loads.refuse();
+        drop(stream);
         None
     }
 }
@@ -180,21 +222,47 @@ async fn begun(draining: &mut watch::Receiver<Option<Instant>>) {
     let _gone = draining.wait_for(Option::is_some).await.is_err();
 }
 
-/// The next connection; never, without a listener.
-async fn accept(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
+/// The next connection, not before `until`; never, without a listener.
+async fn accept(
+    listener: Option<&TcpListener>,
+    until: Option<Instant>,
+) -> io::Result<(TcpStream, SocketAddr)> {
     let Some(listener) = listener else {
         return std::future::pending().await;
     };
+    if let Some(until) = until {
+        tokio::time::sleep_until(until).await;
+    }
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
             // The client left before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            outcome => return outcome,
         }
+    }
+}
+
+/// How a core waits while the system refuses connections, usually for want of file descriptors.
+#[derive(Debug, Default)]
+struct Pause {
+    until: Option<Instant>,
+    logged: Option<Instant>,
+}
+
+impl Pause {
+    /// Makes room and waits a moment. The log hears of it once in a while.
+    fn begin(&mut self, error: &io::Error, census: &Census) {
+        let evicted = (0..EVICTED_FOR_WANT).take_while(|_| census.evict()).count();
+        let now = Instant::now();
+        if self.logged.is_none_or(|logged| logged + LOG_PAUSE <= now) {
+            self.logged = Some(now);
+            tracing::warn!(%error, evicted, "cannot accept connections; unproven ones are closed until it can");
+        }
+        self.until = Some(now + ACCEPT_PAUSE);
+    }
+
+    const fn over(&mut self) {
+        self.until = None;
     }
 }
 

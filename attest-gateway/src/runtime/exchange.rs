@@ -17,7 +17,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use crate::guard::Reason;
-use crate::upstream::{BodyError, ResponseBody};
+use crate::upstream::BodyError;
 
 /// The exchanges of one connection.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ impl Exchanges {
 
 impl Exchange {
     /// The answer, with which the exchange ends.
-    pub(super) fn answer(self, response: Response<ResponseBody>) -> Response<Answer> {
+    pub(super) fn answer<B>(self, response: Response<B>) -> Response<Answer<B>> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.0.switched.store(true, Ordering::Relaxed);
         }
@@ -137,12 +137,12 @@ fn add_one(count: &AtomicU64) -> u64 {
 
 /// The body of an answer. The library drops it when it has taken its last byte.
 #[derive(Debug)]
-pub(super) struct Answer {
-    body: ResponseBody,
+pub(super) struct Answer<B> {
+    body: B,
     _exchange: Exchange,
 }
 
-impl Body for Answer {
+impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for Answer<B> {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -1,18 +1,25 @@
 //! One single-threaded runtime and one listening socket for each core, and connections that never leave their core.
 //!
-//! Services are built on the core that runs them, so they need neither locks nor `Send`. A connection over the cap is
-//! closed at once, a slow one is timed out, and a drain ends: none of them can hold a core, or the process, for ever.
+//! Services are built on the core that runs them, so they need neither locks nor `Send`. A connection over the cap closes one
+//! that has not shown an authentic token, or is closed at once; a slow one is timed out, and a drain ends: none of them can
+//! hold a core, or the process, for ever.
 
 mod balance;
+mod census;
 mod connection;
 mod core;
+mod establish;
 mod exchange;
+mod facts;
 mod guarded;
+mod h2_watch;
 mod head_refusal;
 mod head_wait;
+mod http2;
 pub(crate) mod idle;
 mod listen;
-mod stream;
+mod paced;
+mod served;
 
 #[cfg(test)]
 mod tests;
@@ -33,8 +40,10 @@ use tower_service::Service;
 
 use self::balance::Loads;
 use self::core::Core;
+pub use self::facts::{ConnectionFacts, Pressure};
 pub use self::head_refusal::HeadRefusal;
-use crate::config::Config;
+use crate::config::{Config, Protocol, Proxy};
+use crate::tls::ServerTls;
 use crate::upstream::ResponseBody;
 
 /// What serves requests on one core. It answers every request: an error has no way out of it.
@@ -48,7 +57,7 @@ impl<S> CoreService for S where
 {
 }
 
-/// The address of the socket's other end, among a request's extensions. Behind a proxy, that is the proxy.
+/// The address of the socket's other end. Behind a proxy, that is the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
@@ -76,12 +85,47 @@ pub struct ServerOptions {
     pub head_timeout: Duration,
     /// Longest pause of a client in taking its response.
     pub write_idle_timeout: Duration,
+    /// Bytes per second that make up for a second of such pauses.
+    pub write_rate_min: u64,
+    /// Longest time for a whole response, unless its client keeps sending.
+    pub response_total_timeout: Duration,
+    /// Longest pause of a client that keeps sending.
+    pub body_idle_timeout: Duration,
     /// Open connections of all cores.
     pub connections_max: usize,
+    /// Of one source, that have not shown an authentic token, all cores together.
+    pub connections_per_source_max: usize,
+    /// Requests that one core works on.
+    pub requests_per_core_max: usize,
+    /// Bounds of an HTTP/2 connection.
+    pub http2: Http2Options,
+    /// What is spoken.
+    pub protocols: Vec<Protocol>,
+    /// TLS, if the gateway ends it.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Whose connections carry many clients.
+    pub proxy: Proxy,
     /// Says what a client hears whose request the guard refuses.
     pub head_refusal: HeadRefusal,
     /// Lets one core accept for all, as off Linux, where ports are not shared evenly.
     pub one_acceptor: bool,
+}
+
+/// Bounds of an HTTP/2 connection.
+#[derive(Debug, Clone)]
+pub struct Http2Options {
+    /// Streams open at once.
+    pub streams_max: u32,
+    /// Bytes that a request's body may be ahead of its reader.
+    pub window_bytes: u32,
+    /// How long a connection without streams is kept.
+    pub idle_timeout: Duration,
+    /// Pause between pings.
+    pub keep_alive: Duration,
+    /// Frames that carry no request.
+    pub control_frames_per_s: u64,
+    /// Streams cancelled by the client.
+    pub resets_per_s: u64,
 }
 
 impl From<&Config> for ServerOptions {
@@ -93,7 +137,23 @@ impl From<&Config> for ServerOptions {
             head_fields: config.limits.head_fields,
             head_timeout: Duration::from_millis(config.limits.head_timeout_ms),
             write_idle_timeout: Duration::from_millis(config.limits.write_idle_timeout_ms),
+            write_rate_min: config.limits.write_rate_min_bytes_per_s,
+            response_total_timeout: Duration::from_millis(config.limits.response_total_timeout_ms),
+            body_idle_timeout: Duration::from_millis(config.limits.body_idle_timeout_ms),
             connections_max: config.limits.connections_max,
+            connections_per_source_max: config.limits.connections_per_source_max,
+            requests_per_core_max: config.limits.requests_per_core_max,
+            http2: Http2Options {
+                streams_max: config.limits.http2_streams_max,
+                window_bytes: config.limits.http2_window_bytes,
+                idle_timeout: Duration::from_millis(config.limits.http2_idle_timeout_ms),
+                keep_alive: Duration::from_millis(config.limits.http2_keep_alive_ms),
+                control_frames_per_s: config.limits.http2_control_frames_per_s,
+                resets_per_s: config.limits.http2_resets_per_s,
+            },
+            protocols: config.listen.protocols.clone(),
+            tls: None,
+            proxy: config.proxy.clone(),
             head_refusal: HeadRefusal::default(),
             one_acceptor: false,
         }
@@ -171,6 +231,12 @@ impl RunningView {
     #[must_use]
     pub fn connections_refused(&self) -> u64 {
         self.loads.refused()
+    }
+
+    /// Connections that were closed to make room for others.
+    #[must_use]
+    pub fn connections_evicted(&self) -> u64 {
+        self.loads.evicted().load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Whether it stopped accepting.
@@ -270,7 +336,13 @@ impl Running {
         self.loads.open()
     }
 
-    /// Connections closed at once because there were too many.
+    /// Connections that had shown no authentic token and were closed to make room for newer ones.
+    #[must_use]
+    pub fn connections_evicted(&self) -> u64 {
+        self.loads.evicted().load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Connections closed at once because there were too many, none of which could make room.
     #[must_use]
     pub fn connections_refused(&self) -> u64 {
         self.loads.refused()

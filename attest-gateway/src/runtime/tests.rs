@@ -16,19 +16,19 @@ fn options() -> ServerOptions {
         head_timeout: Duration::from_secs(30),
         write_idle_timeout: Duration::from_secs(30),
         connections_max: 100,
-        head_refusal: HeadRefusal::default(),
         one_acceptor: false,
+        ..ServerOptions::from(&Config::default())
     }
 }
 
 /// Answers with the number of its core and the address it saw.
 fn echo(context: CoreContext) -> impl CoreService {
-    tower::service_fn(move |request: Request<Incoming>| async move {
-        let PeerAddr(peer) = *request.extensions().get().unwrap();
-        Ok::<_, Infallible>(Response::new(ResponseBody::full(format!(
+    tower::service_fn(move |request: Request<Incoming>| {
+        let peer = request.extensions().get::<ConnectionFacts>().unwrap().peer();
+        std::future::ready(Ok::<_, Infallible>(Response::new(ResponseBody::full(format!(
             "core {} peer {peer}",
             context.core
-        ))))
+        )))))
     })
 }
 
@@ -121,25 +121,60 @@ fn one_acceptor_spreads_connections_over_all_cores() {
 }
 
 #[test]
-fn connections_over_the_cap_are_closed_at_once_and_counted() {
+fn connections_over_the_cap_make_the_oldest_unproven_one_go_and_no_proven_one() {
+    // As if every request carried an authentic token but those for `/stranger`.
+    let service = |_| {
+        tower::service_fn(|request: Request<Incoming>| {
+            if request.uri().path() != "/stranger" {
+                request.extensions().get::<ConnectionFacts>().unwrap().prove();
+            }
+            std::future::ready(Ok::<_, Infallible>(Response::new(ResponseBody::Empty)))
+        })
+    };
     let running = start(
         &ServerOptions {
+            cores: 1,
             connections_max: 2,
             ..options()
         },
-        echo,
+        service,
     )
     .unwrap();
-    let mut kept: Vec<_> = (0..2)
-        .map(|_| TcpStream::connect(running.address()).unwrap())
+    let connect = || TcpStream::connect(running.address()).unwrap();
+    let mut proven = connect();
+    assert!(get(&mut proven).contains("200 OK"));
+    let mut strangers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stranger = connect();
+            stranger
+                .write_all(b"GET /stranger HTTP/1.1\r\nhost: test\r\n\r\n")
+                .unwrap();
+            assert!(response(&mut stranger).contains("200 OK"));
+            stranger
+        })
         .collect();
-    for stream in &mut kept {
-        assert!(get(stream).contains("200 OK"));
-    }
-    let mut over = TcpStream::connect(running.address()).unwrap();
-    assert_eq!(response(&mut over), "");
-    assert_eq!((running.connections(), running.connections_refused()), (2, 1));
-    assert!(get(&mut kept[0]).contains("200 OK"));
+    assert_eq!(response(&mut strangers[0]), "");
+    assert_eq!(response(&mut strangers[1]), "");
+    assert_eq!(
+        (running.connections_evicted(), running.connections_refused()),
+        (2, 0)
+    );
+    assert!(
+        get(&mut strangers[2]).contains("200 OK"),
+        "and now it has shown a token"
+    );
+    assert!(get(&mut proven).contains("200 OK"));
+    let mut over = connect();
+    assert_eq!(
+        response(&mut over),
+        "",
+        "there is no room, and nobody to make any"
+    );
+    assert_eq!(
+        (running.connections_evicted(), running.connections_refused()),
+        (2, 1)
+    );
+    assert_eq!(running.connections(), 2);
 }
 
 #[test]
@@ -271,9 +306,9 @@ fn a_core_that_cannot_build_its_service_stops_the_start() {
 #[test]
 fn a_panicking_request_costs_its_connection_only() {
     let service = |_| {
-        tower::service_fn(|request: Request<Incoming>| async move {
+        tower::service_fn(|request: Request<Incoming>| {
             assert!(request.uri().path() != "/panic", "a defect");
-            Ok::<_, Infallible>(Response::new(ResponseBody::Empty))
+            std::future::ready(Ok::<_, Infallible>(Response::new(ResponseBody::Empty)))
         })
     };
     let running = start(

@@ -26,6 +26,7 @@ use crate::assertion::{Signer, Vouched};
 use crate::config::AssertionMode;
 use crate::decisions::{Decision, Outcome, Party};
 use crate::refusal::Refusal;
+use crate::runtime::ConnectionFacts;
 use crate::tally::Passed;
 use crate::telemetry::notes::Notes;
 use crate::upstream::{RequestBody, Upstream};
@@ -78,7 +79,7 @@ impl Admit {
         }
     }
 
-    fn forwarded(&self, headers: &mut HeaderMap, peer: PeerAddress) {
+    fn forwarded(&self, headers: &mut HeaderMap, peer: PeerAddress, encrypted: bool) {
         const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
         const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
         const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -92,7 +93,8 @@ impl Admit {
             headers.insert(FOR, value);
         }
         if !trusted || !headers.contains_key(&PROTO) {
-            headers.insert(PROTO, HeaderValue::from_static("http"));
+            let proto = if encrypted { "https" } else { "http" };
+            headers.insert(PROTO, HeaderValue::from_static(proto));
         }
         if !trusted || !headers.contains_key(&FORWARDED_HOST) {
             headers.remove(&FORWARDED_HOST);
@@ -223,8 +225,12 @@ impl Step for Admit {
             }
             Standing::Public => noted.decision = Some("none"),
         });
+        let encrypted = parts
+            .extensions
+            .get::<ConnectionFacts>()
+            .is_some_and(ConnectionFacts::is_encrypted);
         let headers = &mut parts.headers;
-        self.forwarded(headers, bound.peer);
+        self.forwarded(headers, bound.peer, encrypted);
         let (passed, outcome) = match &bound.standing {
             Standing::Attested(token) => {
                 vouch(headers, token, pseudonym.as_deref(), &shadows);

@@ -4,7 +4,7 @@
 //! | position | layer | why here |
 //! |---|---|---|
 //! | 0 | [`observe`] | outermost: the only one that sees a request's end, whatever became of it |
-//! | 1 | [`rescue`] | every refusal below becomes a response in one place |
+//! | 1 | [`rescue`] | sheds before any work; every refusal below becomes a response in one place |
 //! | 2 | [`authority`] | before anything reads host or target: one of each, in every protocol |
 //! | 3 | [`hygiene`] | before anything reads a header: ours and hop-by-hop ones are gone, credentials are taken out |
 //! | 4 | [`target`] | before anything compares a path: one reading only |

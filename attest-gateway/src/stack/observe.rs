@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use super::Core;
 use crate::config::RequestLog;
-use crate::runtime::PeerAddr;
+use crate::runtime::ConnectionFacts;
 use crate::telemetry::notes::{Notes, Span};
 use crate::telemetry::{
     Ids, Parent, Record, Sampling, TRACEPARENT, TRACESTATE, TraceContext, method_word, protocol_word,
@@ -62,8 +62,11 @@ impl<S> Observe<S> {
         let parent = Parent::of(request.headers());
         let trusted = request
             .extensions()
-            .get::<PeerAddr>()
-            .is_some_and(|peer| self.core.live().config.proxy.trusts(peer.0.ip().to_canonical()));
+            .get::<ConnectionFacts>()
+            .is_some_and(|connection| {
+                let peer = connection.peer().ip().to_canonical();
+                self.core.live().config.proxy.trusts(peer)
+            });
         let context = sampling.context(parent, trusted, ids);
         if gateway.telemetry.exporter.is_some() {
             propagate(request.headers_mut(), parent, &context);
@@ -241,6 +244,11 @@ impl Watched {
                 complete
             }
         })
+    }
+
+    /// What is watched.
+    pub(crate) const fn relayed(&self) -> &Relayed {
+        &self.body
     }
 
     fn end(&mut self, whole: bool) {

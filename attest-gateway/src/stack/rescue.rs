@@ -1,11 +1,14 @@
-//! Turns every refusal into its response, counts it, and states the policy version on every response.
+//! Refuses what an overloaded core has no time for, turns every refusal into its response, counts it, and states the
+//! policy version on every response.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use attest_core::problem::ProblemCode;
+use attest_core::token::{PROOF_HEADER, SESSION_HEADER};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -15,7 +18,7 @@ use super::hygiene::Inbound;
 use super::step::Layered;
 use crate::decisions::{Decision, Outcome};
 use crate::refusal::Refusal;
-use crate::runtime::PeerAddr;
+use crate::runtime::{ConnectionFacts, Pressure};
 use crate::telemetry::notes::Notes;
 use crate::upstream::ResponseBody;
 
@@ -65,14 +68,18 @@ where
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
-        let peer = parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let connection = parts.extensions.get::<ConnectionFacts>();
+        let peer = connection.map(ConnectionFacts::peer);
         let notes = Notes::of(&parts.extensions).cloned();
-        let inner = self.inner.call(Inbound { parts, body, peer });
+        let work = match connection.and_then(|connection| shed(connection.pressure(), &parts.headers)) {
+            Some(refusal) => Work::Shed(Some(refusal)),
+            None => Work::Serve(Box::pin(self.inner.call(Inbound { parts, body, peer }))),
+        };
         RescueFuture {
             begun: Instant::now(),
             core: Rc::clone(&self.core),
             notes,
-            inner: Box::pin(inner),
+            work,
         }
     }
 }
@@ -82,8 +89,14 @@ pub struct RescueFuture<F> {
     begun: Instant,
     core: Rc<Core>,
     notes: Option<Notes>,
+    work: Work<F>,
+}
+
+enum Work<F> {
     // One box for the whole stack: the future is several KiB and moves through hyper.
-    inner: Pin<Box<F>>,
+    Serve(Pin<Box<F>>),
+    /// Nothing is done for it.
+    Shed(Option<Refusal>),
 }
 
 impl<F> std::fmt::Debug for RescueFuture<F> {
@@ -96,9 +109,13 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
     type Output = Result<Response<ResponseBody>, std::convert::Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match self.inner.as_mut().poll(context) {
-            Poll::Ready(answer) => answer,
-            Poll::Pending => return Poll::Pending,
+        let answer = match &mut self.work {
+            Work::Serve(inner) => ready!(inner.as_mut().poll(context)),
+            Work::Shed(refusal) => match refusal.take() {
+                Some(refusal) => Err(refusal),
+                // Polled after its end, which no caller does.
+                None => return Poll::Pending,
+            },
         };
         let (core, notes) = (&self.core, self.notes.as_ref());
         core.metrics.requests.record(self.begun.elapsed());
@@ -109,6 +126,21 @@ impl<F: Future<Output = Result<Response<ResponseBody>, Refusal>>> Future for Res
             .insert(POLICY_HEADER, HeaderValue::from(version));
         Poll::Ready(Ok(response))
     }
+}
+
+/// The refusal of a request for which this core is too busy: first of those that carry no token, then of all.
+fn shed(pressure: Pressure, headers: &HeaderMap) -> Option<Refusal> {
+    let carries_token = || {
+        [SESSION_HEADER, PROOF_HEADER]
+            .into_iter()
+            .any(|name| headers.contains_key(name))
+    };
+    let sheds = match pressure {
+        Pressure::Normal => false,
+        Pressure::High => !carries_token(),
+        Pressure::Full => true,
+    };
+    sheds.then(|| Refusal::new(ProblemCode::Overloaded, "core-overloaded"))
 }
 
 fn rescue(core: &Core, notes: Option<&Notes>, refusal: Refusal, version: u64) -> Response<ResponseBody> {

@@ -20,6 +20,7 @@ use super::suspects::{Culprit, Suspects};
 use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal};
+use crate::runtime::ConnectionFacts;
 use crate::store::BanKind;
 use crate::telemetry::notes::{Notes, Phase};
 
@@ -213,7 +214,12 @@ impl Step for Verify {
         let standing = match require {
             Require::None => Standing::Public,
             Require::Observe | Require::Enforce => match self.verified(&request, &route) {
-                Ok(token) => Standing::Attested(Box::new(token)),
+                Ok(token) => {
+                    if let Some(connection) = request.parts.extensions.get::<ConnectionFacts>() {
+                        connection.prove();
+                    }
+                    Standing::Attested(Box::new(token))
+                }
                 Err(refusal)
                     if require == Require::Observe
                         && !self.core.gateway.faults.has(Fault::EnforceObserve) =>

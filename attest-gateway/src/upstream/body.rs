@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +29,7 @@ pub enum BodyError {
     /// Its sender paused for too long.
     #[error("the body stood still for too long")]
     Idle,
-    /// It came steadily, but took too long.
+    /// It came steadily, but too slowly, or took too long.
     #[error("the body took too long")]
     Slow,
     /// Its connection failed or its framing was wrong.
@@ -59,6 +59,8 @@ pub struct BodyLimits {
     pub idle: Duration,
     /// Longest time for the whole body.
     pub total: Duration,
+    /// Least rate, bytes per second; time lost below it counts as a pause.
+    pub rate_min: u64,
 }
 
 /// A body: none, whole, or as it comes.
@@ -130,7 +132,7 @@ pub struct Streaming {
     sent: Option<Progress>,
 }
 
-/// How a request fares on its way to its upstream.
+/// How a request and its response fare. Each of them may stand still for as long as the other one moves.
 #[derive(Debug, Clone)]
 pub(super) struct Progress(Rc<Fare>);
 
@@ -138,15 +140,32 @@ pub(super) struct Progress(Rc<Fare>);
 struct Fare {
     moved: Cell<Instant>,
     failed: Cell<Option<&'static str>>,
+    response: Cell<Stage>,
+}
+
+/// How far a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Awaited,
+    Begun,
+    Over,
 }
 
 impl Progress {
-    /// When it last moved: the response is awaited from then.
+    pub(super) fn begin() -> Self {
+        Self(Rc::new(Fare {
+            moved: Cell::new(Instant::now()),
+            failed: Cell::new(None),
+            response: Cell::new(Stage::Awaited),
+        }))
+    }
+
+    /// When the request last moved towards its upstream: the response is awaited from then.
     pub(super) fn last(&self) -> Instant {
         self.0.moved.get()
     }
 
-    /// The code of what went wrong with its body.
+    /// The code of what went wrong with the request's body.
     pub(super) fn failed(&self) -> Option<&'static str> {
         self.0.failed.get()
     }
@@ -166,7 +185,7 @@ impl RequestBody {
                 max_bytes: limits.max_bytes,
             });
         }
-        let timer = IdleTimer::new(limits.idle, Some(limits.total));
+        let timer = IdleTimer::new(limits.idle, Some(limits.total)).with_rate(limits.rate_min);
         let paced = Paced {
             incoming,
             max_bytes: limits.max_bytes,
@@ -186,10 +205,7 @@ impl RequestBody {
     }
 
     pub(super) fn track(&mut self) -> Progress {
-        let progress = Progress(Rc::new(Fare {
-            moved: Cell::new(Instant::now()),
-            failed: Cell::new(None),
-        }));
+        let progress = Progress::begin();
         if let Self::Streaming(streaming) = self {
             streaming.sent = Some(progress.clone());
         }
@@ -205,7 +221,15 @@ impl Body for Streaming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = self.paced.poll_frame(cx);
+        let response = self
+            .sent
+            .as_ref()
+            .map_or(Stage::Awaited, |Progress(fare)| fare.response.get());
+        if response != Stage::Awaited {
+            self.paced.timer.pauses_only();
+        }
+        // The response has its own limit on pauses, and this request's bytes end them.
+        let polled = self.paced.poll_frame(cx, || response == Stage::Begun);
         if let (Poll::Ready(frame), Some(Progress(fare))) = (&polled, &self.sent) {
             fare.moved.set(Instant::now());
             if let Some(Err(error)) = frame {
@@ -231,6 +255,15 @@ pub enum Outgoing {
     Relayed(Relayed),
     /// The same, while somebody waits for its end.
     Watched(Box<Watched>),
+}
+
+impl Outgoing {
+    fn relayed(&self) -> &Relayed {
+        match self {
+            Self::Relayed(relayed) => relayed,
+            Self::Watched(watched) => watched.relayed(),
+        }
+    }
 }
 
 impl Body for Outgoing {
@@ -267,10 +300,27 @@ impl Body for Outgoing {
 pub struct Relayed {
     paced: Paced,
     lease: Lease,
+    request: Progress,
 }
 
 impl ResponseBody {
-    pub(super) fn relayed(incoming: Incoming, idle: Duration, lease: Lease) -> Self {
+    /// Whether it comes from an upstream.
+    #[must_use]
+    pub const fn is_relayed(&self) -> bool {
+        matches!(self, Self::Streaming(_))
+    }
+
+    /// Whether the request to the upstream that it comes from moved within this time.
+    #[must_use]
+    pub fn request_moved_within(&self, pause: Duration) -> bool {
+        match self {
+            Self::Streaming(outgoing) => outgoing.relayed().request.last().elapsed() < pause,
+            Self::Empty | Self::Full(_) => false,
+        }
+    }
+
+    pub(super) fn relayed(incoming: Incoming, idle: Duration, lease: Lease, request: Progress) -> Self {
+        request.0.response.set(Stage::Begun);
         let timer = IdleTimer::new(idle, None);
         let paced = Paced {
             incoming,
@@ -278,12 +328,17 @@ impl ResponseBody {
             seen_bytes: 0,
             timer,
         };
-        Self::Streaming(Outgoing::Relayed(Relayed { paced, lease }))
+        Self::Streaming(Outgoing::Relayed(Relayed {
+            paced,
+            lease,
+            request,
+        }))
     }
 }
 
 impl Drop for Relayed {
     fn drop(&mut self) {
+        self.request.0.response.set(Stage::Over);
         // Only a connection whose response was taken to its end can serve another request.
         if self.paced.incoming.is_end_stream() {
             self.lease.give_back();
@@ -299,7 +354,9 @@ impl Body for Relayed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = self.paced.poll_frame(cx);
+        let Self { paced, request, .. } = &mut *self;
+        let idle = paced.timer.idle();
+        let polled = paced.poll_frame(cx, || request.last().elapsed() < idle);
         if let Poll::Ready(None) = polled {
             self.lease.give_back();
         }
@@ -329,16 +386,30 @@ struct Paced {
 }
 
 impl Paced {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// The next frame; a pause that is too long is an error, unless it is `forgiven`.
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        forgiven: impl Fn() -> bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-            return self.timer.poll_stalled(cx).map(|stalled| {
-                Some(Err(match stalled {
+            loop {
+                let stalled = ready!(self.timer.poll_stalled(cx));
+                if forgiven() {
+                    self.timer.moved();
+                    continue;
+                }
+                return Poll::Ready(Some(Err(match stalled {
                     Stalled::Idle => BodyError::Idle,
-                    Stalled::Total => BodyError::Slow,
-                }))
-            });
+                    Stalled::Slow | Stalled::Total => BodyError::Slow,
+                })));
+            }
         };
-        self.timer.moved();
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        self.timer.moved_by(bytes);
         Poll::Ready(frame.map(|frame| self.admit(frame.map_err(BodyError::Broken)?)))
     }
 

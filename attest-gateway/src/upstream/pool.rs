@@ -221,7 +221,7 @@ impl Upstream {
                 match exchange(sender.try_send_request(request), progress, patience).await {
                     Ok(response) => {
                         let lease = Lease::Http1(Some(sender), Rc::downgrade(&self.shared));
-                        Ok(self.relay(response, lease)?)
+                        Ok(self.relay(response, lease, progress)?)
                     }
                     // The connection closed while it was idle.
                     Err(Failed::Unsent(unsent)) if reused => Err(Missed::NotBegun(Some(unsent), None)),
@@ -235,7 +235,7 @@ impl Upstream {
                 for_http2(&mut request, host, &self.shared.plan)?;
                 let spare = spare(&request);
                 match exchange(stream.sender().try_send_request(request), progress, patience).await {
-                    Ok(response) => Ok(self.relay(response, Lease::Http2(stream))?),
+                    Ok(response) => Ok(self.relay(response, Lease::Http2(stream), progress)?),
                     Err(Failed::Unsent(unsent)) => Err(Missed::NotBegun(Some(unsent), Some(stream))),
                     Err(Failed::Unprocessed) => Err(Missed::NotBegun(spare, Some(stream))),
                     Err(Failed::Sent(error)) => Err(error.into()),
@@ -248,11 +248,14 @@ impl Upstream {
         &self,
         response: Response<Incoming>,
         lease: Lease,
+        progress: &Progress,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(UpstreamError::Switched);
         }
-        Ok(response.map(|incoming| ResponseBody::relayed(incoming, self.shared.plan.body_idle, lease)))
+        Ok(response.map(|incoming| {
+            ResponseBody::relayed(incoming, self.shared.plan.body_idle, lease, progress.clone())
+        }))
     }
 }
 

@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::*;
-use crate::runtime::{self, HeadRefusal, Running, ServerOptions};
+use crate::runtime::{self, Running, ServerOptions};
 
 /// What a backend does once it has read a request's head and the body that the head announces.
 #[derive(Clone)]
@@ -361,8 +361,7 @@ fn proxy(config: &config::Upstream, limits: BodyLimits) -> Running {
         head_timeout: Duration::from_secs(30),
         write_idle_timeout: Duration::from_secs(30),
         connections_max: 10,
-        head_refusal: HeadRefusal::default(),
-        one_acceptor: false,
+        ..ServerOptions::from(&config::Config::default())
     };
     let config = config.clone();
     let factory = move |_| {
@@ -402,6 +401,7 @@ const LIMITS: BodyLimits = BodyLimits {
     max_bytes: 1000,
     idle: Duration::from_secs(30),
     total: Duration::from_secs(30),
+    rate_min: 1,
 };
 
 /// Writes `sent` and reads until `until` was seen or the stream ends.

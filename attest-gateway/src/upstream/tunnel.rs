@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::time::{Instant, sleep_until};
 
+use super::body::Progress;
 use super::body::{RequestBody, ResponseBody};
 use super::dial::dial_http1;
 use super::exchange::{Failed, exchange};
@@ -78,7 +79,9 @@ impl Upstream {
             Err(Failed::Sent(error)) => return Err(error),
         };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return self.relay(response, Lease::Alone(open)).map(Upgrade::Declined);
+            return self
+                .relay(response, Lease::Alone(open), &Progress::begin())
+                .map(Upgrade::Declined);
         }
         if !is_websocket(response.headers()) {
             return Err(UpstreamError::Switched);

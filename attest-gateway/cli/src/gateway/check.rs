@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
 use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE};
+use attest_gateway::tls::TlsError;
 use attest_policy::{Compiled, Problem};
 use clap::Args;
 use ring::rand::SystemRandom;
@@ -76,6 +78,7 @@ pub(super) fn inspect(path: &Path, report: &mut Report) {
     };
     let keys = keys(&config, report);
     policy(&config, keys.as_ref(), report);
+    tls(&config, report);
     store(&config, report);
     admin(&config, report);
 }
@@ -120,6 +123,7 @@ fn configuration(path: &Path, report: &mut Report) -> Option<Config> {
             ] {
                 *path = folder.join(&*path);
             }
+            config.tls.resolve(folder);
             Some(config)
         }
     }
@@ -237,6 +241,23 @@ fn policy(config: &Config, keys: Option<&Keys>, report: &mut Report) {
         Err(error) => report
             .problems
             .push(format!("{path}: {error} [{}]", error.code())),
+    }
+}
+
+/// Certificates and keys, as the next handshake would find them.
+fn tls(config: &Config, report: &mut Report) {
+    let problems = attest_gateway::tls::problems(&config.tls, SystemClock::new().now_s());
+    for problem in &problems {
+        // That a file is missing was reported with the configuration's line.
+        if !matches!(problem, TlsError::Unreadable { file, .. } if !file.exists()) {
+            report.problems.push(format!("{problem} [{}]", problem.code()));
+        }
+    }
+    if problems.is_empty() && !config.tls.certificates.is_empty() {
+        let certificates = count(config.tls.certificates.len(), "certificate");
+        report
+            .sound
+            .push(format!("TLS: {certificates}, in force and with their keys"));
     }
 }
 

@@ -69,12 +69,17 @@ async fn serve(config: Config, path: &Path, out: &mut Out<'_>) -> io::Result<Exi
         }
     };
     let address = server.address();
-    tracing::info!(%address, "serving");
+    let scheme = if server.gateway().tls().is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    tracing::info!(%address, scheme, "serving");
     let admin = server
         .admin()
         .map(|admin| format!("operators on {}\n", admin.url()));
     // Nobody may be reading; the gateway serves all the same.
-    let _unread = writeln!(out.out, "listening on http://{address}")
+    let _unread = writeln!(out.out, "listening on {scheme}://{address}")
         .and_then(|()| write!(out.out, "{}", admin.unwrap_or_default()))
         .and_then(|()| out.out.flush())
         .is_err();

@@ -4,6 +4,7 @@ mod attack;
 mod explain;
 mod gateway;
 mod inspect;
+mod listener;
 mod logging;
 #[cfg(unix)]
 mod operation;
