@@ -182,6 +182,17 @@ impl Wire {
         }
     }
 
+    /// Closes the sending side only.
+    pub async fn half_close(&mut self) {
+        // A peer that is gone already needs no word.
+        let _gone = self.stream.shutdown().await.is_err();
+    }
+
+    /// Ends the connection by a reset, so that the other side sees an error and not an end.
+    pub fn reset(self) {
+        let _unsupported = self.stream.set_zero_linger().is_err();
+    }
+
     /// Waits until the other side closes; what came before is dropped.
     pub async fn closed(&mut self) {
         while self.more().await {
