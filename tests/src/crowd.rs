@@ -55,6 +55,16 @@ impl Tally {
     }
 }
 
+/// What phones send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// Everything that the bank's app sends, payments with their tokens for one use included.
+    Everything,
+    /// Requests whose tokens may be shown again: a gateway that has just started refuses those for one use that may have been
+    /// used before it.
+    Repeatable,
+}
+
 #[derive(Debug, Default)]
 struct State {
     tally: Mutex<Tally>,
@@ -72,17 +82,16 @@ pub struct Crowd {
 impl Crowd {
     /// Puts each phone to work, with a pause between its requests.
     #[must_use]
-    pub fn start(phones: Vec<Phone>, pause: Duration) -> Self {
+    pub fn start(phones: Vec<Phone>, pause: Duration, mix: Mix) -> Self {
         let state = Arc::new(State::default());
         let mut crowd = JoinSet::new();
         for (number, phone) in phones.into_iter().enumerate() {
-            crowd.spawn(work(phone, number, pause, Arc::clone(&state)));
+            crowd.spawn(work(phone, number, pause, mix, Arc::clone(&state)));
         }
         Self { state, phones: crowd }
     }
 
     /// Takes the tally since the last look.
-    #[must_use]
     pub fn take(&self) -> Tally {
         std::mem::take(&mut *self.state.tally.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -111,7 +120,7 @@ impl Crowd {
     }
 }
 
-async fn work(phone: Phone, number: usize, pause: Duration, state: Arc<State>) {
+async fn work(phone: Phone, number: usize, pause: Duration, mix: Mix, state: Arc<State>) {
     let _fresh = phone.keep_fresh();
     let headers: Headers = vec![("authorization".to_owned(), format!("Bearer customer-{number}"))];
     let mut requests = number;

@@ -129,6 +129,14 @@ impl Node {
         Instance::start(&self.config).unwrap_or_else(|log| panic!("the gateway does not start: {log}"))
     }
 
+    /// Runs it after a command of the shell, such as one that sets limits.
+    ///
+    /// # Errors
+    /// What it printed, if it ended instead.
+    pub fn start_limited(&self, limit: &str) -> Result<Instance, String> {
+        Instance::start_limited(&self.config, limit)
+    }
+
     /// What `attest gateway check` says.
     #[must_use]
     pub fn check(&self) -> Output {

@@ -29,9 +29,18 @@ impl Instance {
     /// # Errors
     /// What it printed, if it ended instead.
     pub fn start(config: &Path) -> Result<Self, String> {
+        Self::start_limited(config, ":")
+    }
+
+    /// Runs the gateway after a command of the shell, such as one that sets limits.
+    ///
+    /// # Errors
+    /// What it printed, if it ended instead.
+    pub fn start_limited(config: &Path, limit: &str) -> Result<Self, String> {
         // A process that meets its file size limit is killed by a signal, which a full disk never sends.
+        let script = format!("trap '' XFSZ; {limit}; exec \"$@\"");
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+        command.args(["-c", &script, "sh"]);
         command.arg(attest()).args(["gateway", "run", "--config"]);
         let mut child = command
             .arg(config)
