@@ -133,7 +133,7 @@ async fn work(phone: Phone, number: usize, pause: Duration, mix: Mix, state: Arc
                     .send("POST", "/v1/login", &headers, b"{\"user\":\"a\"}")
                     .await
             }
-            1 => {
+            1 if mix == Mix::Everything => {
                 phone
                     .send("POST", "/v1/payments?to=DE02", &headers, b"{\"amount\":\"1.00\"}")
                     .await

@@ -62,12 +62,7 @@ async fn a_full_disk_changes_nothing_and_room_on_it_is_all_that_is_needed() {
     send("2").await;
     assert!(std::fs::read_to_string(&kept).unwrap().contains("\nversion: 2\n"));
     // The store is asked again within a second, and the phone comes again: nobody has to do anything.
-    let newcomer = deployment.phone(node.address);
-    let login = newcomer
-        .send("POST", "/v1/login", &Headers::new(), b"{}")
-        .await
-        .unwrap();
-    assert_eq!(login.reply.status, 200, "{:?}", login.refusal);
+    served(&deployment.phone(node.address)).await;
     let (code, log) = instance.ends().await;
     assert_eq!(code, Some(0), "{log}");
 }
@@ -186,7 +181,7 @@ async fn a_phone_without_room_to_enrol_is_told_to_come_later_and_is_served_then(
     let Err(SendError::Attest(AttestError::TryLater { .. })) = login else {
         panic!("{login:?}")
     };
-    assert!(instance.log().contains("the store failed"), "{}", instance.log());
+    instance.logged("the store failed").await;
     instance.limit("fsize", "unlimited");
     served(&phone).await;
 }
