@@ -1,5 +1,5 @@
 """Compares a TLS server with Mozilla's intermediate profile. Arguments: host:port, server name. Prints what is not in order, one
-JSON object; a certificate that no public authority signed is a test's and no finding."""
+JSON object by kind of finding."""
 
 import json
 import sys
@@ -11,11 +11,12 @@ from sslyze import (
     ServerScanRequest,
     ServerScanStatusEnum,
 )
-from sslyze.mozilla_tls_profile.mozilla_config_checker import (
+from sslyze.mozilla_tls_profile.tls_config_checker import (
     SCAN_COMMANDS_NEEDED_BY_MOZILLA_CHECKER,
-    MozillaTlsConfigurationChecker,
-    MozillaTlsConfigurationEnum,
-    ServerNotCompliantWithMozillaTlsConfiguration,
+    MozillaTlsConfiguration,
+    ServerNotCompliantWithTlsConfiguration,
+    TlsConfigurationEnum,
+    check_server_against_tls_configuration,
 )
 
 address, name = sys.argv[1], sys.argv[2]
@@ -34,9 +35,10 @@ scanner.queue_scans(
 for result in scanner.get_results():
     if result.scan_status != ServerScanStatusEnum.COMPLETED:
         raise SystemExit("the server cannot be scanned: %s" % result.connectivity_error_trace)
+    profile = MozillaTlsConfiguration.get(TlsConfigurationEnum.MOZILLA_INTERMEDIATE)
     try:
-        MozillaTlsConfigurationChecker.get_default().check_server(MozillaTlsConfigurationEnum.INTERMEDIATE, result)
+        check_server_against_tls_configuration(result, profile)
         issues = {}
-    except ServerNotCompliantWithMozillaTlsConfiguration as finding:
+    except ServerNotCompliantWithTlsConfiguration as finding:
         issues = finding.issues
     print(json.dumps({key: str(value) for key, value in issues.items()}))

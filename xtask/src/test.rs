@@ -53,6 +53,12 @@ const STEPS: [Step; 9] = [
         run: steps::tests,
     },
     Step {
+        name: "clients",
+        what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway",
+        quick: false,
+        run: steps::clients,
+    },
+    Step {
         name: "corpus",
         what: "external test vectors",
         quick: false,
