@@ -15,6 +15,8 @@ use crate::wire::{Message, Wire};
 pub enum Act {
     /// Sends these bytes and waits for the next request.
     Reply(Vec<u8>),
+    /// Sends these bytes, of which there is one copy, and waits for the next request.
+    Shared(Arc<[u8]>),
     /// Sends these bytes and closes its sending side only.
     HalfClose(Vec<u8>),
     /// Sends these bytes and closes.
@@ -121,7 +123,7 @@ fn serve(listener: TcpListener, play: Play, served: Arc<AtomicU64>) -> JoinHandl
                 accepted = listener.accept() => {
                     // Out of descriptors, perhaps: whoever waits is served when one is free.
                     let Ok((stream, _)) = accepted else { continue };
-                    connections.spawn(converse(Wire::over(stream), Arc::clone(&play), Arc::clone(&served)));
+                    connections.spawn(converse(Wire::over(stream).patiently(), Arc::clone(&play), Arc::clone(&served)));
                 }
                 Some(_) = connections.join_next() => {}
             }
@@ -135,6 +137,11 @@ async fn converse(mut wire: Wire, play: Play, served: Arc<AtomicU64>) {
         match play(&message) {
             Act::Reply(bytes) => {
                 if !wire.send(bytes).await {
+                    return;
+                }
+            }
+            Act::Shared(bytes) => {
+                if !wire.send(&bytes[..]).await {
                     return;
                 }
             }

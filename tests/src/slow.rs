@@ -11,6 +11,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::instance::Instance;
+use crate::origin::{Act, Origin, json};
+
 /// What is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -36,37 +39,13 @@ const OPENING: usize = 64;
 #[derive(Debug)]
 pub struct Siege {
     open: Arc<AtomicUsize>,
-    connections: JoinSet<Option<Duration>>,
-}
-
-/// What became of a siege.
-#[derive(Debug, Clone, Default)]
-pub struct Lifted {
-    /// Connections that the gateway closed, with their age.
-    pub ages: Vec<Duration>,
-    /// Connections that could not even be opened.
-    pub refused: usize,
-}
-
-impl Lifted {
-    /// The oldest connection.
-    #[must_use]
-    pub fn oldest(&self) -> Duration {
-        self.ages.iter().max().copied().unwrap_or_default()
-    }
+    /// Aborted with the siege.
+    _connections: JoinSet<()>,
 }
 
 impl Siege {
-    /// Opens `count` slow connections and returns when all of them are. Bodies go to `body`, and a large response is read from
-    /// `read`: targets that need no token.
-    pub async fn lay(
-        address: SocketAddr,
-        mode: Mode,
-        count: usize,
-        pause: Duration,
-        body: &'static str,
-        read: &'static str,
-    ) -> Self {
+    /// Opens `count` slow connections and returns when all of them are. Bodies go to [`BODY`], responses come from [`LARGE`].
+    pub async fn lay(address: SocketAddr, mode: Mode, count: usize, pause: Duration) -> Self {
         let open = Arc::new(AtomicUsize::new(0));
         let mut connections = JoinSet::new();
         for batch in (0..count).step_by(OPENING) {
@@ -76,17 +55,16 @@ impl Siege {
                 connections.spawn(async move {
                     let stream = connect(address, mode).await;
                     drop(tried);
-                    let mut stream = stream?;
+                    let Some(mut stream) = stream else { return };
                     open.fetch_add(1, Ordering::SeqCst);
-                    let begun = Instant::now();
                     let first = match mode {
-                        Mode::Head => format!("GET {read} HTTP/1.1\r\nhost: {address}\r\nx-slow: "),
+                        Mode::Head => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\nx-slow: "),
                         Mode::Body => {
                             format!(
-                                "POST {body} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n\r\n"
+                                "POST {BODY} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n\r\n"
                             )
                         }
-                        Mode::Read => format!("GET {read} HTTP/1.1\r\nhost: {address}\r\n\r\n"),
+                        Mode::Read => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\n\r\n"),
                     };
                     if stream.write_all(first.as_bytes()).await.is_ok() {
                         // Spread over the pause, as slow clients are.
@@ -95,38 +73,22 @@ impl Siege {
                         endure(&mut stream, mode, pause).await;
                     }
                     open.fetch_sub(1, Ordering::SeqCst);
-                    Some(begun.elapsed())
                 });
             }
             drop(tried);
             // Closed when the last one of this batch has tried.
             let _all = trying.recv().await;
         }
-        Self { open, connections }
+        Self {
+            open,
+            _connections: connections,
+        }
     }
 
-    /// Connections that are still open.
+    /// Connections that are open as far as this side has heard.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
-    }
-
-    /// Waits until the gateway has closed every connection, for at most `patience`.
-    ///
-    /// # Errors
-    /// How many are still open.
-    pub async fn lifted(mut self, patience: Duration) -> Result<Lifted, usize> {
-        let mut lifted = Lifted::default();
-        let ends = async {
-            while let Some(ended) = self.connections.join_next().await {
-                match ended {
-                    Ok(Some(age)) => lifted.ages.push(age),
-                    _ => lifted.refused += 1,
-                }
-            }
-        };
-        let in_time = tokio::time::timeout(patience, ends).await.is_ok();
-        if in_time { Ok(lifted) } else { Err(self.open()) }
     }
 }
 
@@ -162,4 +124,39 @@ async fn endure(stream: &mut TcpStream, mode: Mode, pause: Duration) {
         () = writes => {}
         () = reads => {}
     }
+}
+
+/// Where slow bodies go: a route that needs no token, as [`ROUTES`] has it.
+pub const BODY: &str = "/open/body";
+/// Where slow readers read from: a response that no kernel's buffers hold.
+pub const LARGE: &str = "/open/large";
+/// The items of the policy's routes that sieges need.
+pub const ROUTES: &str = "- {id: open, methods: [GET, POST], path: /open/*, upstream: bank, require: none}";
+
+/// An upstream that has a large response for slow readers, and a small one for everything else.
+pub async fn origin() -> Origin {
+    const LARGE_BYTES: usize = 4 << 20;
+    let large: Arc<[u8]> = json(&"x".repeat(LARGE_BYTES)).into_bytes().into();
+    Origin::open(move |message| {
+        if message.start.contains(LARGE) {
+            Act::Shared(Arc::clone(&large))
+        } else {
+            Act::json("{}")
+        }
+    })
+    .await
+}
+
+/// Waits until the gateway holds no more than `sockets`, and returns how long that took; `None` if it takes longer than `patience`.
+/// What a slow reader's own kernel still holds says nothing about that.
+pub async fn let_go(instance: &Instance, sockets: usize, patience: Duration) -> Option<Duration> {
+    let begun = Instant::now();
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    while begun.elapsed() < patience {
+        looks.tick().await;
+        if instance.sockets() <= sockets {
+            return Some(begun.elapsed());
+        }
+    }
+    None
 }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 

@@ -28,7 +28,7 @@ async fn a_gateway_without_descriptors_survives_and_recovers_by_itself() {
     instance.limit("nofile", &LIMIT.to_string());
     // The listener's queue takes those that the process cannot.
     let pause = Duration::from_millis(200);
-    let siege = Siege::lay(node.address, Mode::Head, 3 * LIMIT, pause, "/health", "/health").await;
+    let siege = Siege::lay(node.address, Mode::Head, 3 * LIMIT, pause).await;
     instance.logged("cannot accept connections").await;
     // A change of policy meets the same want, and takes effect all the same once that is over.
     deployment.publish(|policy| policy.cloner_rule = "enforce");
