@@ -6,7 +6,9 @@
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
-    reason = "a test's own failure is a panic, in its supporting functions too"
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test's own failure is a panic, in its supporting functions too, and what cannot run is said"
 )]
 
 #[path = "clients/curl.rs"]

@@ -176,7 +176,7 @@ impl Stage {
     pub(super) fn bare_token(&self, method: &str, path: &str) -> String {
         let headers = self.token(method, path, &["--json"]);
         let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap();
-        headers.get("attest-token").unwrap().clone()
+        headers["attest-token"].clone()
     }
 }
 
