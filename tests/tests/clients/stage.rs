@@ -175,8 +175,8 @@ impl Stage {
     /// The bare session token for a request.
     pub(super) fn bare_token(&self, method: &str, path: &str) -> String {
         let headers = self.token(method, path, &["--json"]);
-        let headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap();
-        headers["attest-token"].clone()
+        let mut headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap();
+        headers.remove("attest-token").unwrap()
     }
 }
 
