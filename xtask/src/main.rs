@@ -1,5 +1,6 @@
 //! The project's own chores. `cargo xtask test` is everything that CI runs, in the order in which it fails fastest;
-//! nothing here is needed to build or run the product, and nothing here writes outside the target directory.
+//! nothing here is needed to build or run the product, and nothing here writes outside the target directory, but that root may get
+//! missing clients from the system's own packages.
 
 mod bench;
 mod clients;
