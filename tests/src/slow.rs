@@ -35,6 +35,9 @@ const RECEIVE_BYTES: u32 = 4096;
 /// Connections that are opened at the same time: beyond, the listener's queue would decide who is served.
 const OPENING: usize = 64;
 
+/// Between two such batches: slow clients come one by one, a burst is another attack.
+const BREATH: Duration = Duration::from_millis(50);
+
 /// Slow connections to one gateway.
 #[derive(Debug)]
 pub struct Siege {
@@ -78,6 +81,7 @@ impl Siege {
             drop(tried);
             // Closed when the last one of this batch has tried.
             let _all = trying.recv().await;
+            sleep(BREATH).await;
         }
         Self {
             open,
@@ -135,7 +139,7 @@ pub const ROUTES: &str = "- {id: open, methods: [GET, POST], path: /open/*, upst
 
 /// An upstream that has a large response for slow readers, and a small one for everything else.
 pub async fn origin() -> Origin {
-    const LARGE_BYTES: usize = 4 << 20;
+    const LARGE_BYTES: usize = 1 << 20;
     let large: Arc<[u8]> = json(&"x".repeat(LARGE_BYTES)).into_bytes().into();
     Origin::open(move |message| {
         if message.start.contains(LARGE) {
@@ -147,14 +151,24 @@ pub async fn origin() -> Origin {
     .await
 }
 
+/// Waits until the gateway holds `sockets` at least, and returns whether it came to that.
+pub async fn takes(instance: &Instance, sockets: usize, patience: Duration) -> bool {
+    looks(patience, || instance.sockets() >= sockets).await.is_some()
+}
+
 /// Waits until the gateway holds no more than `sockets`, and returns how long that took; `None` if it takes longer than `patience`.
 /// What a slow reader's own kernel still holds says nothing about that.
 pub async fn let_go(instance: &Instance, sockets: usize, patience: Duration) -> Option<Duration> {
+    looks(patience, || instance.sockets() <= sockets).await
+}
+
+/// Looks again and again, because another process's descriptors tell nobody when they change.
+async fn looks(patience: Duration, seen: impl Fn() -> bool) -> Option<Duration> {
     let begun = Instant::now();
     let mut looks = tokio::time::interval(Duration::from_millis(50));
     while begun.elapsed() < patience {
         looks.tick().await;
-        if instance.sockets() <= sockets {
+        if seen() {
             return Some(begun.elapsed());
         }
     }

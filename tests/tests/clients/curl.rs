@@ -38,8 +38,10 @@ fn check(stage: &Stage, protocol: &str, version: &str) {
         (status, body)
     };
     assert_eq!(answered(&token, &[&url]), ("200".to_owned(), "{}".to_owned()));
-    // Twice on one connection, and with a body that must be read first.
-    assert_eq!(answered(&token, &[&url, &url]).0, "200");
+    // Twice on one connection. Old versions of curl cannot do that where they only presume HTTP/2.
+    if version == "1.1" {
+        assert_eq!(answered(&token, &[&url, &url]).0, "200");
+    }
     let login = stage.token("POST", "/v1/login", &["--body", "{\"user\":\"a\"}"]);
     let login_url = format!("{origin}/v1/login");
     let json = ["-d", "{\"user\":\"a\"}", &login_url];
