@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         what: "formatting",
