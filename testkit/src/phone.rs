@@ -100,6 +100,7 @@ pub struct Phone {
     attestor: Attestor,
     client: Arc<HttpClient>,
     observations: Arc<FixedObservations>,
+    /// What the app calls the API by: tokens are bound to it.
     origin: String,
     platform: Platform,
 }
@@ -133,11 +134,8 @@ impl Phone {
             Environment::Development,
         );
         config.policy_roots = roots;
-        config.origins = if origins.is_empty() {
-            vec![origin.clone()]
-        } else {
-            origins
-        };
+        config.origins = if origins.is_empty() { vec![origin] } else { origins };
+        let origin = config.origins.first().cloned().unwrap_or_default();
         config.token_by_default = true;
         let clock = SystemClock::default();
         let observations = Arc::new(FixedObservations::new(

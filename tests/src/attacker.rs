@@ -51,11 +51,18 @@ impl Attacker {
     /// A new key in this world.
     #[must_use]
     pub fn new(world: &World) -> Self {
+        let keys = world.server().gateway().issuer_keys().clone();
+        Self::of(world.origin(), world.origin(), keys)
+    }
+
+    /// A new key at the gateway at `http://host:port`, whose public origin and response keys are these.
+    #[must_use]
+    pub fn of(gateway: &str, origin: &str, response_keys: JwkSet) -> Self {
         Self {
             key: SigningKey::generate(&SystemRandom::new()).unwrap(),
-            client: HttpClient::new(world.origin(), "attacker/1").unwrap(),
-            origin: world.origin().to_owned(),
-            response_keys: world.server().gateway().issuer_keys().clone(),
+            client: HttpClient::new(gateway, "attacker/1").unwrap(),
+            origin: origin.to_owned(),
+            response_keys,
         }
     }
 

@@ -103,7 +103,7 @@ fn serve(listener: TcpListener, state: Arc<State>) -> JoinHandle<()> {
         while let Ok((stream, _)) = listener.accept().await {
             let state = Arc::clone(&state);
             connections.spawn(async move {
-                let mut wire = Wire::over(stream);
+                let mut wire = Wire::over(stream).patiently();
                 // An idle connection waits without a limit, so that the scene decides how long it lives.
                 while let Some(message) = wire.message().await {
                     state

@@ -12,10 +12,18 @@
 
 pub mod attacker;
 pub mod backend;
+pub mod balancer;
+pub mod binary;
 pub mod collector;
+pub mod crowd;
+pub mod deployment;
 pub mod frames;
+pub mod instance;
+pub mod keep_alive;
+pub mod origin;
 pub mod raw_jws;
 pub mod request;
 pub mod scene;
+pub mod slow;
 pub mod tls;
 pub mod wire;

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// No exchange of a test takes longer, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Longer than any test runs.
+const FOR_EVER: Duration = Duration::from_secs(1 << 30);
+
 /// Room for one read.
 const PART_BYTES: usize = 64 * 1024;
 
@@ -43,6 +46,7 @@ impl Message {
 pub struct Wire {
     stream: TcpStream,
     unread: Vec<u8>,
+    patience: Duration,
 }
 
 impl Wire {
@@ -58,6 +62,16 @@ impl Wire {
         Self {
             stream,
             unread: Vec::new(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Waits as long as the other side likes.
+    #[must_use]
+    pub fn patiently(self) -> Self {
+        Self {
+            patience: FOR_EVER,
+            ..self
         }
     }
 
@@ -74,7 +88,7 @@ impl Wire {
     /// Reads some more; whether there was more.
     pub async fn more(&mut self) -> bool {
         self.unread.reserve(PART_BYTES);
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+        let read = timeout(self.patience, self.stream.read_buf(&mut self.unread)).await;
         read.expect("nothing came in time").unwrap_or(0) > 0
     }
 
@@ -180,6 +194,17 @@ impl Wire {
                 });
             }
         }
+    }
+
+    /// Closes the sending side only.
+    pub async fn half_close(&mut self) {
+        // A peer that is gone already needs no word.
+        let _gone = self.stream.shutdown().await.is_err();
+    }
+
+    /// Ends the connection by a reset, so that the other side sees an error and not an end.
+    pub fn reset(self) {
+        let _unsupported = self.stream.set_zero_linger().is_err();
     }
 
     /// Waits until the other side closes; what came before is dropped.

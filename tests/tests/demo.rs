@@ -8,11 +8,12 @@
 )]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 use attest_gateway::faults::Fault;
+use attest_tests::binary::attest;
 use serde::Deserialize;
 
 /// Demos at a time: each runs its own gateway, bank and phones, on ports and in folders of its own.
@@ -41,34 +42,7 @@ struct Actor {
     reached_backend: u64,
 }
 
-/// The binary: the one that `ATTEST_BIN` names, which the whole test run has just built, or built as `cargo run` builds it.
-fn binary() -> PathBuf {
-    if let Some(built) = std::env::var_os("ATTEST_BIN") {
-        return built.into();
-    }
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "attest",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "`cargo build --package attest` failed");
-    let text = String::from_utf8(built.stdout).unwrap();
-    let mut executables = text.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    executables.next_back().unwrap()
-}
-
-fn demo(binary: &PathBuf, fault: Option<Fault>) -> Output {
+fn demo(binary: &Path, fault: Option<Fault>) -> Output {
     let mut command = Command::new(binary);
     command.args(["demo", "--json"]);
     if let Some(fault) = fault {
@@ -128,8 +102,8 @@ const fn must_fail(fault: Fault) -> &'static [&'static str] {
 
 #[test]
 fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
-    let binary = binary();
-    let sound = demo(&binary, None);
+    let binary = attest();
+    let sound = demo(binary, None);
     let report = read(&sound);
     let failed: Vec<_> = report
         .expectations
@@ -167,7 +141,7 @@ fn a_sound_gateway_meets_every_expectation_and_a_broken_one_does_not() {
                 loop {
                     let next = queue.lock().unwrap().next();
                     let Some(fault) = next else { return };
-                    let output = demo(&binary, Some(fault));
+                    let output = demo(binary, Some(fault));
                     match missed(fault, &output, &names) {
                         Ok(failed) => seen_to_fail.lock().unwrap().extend(failed),
                         Err(complaint) => complaints.lock().unwrap().push(complaint),

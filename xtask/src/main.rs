@@ -1,7 +1,9 @@
 //! The project's own chores. `cargo xtask test` is everything that CI runs, in the order in which it fails fastest;
-//! nothing here is needed to build or run the product, and nothing here writes outside the target directory.
+//! nothing here is needed to build or run the product, and nothing here writes outside the target directory, but that root may get
+//! missing clients from the system's own packages.
 
 mod bench;
+mod clients;
 mod console;
 mod deny;
 mod deploy;
@@ -9,6 +11,7 @@ mod dist;
 mod fuzz;
 mod marker;
 mod outcome;
+mod soak;
 mod steps;
 mod stopwatch;
 mod test;
@@ -38,6 +41,8 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     /// Runs the benchmarks and prints what they measured.
     Bench(bench::Arguments),
+    /// Loads a gateway for minutes, with genuine and hostile clients, and prints what was seen.
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Dist => dist::run(&workspace),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::Soak(arguments) => soak::run(&workspace, &arguments),
     };
     if succeeded {
         ExitCode::SUCCESS

@@ -5,6 +5,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::clients;
 use crate::console::say;
 use crate::deny::{self, Tool};
 use crate::deploy;
@@ -122,6 +123,27 @@ pub(crate) fn tests(run: &mut Run<'_>) -> Outcome {
         command.env("ATTEST_SHARED", shared);
     }
     outcome(succeeds(&mut command), remark)
+}
+
+/// Real clients against a running gateway.
+pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
+    let tools = match clients::prepare(run.workspace) {
+        Ok(tools) => tools,
+        Err(outcome) => return outcome,
+    };
+    if !run.build_binaries() {
+        return Outcome::Failed("the gateway does not build".into());
+    }
+    let mut command = run.workspace.cargo(["test", "--workspace", "--test", "clients"]);
+    command.args(run.features());
+    command.env("ATTEST_BIN", run.workspace.binary("attest"));
+    command.env("ATTEST_CLIENTS", tools);
+    // What a build does not have yet is said by its test.
+    command.args(["--", "--show-output"]);
+    outcome(
+        succeeds(&mut command),
+        "curl, h2load, grpcio, websockets and sslyze",
+    )
 }
 
 /// Whether the external vectors were there for the tests.

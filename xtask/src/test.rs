@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         what: "formatting",
@@ -51,6 +51,12 @@ const STEPS: [Step; 9] = [
         what: "all tests, with the fuzz seeds' replay",
         quick: true,
         run: steps::tests,
+    },
+    Step {
+        name: "clients",
+        what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway",
+        quick: false,
+        run: steps::clients,
     },
     Step {
         name: "corpus",

@@ -25,7 +25,9 @@ use crate::out::{Exit, Out};
 #[command(
     after_help = "Examples:\n  attest device --gateway http://127.0.0.1:8470 --app bank-android\n  \
                         attest device --gateway http://127.0.0.1:8470 --app bank-android --profile cloner \\\n    \
-                        --method POST --path /v1/payments --requests 100 --concurrency 4 --json\n\n\
+                        --method POST --path /v1/payments --requests 100 --concurrency 4 --json\n  \
+                        attest device --gateway http://127.0.0.1:8470 --app bank-android --path /v1/balance --print-token \\\n    \
+                        | curl -H @- http://127.0.0.1:8470/v1/balance\n\n\
                         Exit codes: 0 every request was answered by the backend, 1 some were refused or failed, \
                         2 wrong arguments or no gateway."
 )]
@@ -76,6 +78,9 @@ pub(crate) struct Device {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Enrol, then print the header lines that one such request needs instead of sending it, for curl and its like.
+    #[arg(long)]
+    print_token: bool,
 }
 
 fn platform(word: &str) -> Result<Platform, String> {
@@ -104,6 +109,26 @@ impl Device {
             .worker_threads(2)
             .enable_all()
             .build()?;
+        if self.print_token {
+            return match runtime.block_on(Box::pin(self.token(out))) {
+                Ok(headers) => {
+                    if self.json {
+                        let headers: BTreeMap<_, _> = headers.into_iter().collect();
+                        let text = serde_json::to_string(&headers).map_err(io::Error::other)?;
+                        writeln!(out.out, "{text}")?;
+                    } else {
+                        for (name, value) in headers {
+                            writeln!(out.out, "{name}: {value}")?;
+                        }
+                    }
+                    Ok(Exit::Clean)
+                }
+                Err(error) => {
+                    writeln!(out.err, "attest: {error}")?;
+                    Ok(Exit::Unusable)
+                }
+            };
+        }
         match runtime.block_on(Box::pin(self.load(out))) {
             Ok(summary) => {
                 if self.json {
@@ -122,7 +147,21 @@ impl Device {
         }
     }
 
-    async fn load(&self, out: &mut Out<'_>) -> Result<Summary, String> {
+    /// The headers of one request, its `Authorization` included.
+    async fn token(&self, out: &mut Out<'_>) -> Result<Headers, String> {
+        let phone = self.phone(out).await?;
+        let AppCall {
+            method,
+            path,
+            mut headers,
+            body,
+        } = self.request();
+        let minted = phone.token_headers(&method, &path, &headers, &body).await;
+        headers.extend(minted.map_err(|error| error.to_string())?);
+        Ok(headers)
+    }
+
+    async fn phone(&self, out: &mut Out<'_>) -> Result<Phone, String> {
         let roots = self.roots(out).await?;
         let mut options = PhoneOptions::new(self.gateway.clone(), self.app.clone(), roots);
         options.platform = self.platform.unwrap_or(if self.app.contains("ios") {
@@ -134,7 +173,11 @@ impl Device {
         options.app_version.clone_from(&self.app_version);
         options.base_path.clone_from(&self.base_path);
         options.origins.extend(self.origin.clone());
-        let phone = Phone::new(options).map_err(|error| error.to_string())?;
+        Phone::new(options).map_err(|error| error.to_string())
+    }
+
+    async fn load(&self, out: &mut Out<'_>) -> Result<Summary, String> {
+        let phone = self.phone(out).await?;
         let _fresh = phone.keep_fresh();
         let bar = self.progress();
         let left = Arc::new(AtomicU64::new(self.requests));

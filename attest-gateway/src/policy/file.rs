@@ -89,44 +89,38 @@ impl Policies {
         } else {
             None
         };
-        let offered = build(&file);
-        let (source, active, status) = match (offered, kept) {
-            (Ok((source, active, warnings)), kept)
-                if kept.as_ref().is_none_or(|(kept_source, kept, _)| {
-                    active.version() > kept.version() || source == *kept_source
-                }) =>
-            {
-                let status = PolicyStatus {
-                    active_version: active.version(),
-                    problem: None,
-                    warnings,
-                };
-                (source, active, status)
+        let offered = build(&file).and_then(|(source, active, warnings)| {
+            match &kept {
+                // What is kept already needs no room on the disk: a restart with a full one must succeed.
+                Some((kept, ..)) if source == *kept => {}
+                Some((_, kept, _)) if active.version() <= kept.version() => {
+                    let not_newer = ActivationError::NotNewer {
+                        offered: active.version(),
+                        active: kept.version(),
+                    };
+                    return Err(not_newer.to_string());
+                }
+                _ => keep(&last_good, &source)?,
             }
-            (offered, Some((source, active, warnings))) => {
-                let problem = match offered {
-                    Err(problem) => problem,
-                    Ok((_, offered, _)) => ActivationError::NotNewer {
-                        offered: offered.version(),
-                        active: active.version(),
-                    }
-                    .to_string(),
-                };
-                let status = PolicyStatus {
-                    active_version: active.version(),
-                    problem: Some(problem),
-                    warnings,
-                };
-                (source, active, status)
-            }
+            Ok((source, active, warnings))
+        });
+        let (problem, (source, active, warnings)) = match (offered, kept) {
+            (Ok(offered), _) => (None, offered),
+            (Err(problem), Some(kept)) => (Some(problem), kept),
             (Err(problem), None) => return Err(problem),
-            (Ok(_), None) => return Err("the policy was not accepted".to_owned()),
         };
-        let policies = Self {
+        let status = PolicyStatus {
+            active_version: active.version(),
+            problem,
+            warnings,
+        };
+        let digest = sha256(&[source.as_bytes()]);
+        Ok(Self {
             active: ArcSwap::from_pointee(active),
             seen: Mutex::new(Seen {
-                file: read(&file).ok().map(|text| sha256(&[text.as_bytes()])),
-                active: source.clone(),
+                // A file that is not in force is looked at again: what kept it out may have been the disk.
+                file: status.problem.is_none().then_some(digest),
+                active: source,
                 keys,
             }),
             status: ArcSwap::from_pointee(status),
@@ -134,9 +128,7 @@ impl Policies {
             last_good,
             environment,
             upstreams,
-        };
-        policies.keep(&source)?;
-        Ok(policies)
+        })
     }
 
     /// The policy in force.
@@ -185,7 +177,12 @@ impl Policies {
                 seen.active = source;
                 Polled::Activated(version)
             }
-            Err(problem) => self.refuse(problem),
+            Err(NotActivated::Refused(problem)) => self.refuse(problem),
+            Err(NotActivated::NotKept(problem)) => {
+                // Nothing is wrong with the file: it is tried again until the disk takes it.
+                seen.file = None;
+                self.refuse(problem)
+            }
         }
     }
 
@@ -201,18 +198,19 @@ impl Policies {
         Ok(())
     }
 
-    fn activate(&self, source: &str, keys: &Keys) -> Result<u64, String> {
-        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, keys)?;
+    fn activate(&self, source: &str, keys: &Keys) -> Result<u64, NotActivated> {
+        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, keys)
+            .map_err(NotActivated::Refused)?;
         let active = self.active.load().version();
         if offered.version() <= active {
-            return Err(ActivationError::NotNewer {
+            let not_newer = ActivationError::NotNewer {
                 offered: offered.version(),
                 active,
-            }
-            .to_string());
+            };
+            return Err(NotActivated::Refused(not_newer.to_string()));
         }
         // Kept before it acts: after a crash in between, the newer one is found again.
-        self.keep(source)?;
+        keep(&self.last_good, source).map_err(NotActivated::NotKept)?;
         let version = offered.version();
         self.active.store(Arc::new(offered));
         self.status.store(Arc::new(PolicyStatus {
@@ -234,16 +232,27 @@ impl Policies {
         }));
         Polled::Refused(problem)
     }
+}
 
-    fn keep(&self, source: &str) -> Result<(), String> {
-        let failed = |error: std::io::Error| format!("{}: {error}", self.last_good.display());
-        let next = self.last_good.with_extension("next");
-        fs::write(&next, source).map_err(failed)?;
-        fs::File::open(&next)
-            .and_then(|file| file.sync_all())
-            .map_err(failed)?;
-        fs::rename(&next, &self.last_good).map_err(failed)
-    }
+/// Why a changed file is not in force.
+enum NotActivated {
+    /// For what it says.
+    Refused(String),
+    /// It could not be kept for the next start.
+    NotKept(String),
+}
+
+/// Replaces the last good policy as a whole. Where that fails, the old one is untouched and nothing is left beside it.
+fn keep(last_good: &Path, source: &str) -> Result<(), String> {
+    let next = last_good.with_extension("next");
+    let kept = fs::write(&next, source)
+        .and_then(|()| fs::File::open(&next)?.sync_all())
+        .and_then(|()| fs::rename(&next, last_good));
+    kept.map_err(|error| {
+        // A half-written file would only take room that is wanted elsewhere.
+        let _left = fs::remove_file(&next).is_err();
+        format!("{}: {error}", last_good.display())
+    })
 }
 
 fn read(path: &Path) -> Result<String, String> {

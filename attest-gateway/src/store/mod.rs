@@ -11,6 +11,8 @@ mod tables;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::Debug;

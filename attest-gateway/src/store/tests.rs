@@ -53,7 +53,7 @@ pub(super) fn enrolment(device: &str, challenge: &str, evidence: &str) -> Enroll
     }
 }
 
-fn renewal(device: &str, challenge: &str, evidence: &str) -> RenewCommit {
+pub(super) fn renewal(device: &str, challenge: &str, evidence: &str) -> RenewCommit {
     RenewCommit {
         challenge: hash(challenge),
         challenge_expires_s: NOW + 60,

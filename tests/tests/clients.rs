@@ -1,0 +1,23 @@
+//! Real clients before a real gateway process, and real servers behind it: curl, h2load, gRPC and WebSocket in Python, sslyze.
+//!
+//! `cargo xtask test --only clients` sets the tools up and names them in `ATTEST_CLIENTS`; without it nothing here runs. What a build
+//! of the gateway does not have yet is reported as such and left out.
+
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test's own failure is a panic, in its supporting functions too, and what cannot run is said"
+)]
+
+#[path = "clients/curl.rs"]
+mod curl;
+#[path = "clients/load.rs"]
+mod load;
+#[path = "clients/python.rs"]
+mod python;
+#[path = "clients/stage.rs"]
+mod stage;
+#[path = "clients/tls.rs"]
+mod tls;

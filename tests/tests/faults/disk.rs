@@ -1,0 +1,187 @@
+//! The disk is full. A file size limit stands for it: each write beyond it fails, as each write to a full disk does.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use attest_mobile::{AttestError, Headers, SendError};
+use attest_testkit::phone::Phone;
+use attest_tests::binary::attest;
+use attest_tests::deployment::Deployment;
+use attest_tests::origin::Origin;
+use attest_tests::request::Request;
+
+use super::assert_closed;
+
+const POLICY_HEADER: &str = "attest-policy";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_changes_nothing_and_room_on_it_is_all_that_is_needed() {
+    let origin = Origin::sound().await;
+    let deployment = Deployment::new(|_| ());
+    let node = deployment.node("a", &origin.url(), "", "");
+    let instance = node.start();
+    let phone = deployment.phone(node.address);
+    let balance = Request::balance();
+    let send = async |expect_policy: &str| {
+        let sent = phone
+            .send("GET", &balance.target, &balance.headers, b"")
+            .await
+            .unwrap();
+        let version = sent.reply.header(POLICY_HEADER).map(str::to_owned);
+        assert_eq!(
+            (sent.reply.status, version.as_deref()),
+            (200, Some(expect_policy))
+        );
+    };
+    send("1").await;
+    let newcomer = deployment.attacker(node.address);
+    let prepared = newcomer.prepare(None).await;
+
+    instance.limit("fsize", "0");
+    deployment.publish(|policy| policy.cloner_rule = "enforce");
+    let log = instance.logged("policy refused").await;
+    assert!(
+        log.contains("policy.last-good"),
+        "it says what it could not write: {log}"
+    );
+    // The policy in force stays, sessions go on, enrolment is put off and not refused, scripts are refused.
+    send("1").await;
+    let reply = newcomer.present(&prepared).await;
+    assert_eq!(reply.status, 503, "{}", String::from_utf8_lossy(&reply.body));
+    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+    assert_closed(node.address).await;
+    let kept = node.config.with_file_name("policy.last-good.yaml");
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("\nversion: 1\n"));
+    assert!(
+        !kept.with_extension("next").exists(),
+        "half a policy was left behind"
+    );
+
+    instance.limit("fsize", "unlimited");
+    instance.logged("policy activated").await;
+    send("2").await;
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("\nversion: 2\n"));
+    // The store is asked again within a second, and the phone comes again: nobody has to do anything.
+    served(&deployment.phone(node.address)).await;
+    let (code, log) = instance.ends().await;
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_on_a_full_disk_starts_again_with_what_it_has_or_says_why_not() {
+    let origin = Origin::sound().await;
+    let deployment = Deployment::new(|_| ());
+    let node = deployment.node("a", &origin.url(), "", "");
+    let instance = node.start();
+    let phone = deployment.phone(node.address);
+    let balance = Request::balance();
+    let send = async || {
+        let sent = phone
+            .send("GET", &balance.target, &balance.headers, b"")
+            .await
+            .unwrap();
+        (
+            sent.reply.status,
+            sent.reply.header(POLICY_HEADER).map(str::to_owned),
+        )
+    };
+    assert_eq!(send().await, (200, Some("1".to_owned())));
+    instance.ends().await;
+    deployment.publish(|policy| policy.cloner_rule = "enforce");
+    match node.start_limited("ulimit -S -f 0") {
+        Ok(instance) => {
+            // The newer policy cannot be kept for the next start, so the older one stays in force, loudly.
+            assert!(
+                instance.log().contains("the policy file was refused"),
+                "{}",
+                instance.log()
+            );
+            assert_eq!(send().await, (200, Some("1".to_owned())));
+            assert_closed(node.address).await;
+            instance.limit("fsize", "unlimited");
+            instance.logged("policy activated").await;
+            assert_eq!(send().await, (200, Some("2".to_owned())));
+        }
+        Err(log) => {
+            assert!(log.contains("attest.redb"), "it names the file: {log}");
+            let _instance = node.start();
+            assert_eq!(send().await, (200, Some("2".to_owned())));
+        }
+    }
+}
+
+/// Sends a login as an app does: each time it is told when to come again, it does so.
+async fn served(phone: &Phone) {
+    for _ in 0..4 {
+        match phone.send("POST", "/v1/login", &Headers::new(), b"{}").await {
+            Ok(sent) => {
+                assert_eq!(sent.reply.status, 200, "{:?}", sent.refusal);
+                return;
+            }
+            Err(SendError::Attest(AttestError::TryLater { after_ms, .. })) => {
+                tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("it is put off again and again");
+}
+
+/// Runs `attest gateway init` where no file can grow beyond `bytes`.
+fn init(folder: &std::path::Path, bytes: u64) -> (Option<i32>, String) {
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\" \"$@\""])
+        .arg(bytes.to_string())
+        .arg(attest())
+        .args(["gateway", "init"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn keys_are_made_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("gateway");
+    let (mut refused, mut bytes) = (0, 0);
+    loop {
+        let (code, log) = init(&place, bytes);
+        if code == Some(0) {
+            break;
+        }
+        assert_eq!(code, Some(1), "{bytes}: {log}");
+        assert!(log.contains("attest: "), "it says nothing: {log}");
+        assert!(!place.exists(), "{bytes} bytes: something was left behind");
+        refused += 1;
+        bytes = bytes * 5 / 4 + 40;
+    }
+    assert!(refused > 10, "each file in its turn was too large");
+    let check = Command::new(attest())
+        .args(["gateway", "check", "--config"])
+        .arg(place.join("attest.toml"))
+        .output()
+        .unwrap();
+    assert!(check.status.success(), "{check:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_without_room_to_enrol_is_told_to_come_later_and_is_served_then() {
+    let origin = Origin::sound().await;
+    let deployment = Deployment::new(|_| ());
+    let node = deployment.node("a", &origin.url(), "", "");
+    let instance = node.start();
+    instance.limit("fsize", "0");
+    let phone = deployment.phone(node.address);
+    let login = phone.send("POST", "/v1/login", &Headers::new(), b"{}").await;
+    let Err(SendError::Attest(AttestError::TryLater { .. })) = login else {
+        panic!("{login:?}")
+    };
+    instance.logged("the store failed").await;
+    instance.limit("fsize", "unlimited");
+    served(&phone).await;
+}
