@@ -8,7 +8,7 @@ use attest_tests::deployment::PUBLIC_ORIGIN;
 use super::stage::{Behind, Server, Stage, python, script, succeeds};
 use super::tls::Certificates;
 
-const METHODS: [&str; 4] = ["Unary", "ServerStream", "ClientStream", "Bidi"];
+const METHODS: [&str; 5] = ["Unary", "ServerStream", "ClientStream", "Bidi", "Impatient"];
 
 fn converse(stage: &Stage, python: &Path, at: SocketAddr, ca: Option<&Path>) {
     let (target, ca) = (at.to_string(), ca.map_or("", |ca| ca.to_str().unwrap()));
@@ -21,7 +21,7 @@ fn converse(stage: &Stage, python: &Path, at: SocketAddr, ca: Option<&Path>) {
     let mut arguments = vec![client.to_str().unwrap(), &target, ca, name];
     arguments.extend(tokens.iter().map(String::as_str));
     let told = succeeds(python, &arguments);
-    assert_eq!(told.matches("ok ").count(), 9, "{told}");
+    assert_eq!(told.matches("ok ").count(), 14, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +55,7 @@ async fn websocket_in_python() {
     let client = script("ws_client.py");
     let converse = |url: &str, ca: &str, address: &str| {
         let told = succeeds(&python, &[client.to_str().unwrap(), url, &token, ca, address]);
-        assert_eq!(told.matches("ok ").count(), 9, "{told}");
+        assert_eq!(told.matches("ok ").count(), 12, "{told}");
     };
     converse(&format!("ws://{}/socket", stage.plain.address), "", "");
     let certificates = Certificates::make(stage.deployment.folder());
