@@ -1,8 +1,11 @@
 //! gRPC and WebSocket, client and server in Python, over the clear and over TLS.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use attest_tests::balancer::Balancer;
 use attest_tests::deployment::PUBLIC_ORIGIN;
 
 use super::stage::{Behind, Server, Stage, python, script, succeeds};
@@ -40,6 +43,42 @@ async fn grpc_in_python() {
     let node = stage.node("grpc-tls", &behind, &certificates.config(""));
     let instance = node.start();
     converse(&stage, &python, instance.address, Some(&certificates.ca));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_grpc_call_notices_a_rolling_restart() {
+    let Some(python) = python() else { return };
+    let server = Server::start(&python, "grpc_server.py");
+    let stage = Stage::open(&Behind::nobody()).await;
+    let behind = Behind {
+        grpc: format!("url = \"http://127.0.0.1:{}\"\nprotocol = \"http2\"", server.port),
+        ..Behind::nobody()
+    };
+    let nodes = ["first", "second"].map(|name| stage.node(name, &behind, ""));
+    let mut instances = nodes.each_ref().map(|node| Some(node.start()));
+    let balancer = Balancer::open(nodes.iter().map(|node| node.address).collect()).await;
+    let token = stage.bare_token("POST", "/field.Echo/Unary");
+    let mut client = Command::new(&python)
+        .arg(script("grpc_loop.py"))
+        .args([balancer.address.to_string(), token])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut fifties = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut goes_on = || assert!(fifties.by_ref().take(2).count() == 2, "a call failed");
+    goes_on();
+    for _ in 0..2 {
+        for (node, instance) in nodes.iter().zip(&mut instances) {
+            let (code, log) = instance.take().unwrap().ends().await;
+            assert!(code == Some(0) && log.contains("aborted=0"), "{code:?} {log}");
+            goes_on();
+            *instance = Some(node.start());
+            goes_on();
+        }
+    }
+    drop(client.stdin.take());
+    assert!(client.wait().unwrap().success(), "a call failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
