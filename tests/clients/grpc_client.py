@@ -3,6 +3,7 @@ CA file for TLS with the name that the certificate has."""
 
 import queue
 import sys
+import time
 
 import grpc
 
@@ -85,6 +86,56 @@ for number in range(100):
 to_send.put(None)
 assert list(call) == []
 print("ok bidirectional streaming")
+
+# Many calls at once on one connection.
+futures = [unary.future(b"call %d" % number, timeout=30, metadata=meta) for number in range(200)]
+for number, future in enumerate(futures):
+    assert future.result() == b"echo call %d" % number
+print("ok many at once")
+
+# A server that answers before the client has sent everything.
+endless = (b"y" * 10000 for _ in range(10000))
+try:
+    channel.stream_unary(path("Impatient"))(endless, timeout=30, metadata=metadata("Impatient"))
+    raise SystemExit("no early answer")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and error.details() == "enough", error
+assert unary(b"after", timeout=20, metadata=meta) == b"echo after"
+print("ok early answer")
+
+# A status after messages, with its details.
+call = channel.unary_stream(path("ServerStream"))(b"-3", timeout=30, metadata=metadata("ServerStream"))
+parts = []
+try:
+    for part in call:
+        parts.append(part)
+    raise SystemExit("no status after messages")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.DATA_LOSS, error
+    assert dict(error.trailing_metadata())["grpc-status-details-bin"] == b"\x08\x0f", error
+assert parts == [b"part 0", b"part 1", b"part 2"], parts
+print("ok status after messages")
+
+# What the client knows of a call, the server does: its deadline, its metadata, and that it gave up.
+told = unary(b"known", timeout=17, metadata=meta + (("x-text", "a, b"), ("x-more-bin", b"\x00\xfe")))
+left, rest = told.split(b" ", 1)
+assert 14 < float(left) < 18 and rest == b"text=a, b more=00fe", told
+before = int(unary(b"cancelled", timeout=20, metadata=meta))
+call = channel.unary_stream(path("ServerStream"))(b"wait", timeout=30, metadata=metadata("ServerStream"))
+assert next(call) == b"waiting"
+call.cancel()
+for _ in range(200):
+    if unary(b"cancelled", timeout=20, metadata=meta) == b"%d" % (before + 1):
+        break
+    time.sleep(0.05)
+else:
+    raise SystemExit("the server never heard that the call was cancelled")
+print("ok metadata, deadline and cancellation")
+
+# Compressed messages.
+reply = unary(b"z" * 100000, timeout=20, metadata=meta, compression=grpc.Compression.Gzip)
+assert reply == b"echo " + b"z" * 100000
+print("ok compressed")
 
 # Without a token nothing comes through.
 try:

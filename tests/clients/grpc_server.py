@@ -1,10 +1,14 @@
 """A gRPC server without generated code: messages are bytes. Prints its port, serves until its standard input closes."""
 
 import sys
+import threading
 import time
 from concurrent import futures
 
 import grpc
+
+# Calls that were given up by their clients.
+cancelled = []
 
 
 def unary(request, context):
@@ -16,12 +20,28 @@ def unary(request, context):
     if request == b"seen":
         seen = {key: value for key, value in context.invocation_metadata()}
         return ("decision=%s token=%s" % (seen.get("attest-decision"), "attest-token" in seen)).encode()
+    if request == b"known":
+        seen = dict(context.invocation_metadata())
+        known = (context.time_remaining(), seen.get("x-text"), seen.get("x-more-bin", b"").hex())
+        return ("%.3f text=%s more=%s" % known).encode()
+    if request == b"cancelled":
+        return b"%d" % len(cancelled)
     return b"echo " + request
 
 
 def server_stream(request, context):
-    for number in range(int(request)):
+    if request == b"wait":
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        yield b"waiting"
+        if gone.wait(20):
+            cancelled.append(True)
+        return
+    for number in range(abs(int(request))):
         yield b"part %d" % number
+    if int(request) < 0:
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\x08\x0f"),))
+        context.abort(grpc.StatusCode.DATA_LOSS, "asked for it")
     context.set_trailing_metadata((("x-trailer", "of-stream"),))
 
 
@@ -30,6 +50,11 @@ def client_stream(requests, context):
     for request in requests:
         count, size = count + 1, size + len(request)
     return b"%d messages, %d bytes" % (count, size)
+
+
+def impatient(requests, context):
+    next(requests)
+    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "enough")
 
 
 def bidi(requests, context):
@@ -43,6 +68,7 @@ def main():
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
         "ServerStream": grpc.unary_stream_rpc_method_handler(server_stream),
         "ClientStream": grpc.stream_unary_rpc_method_handler(client_stream),
+        "Impatient": grpc.stream_unary_rpc_method_handler(impatient),
         "Bidi": grpc.stream_stream_rpc_method_handler(bidi),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("field.Echo", methods),))

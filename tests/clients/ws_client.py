@@ -3,12 +3,13 @@
 import os
 import ssl
 import sys
+import time
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 url, token, ca, address = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4]
-options = {"max_size": 2**25, "open_timeout": 20, "close_timeout": 20, "proxy": None}
+options = {"max_size": 2**25, "open_timeout": 20, "close_timeout": 20, "proxy": None, "subprotocols": ["field.v1"]}
 if ca:
     options["ssl"] = ssl.create_default_context(cafile=ca)
 if address:
@@ -52,6 +53,12 @@ with open_socket(headers) as socket_:
     for number in range(500):
         assert socket_.recv(timeout=20) == str(number)
     print("ok order")
+    extensions = [extension.name for extension in socket_.protocol.extensions]
+    assert extensions == ["permessage-deflate"] and socket_.subprotocol == "field.v1", extensions
+    print("ok extension and subprotocol")
+    socket_.send("ping me")
+    assert socket_.recv(timeout=20) == "it answered"
+    print("ok ping of the server")
 
 for code in (1000, 1001, 3000, 4999):
     with open_socket(headers) as socket_:
@@ -62,6 +69,17 @@ for code in (1000, 1001, 3000, 4999):
         except ConnectionClosed as closed:
             assert closed.rcvd.code == code and closed.rcvd.reason == "asked for it", closed
 print("ok close codes")
+
+with open_socket(headers) as socket_, open_socket(headers) as other:
+    socket_.close(4001, "by the client")
+    for _ in range(200):
+        other.send("last close")
+        if other.recv(timeout=20) == "4001 by the client":
+            break
+        time.sleep(0.05)
+    else:
+        raise SystemExit("the server never heard of the close")
+print("ok close by the client")
 
 try:
     open_socket({})

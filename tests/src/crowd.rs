@@ -1,4 +1,5 @@
-//! Genuine phones at work: each sends one request after the other and tallies what its user would see.
+//! Genuine phones at work: each sends one request after the other, payments with their tokens for one use included, and tallies
+//! what its user would see.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,8 @@ pub struct Tally {
     pub failed: u64,
     /// The first failures.
     pub failures: Vec<String>,
+    /// When the last failure's request began.
+    pub last_failure: Option<Instant>,
     /// How long each answered request took.
     pub latencies: Vec<Duration>,
 }
@@ -43,6 +46,7 @@ impl Tally {
         self.answered += other.answered;
         self.followed += other.followed;
         self.failed += other.failed;
+        self.last_failure = self.last_failure.max(other.last_failure);
         self.latencies.extend(other.latencies);
         self.failures.extend(other.failures);
         self.failures.truncate(FAILURES_KEPT);
@@ -53,16 +57,12 @@ impl Tally {
         assert_eq!(self.failed, 0, "{:?}", self.failures);
         assert!(self.answered > 0, "nobody sent anything");
     }
-}
 
-/// What phones send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mix {
-    /// Everything that the bank's app sends, payments with their tokens for one use included.
-    Everything,
-    /// Requests whose tokens may be shown again: a gateway that has just started refuses those for one use that may have been
-    /// used before it.
-    Repeatable,
+    /// Asserts that no user saw a failure of what was sent from `begun` on.
+    pub fn assert_unharmed_since(&self, begun: Instant) {
+        let late = self.last_failure.is_some_and(|failed| failed >= begun);
+        assert!(!late, "{:?}", self.failures);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,11 +82,11 @@ pub struct Crowd {
 impl Crowd {
     /// Puts each phone to work, with a pause between its requests.
     #[must_use]
-    pub fn start(phones: Vec<Phone>, pause: Duration, mix: Mix) -> Self {
+    pub fn start(phones: Vec<Phone>, pause: Duration) -> Self {
         let state = Arc::new(State::default());
         let mut crowd = JoinSet::new();
         for (number, phone) in phones.into_iter().enumerate() {
-            crowd.spawn(work(phone, number, pause, mix, Arc::clone(&state)));
+            crowd.spawn(work(phone, number, pause, Arc::clone(&state)));
         }
         Self { state, phones: crowd }
     }
@@ -120,7 +120,7 @@ impl Crowd {
     }
 }
 
-async fn work(phone: Phone, number: usize, pause: Duration, mix: Mix, state: Arc<State>) {
+async fn work(phone: Phone, number: usize, pause: Duration, state: Arc<State>) {
     let _fresh = phone.keep_fresh();
     let headers: Headers = vec![("authorization".to_owned(), format!("Bearer customer-{number}"))];
     let mut requests = number;
@@ -133,7 +133,7 @@ async fn work(phone: Phone, number: usize, pause: Duration, mix: Mix, state: Arc
                     .send("POST", "/v1/login", &headers, b"{\"user\":\"a\"}")
                     .await
             }
-            1 if mix == Mix::Everything => {
+            1 => {
                 phone
                     .send("POST", "/v1/payments?to=DE02", &headers, b"{\"amount\":\"1.00\"}")
                     .await
@@ -151,6 +151,7 @@ async fn work(phone: Phone, number: usize, pause: Duration, mix: Mix, state: Arc
                 }
                 outcome => {
                     tally.failed += 1;
+                    tally.last_failure = tally.last_failure.max(Some(begun));
                     if tally.failures.len() < FAILURES_KEPT {
                         let words = match outcome {
                             Ok(sent) => format!("{} {:?}", sent.reply.status, sent.refusal),

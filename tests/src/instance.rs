@@ -80,8 +80,17 @@ impl Instance {
 
     /// Waits until it has logged `part`, and returns the whole log.
     pub async fn logged(&self, part: &str) -> String {
+        self.logged_times(part, 1).await
+    }
+
+    /// Waits until it has logged `part` this many times since it began, and returns the whole log.
+    pub async fn logged_times(&self, part: &str, times: usize) -> String {
         let mut log = self.log.clone();
-        let said = async { log.wait_for(|log| log.contains(part)).await.is_ok() };
+        let said = async {
+            log.wait_for(|log| log.matches(part).count() >= times)
+                .await
+                .is_ok()
+        };
         let said = timeout(PATIENCE, said).await;
         assert!(said == Ok(true), "it never logged {part:?}: {}", self.log());
         self.log()

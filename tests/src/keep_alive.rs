@@ -1,5 +1,5 @@
-//! A client as real ones are: it keeps its connection, and repeats a request only if its method is idempotent and the connection
-//! closed before a byte of the response. Whatever else goes wrong is an error.
+//! A client as real ones are: it keeps its connection while it does not know it closed, and repeats a request only if its method is
+//! idempotent and the connection closed before a byte of the response. Whatever else goes wrong is an error.
 
 use std::time::Duration;
 
@@ -86,7 +86,11 @@ impl KeepAlive {
     }
 
     async fn once(&mut self, bytes: &str) -> Result<HttpReply, ExchangeError> {
-        let mut wire = match self.wire.take() {
+        let kept = self
+            .wire
+            .take()
+            .and_then(|mut wire| (!wire.is_over()).then_some(wire));
+        let mut wire = match kept {
             Some(wire) => wire,
             None => {
                 let stream = TcpStream::connect(&self.authority).await;

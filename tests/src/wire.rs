@@ -92,6 +92,14 @@ impl Wire {
         read.expect("nothing came in time").unwrap_or(0) > 0
     }
 
+    /// Whether the other side is known to have closed already, without waiting.
+    pub fn is_over(&mut self) -> bool {
+        match self.stream.try_read_buf(&mut self.unread) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// What was read and not yet taken.
     pub const fn unread(&mut self) -> &mut Vec<u8> {
         &mut self.unread

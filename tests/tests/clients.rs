@@ -1,7 +1,6 @@
 //! Real clients before a real gateway process, and real servers behind it: curl, h2load, gRPC and WebSocket in Python, sslyze.
 //!
-//! `cargo xtask test --only clients` sets the tools up and names them in `ATTEST_CLIENTS`; without it nothing here runs. What a build
-//! of the gateway does not have yet is reported as such and left out.
+//! `cargo xtask test --only clients` sets the tools up and names them in `ATTEST_CLIENTS`; without it nothing here runs.
 
 #![cfg(unix)]
 #![expect(

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use attest_tests::crowd::{Crowd, Mix};
+use attest_tests::crowd::Crowd;
 use attest_tests::deployment::Deployment;
 use attest_tests::slow::{Mode, ROUTES, Siege, let_go, origin, takes};
 
@@ -25,7 +25,7 @@ async fn slow_connections_are_closed_and_nobody_notices_them() {
     let node = deployment.node("a", &origin.url(), "", LIMITS);
     let instance = node.start();
     let phones = (0..4).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, Duration::from_millis(10), Mix::Everything);
+    let crowd = Crowd::start(phones, Duration::from_millis(10));
     crowd.answered(40).await;
     // Its listeners and own descriptors, the crowd's connections and the upstream's.
     let before = instance.sockets();

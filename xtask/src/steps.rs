@@ -138,8 +138,6 @@ pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
     command.args(run.features());
     command.env("ATTEST_BIN", run.workspace.binary("attest"));
     command.env("ATTEST_CLIENTS", tools);
-    // What a build does not have yet is said by its test.
-    command.args(["--", "--show-output"]);
     outcome(
         succeeds(&mut command),
         "curl, h2load, grpcio, websockets and sslyze",

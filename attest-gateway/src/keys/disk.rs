@@ -50,12 +50,26 @@ impl<'a> Disk<'a> {
             self.operation()?;
             fs::remove_file(&unfinished)?;
         }
+        let written = self.write(&unfinished, content).and_then(|()| {
+            self.operation()?;
+            fs::rename(&unfinished, &path)
+        });
+        if written.is_err() && self.operation().is_ok() {
+            // What a full disk left behind would keep it full. Half a key is of no use to anybody.
+            let _there_already_none = fs::remove_file(&unfinished);
+        }
+        written?;
+        self.sync()
+    }
+
+    /// Writes a new private file of the folder's owner, to the disk itself.
+    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         self.operation()?;
-        let mut file = options.open(&unfinished)?;
+        let mut file = options.open(path)?;
         self.own(&file)?;
         // Half and half, so that a test can stop between them.
         let (first, second) = content.split_at(content.len() / 2);
@@ -63,10 +77,7 @@ impl<'a> Disk<'a> {
         self.operation()?;
         file.write_all(second)?;
         self.operation()?;
-        file.sync_all()?;
-        self.operation()?;
-        fs::rename(&unfinished, &path)?;
-        self.sync()
+        file.sync_all()
     }
 
     /// Removes files that nothing refers to any more.

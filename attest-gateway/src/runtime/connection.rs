@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -128,8 +129,8 @@ async fn serve<S: CoreService>(
     let deadline = accepted + options.head_timeout;
     let outcome = tokio::select! {
         biased;
-        () = shared.drain.begun() => return,
         outcome = establish(stream, tls, &options.protocols, deadline) => outcome,
+        () = shared.drain.closes_idle(|| accepted) => return,
     };
     let established = match outcome {
         Ok(established) => established,
@@ -181,7 +182,7 @@ async fn http1<S: CoreService>(
         accepted,
         exchanges.clone(),
     );
-    let service = guarded(Rc::clone(shared), service, facts, exchanges);
+    let service = guarded(Rc::clone(shared), service, facts, exchanges.clone());
     let connection = shared
         .http
         .serve_connection(TokioIo::new(stream), service)
@@ -189,11 +190,12 @@ async fn http1<S: CoreService>(
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         biased;
-        () = shared.drain.begun() => {
+        // First, so that a request which is there is seen before its connection counts as idle.
+        outcome = connection.as_mut() => outcome,
+        () = shared.drain.closes_idle(|| exchanges.last_answer()) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        outcome = connection.as_mut() => outcome,
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a client connection failed");
@@ -222,11 +224,19 @@ fn guarded<S: CoreService>(
                 Err(exchange.answer(response))
             }
         };
+        let shared = Rc::clone(&shared);
         async move {
-            match asked {
-                Ok((exchange, answer)) => Ok(exchange.answer(answer.await?)),
-                Err(refused) => Ok(refused),
+            let (exchange, answer) = match asked {
+                Ok(asked) => asked,
+                Err(refused) => return Ok(refused),
+            };
+            let mut answer = answer.await?;
+            if shared.drain.has_begun() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
+            Ok(exchange.answer(answer))
         }
     })
 }

@@ -47,11 +47,24 @@ pub(super) struct LocalDrain {
     notify: Notify,
 }
 
+/// Who was let in or answered less long ago may have its next request on the way: closing would lose it.
+const LINGER: Duration = Duration::from_millis(500);
+
 impl LocalDrain {
     pub(super) async fn begun(&self) {
         while !self.begun.get() {
             self.notify.notified().await;
         }
+    }
+
+    /// Returns when the drain has begun and a connection that was last used then is idle.
+    pub(super) async fn closes_idle(&self, last_use: impl Fn() -> Instant) {
+        self.begun().await;
+        tokio::time::sleep_until(last_use() + LINGER).await;
+    }
+
+    pub(super) const fn has_begun(&self) -> bool {
+        self.begun.get()
     }
 
     fn begin(&self) {
@@ -77,6 +90,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 const LOG_PAUSE: Duration = Duration::from_secs(60);
 /// Connections closed before each such pause: few, because what is short may be short for a moment only.
 const EVICTED_FOR_WANT: usize = 8;
+/// Connections that a drain still takes from the system's queue; a flood must not keep it from ending.
+const LET_IN_MAX: usize = 4096;
 
 impl Core {
     pub(super) fn run<S: CoreService>(
@@ -145,26 +160,49 @@ impl Core {
                     }
                     Err(error) => pause.begin(&error, connections.census()),
                 },
-                Some(HandedOver { stream, peer, place, makes_room }) = self.inbox.recv() => {
-                    match TcpStream::from_std(stream) {
-                        Ok(stream) if makes_room && !connections.census().evict() => {
-                            drop(place);
-                            let _closed: Option<()> = self.refuse(stream);
-                        }
-                        Ok(stream) => connections.open(stream, peer, place, &mut open),
-                        Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
-                    }
-                }
+                Some(handed) = self.inbox.recv() => self.take_over(handed, &connections, &mut open),
                 Some(_) = open.join_next() => {}
             }
         }
         // First, so that whoever sees the port closed also sees every further answer say `connection: close`.
         drain.begin();
+        // Whom the system let in already has sent its request to nobody else.
+        if let Some(listener) = &self.listener {
+            for (stream, peer) in std::iter::from_fn(|| listener.accept().ok()).take(LET_IN_MAX) {
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(stream));
+                let Ok(stream) = stream else { continue };
+                if let Some((stream, place)) = self.keep_or_hand_over(stream, peer, connections.census()) {
+                    connections.open(stream, PeerAddr(peer), place, &mut open);
+                }
+            }
+        }
         drop(listener);
         drop(self.listener.take());
         self.inbox.close();
+        while let Ok(handed) = self.inbox.try_recv() {
+            self.take_over(handed, &connections, &mut open);
+        }
         let deadline = (*self.drain.borrow()).unwrap_or_else(Instant::now);
         finish(open, deadline).await
+    }
+
+    /// Serves a connection that another core accepted.
+    fn take_over<S: CoreService>(
+        &self,
+        handed: HandedOver,
+        connections: &Connections<S>,
+        open: &mut JoinSet<()>,
+    ) {
+        match TcpStream::from_std(handed.stream) {
+            Ok(stream) if handed.makes_room && !connections.census().evict() => {
+                drop(handed.place);
+                let _closed: Option<()> = self.refuse(stream);
+            }
+            Ok(stream) => connections.open(stream, handed.peer, handed.place, open),
+            Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+        }
     }
 
     /// The stream and its place, if this core serves it.

@@ -362,8 +362,8 @@ impl Running {
         self.ended.notified().await;
     }
 
-    /// Stops accepting, lets requests in flight finish for at most `grace`, closes idle connections at once, and returns
-    /// when every core has ended.
+    /// Stops accepting, lets requests in flight finish for at most `grace`, closes connections as soon as they are idle for a
+    /// moment, so that no request meets a connection that is being closed, and returns when every core has ended.
     pub async fn drain(mut self, grace: Duration) -> DrainReport {
         self.drain.send_replace(Some(Instant::now() + grace));
         let mut total = DrainReport::default();

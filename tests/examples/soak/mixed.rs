@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use attest_mobile::Headers;
-use attest_tests::crowd::{Crowd, Mix, Tally};
+use attest_tests::crowd::{Crowd, Tally};
 use attest_tests::deployment::Deployment;
 use attest_tests::instance::Instance;
 use attest_tests::origin::Origin;
@@ -97,7 +97,7 @@ impl Field {
         let node = deployment.node("a", &origin.url(), "", "");
         let instance = node.start();
         let phones = (0..PHONES).map(|_| deployment.phone(node.address)).collect();
-        let crowd = Crowd::start(phones, PACE, Mix::Everything);
+        let crowd = Crowd::start(phones, PACE);
         let hostility = Arc::new(Hostility::default());
         let mut hostile = JoinSet::new();
         for _ in 0..HOSTILE {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use attest_tests::crowd::{Crowd, Mix, Tally};
+use attest_tests::crowd::{Crowd, Tally};
 use attest_tests::deployment::Deployment;
 use attest_tests::slow::{Mode, ROUTES, Siege, let_go, origin};
 use tokio::runtime::Builder;
@@ -32,7 +32,7 @@ pub(crate) async fn run(connections: usize) -> Vec<Finding> {
     let node = deployment.node("a", &origin.url(), "", "");
     let instance = node.start();
     let phones = (0..PHONES).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, PACE, Mix::Everything);
+    let crowd = Crowd::start(phones, PACE);
     crowd.answered(20 * PHONES as u64).await;
     crowd.take();
     let before = instance.sockets() + PHONES;

@@ -1,6 +1,6 @@
 //! curl, with tokens as a user would make them.
 
-use super::stage::{AUTHORIZATION, BALANCE, Behind, Stage, python, run, speaks_http2};
+use super::stage::{AUTHORIZATION, BALANCE, Behind, Stage, python, run};
 
 /// What curl says of one request: status, HTTP version, body.
 pub(super) fn curl(arguments: &[&str], headers: &str) -> Result<(String, String, String), String> {
@@ -80,9 +80,7 @@ async fn curl_by_http2_with_prior_knowledge() {
         return;
     }
     let stage = Stage::open(&Behind::nobody()).await;
-    if speaks_http2(stage.plain.address) {
-        check(&stage, "--http2-prior-knowledge", "2");
-    }
+    check(&stage, "--http2-prior-knowledge", "2");
     // An upgrade to HTTP/2 in the clear is never taken up: the answer is one by HTTP/1.1.
     let url = format!("http://{}{BALANCE}", stage.plain.address);
     let (status, version, _) = curl(&["--http2", &url], &stage.balance_token()).unwrap();

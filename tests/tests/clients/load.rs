@@ -1,6 +1,6 @@
 //! h2load: thousands of requests, not one of which may fail.
 
-use super::stage::{BALANCE, Behind, Stage, python, speaks_http2, succeeds};
+use super::stage::{BALANCE, Behind, Stage, python, succeeds};
 
 /// Requests of one run.
 const REQUESTS: &str = "3000";
@@ -39,11 +39,9 @@ async fn h2load_by_http2_with_prior_knowledge() {
         return;
     }
     let stage = Stage::open(&Behind::nobody()).await;
-    if speaks_http2(stage.plain.address) {
-        check(
-            &stage,
-            &format!("http://{}{BALANCE}", stage.plain.address),
-            &["-m", "10"],
-        );
-    }
+    check(
+        &stage,
+        &format!("http://{}{BALANCE}", stage.plain.address),
+        &["-m", "10"],
+    );
 }

@@ -1,11 +1,9 @@
 //! What the tests with real clients share: the tools, a gateway with everything behind it, tokens from `attest device`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use attest_testkit::policy::ANDROID_APP;
 use attest_tests::binary::attest;
@@ -178,35 +176,4 @@ impl Stage {
         let mut headers: BTreeMap<String, String> = serde_json::from_str(&headers).unwrap();
         headers.remove("attest-token").unwrap()
     }
-}
-
-/// Whether this build knows the configuration of a node; says so where it does not.
-pub(super) fn is_known(node: &Node, what: &str) -> bool {
-    let output = node.check();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    if !output.status.success() && said.contains("unknown") {
-        println!("not run: this build does not know {what}");
-        return false;
-    }
-    assert!(output.status.success(), "{said}");
-    true
-}
-
-/// Whether the gateway speaks HTTP/2 by prior knowledge; says so where it does not.
-pub(super) fn speaks_http2(address: SocketAddr) -> bool {
-    const PREFACE_AND_SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    const SETTINGS: u8 = 4;
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(PREFACE_AND_SETTINGS).unwrap();
-    let mut frame = [0; 9];
-    let speaks = stream.read_exact(&mut frame).is_ok() && frame[3] == SETTINGS;
-    if !speaks {
-        println!("not run: this build does not speak HTTP/2");
-    }
-    speaks
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use attest_tests::crowd::{Crowd, Mix};
+use attest_tests::crowd::Crowd;
 use attest_tests::deployment::Deployment;
 use attest_tests::origin::Origin;
 use attest_tests::request::Request;
@@ -37,7 +37,7 @@ async fn a_gateway_without_descriptors_survives_and_recovers_by_itself() {
     instance.logged("policy activated").await;
     assert_closed(node.address).await;
     let phones = (0..4).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, Duration::ZERO, Mix::Everything);
+    let crowd = Crowd::start(phones, Duration::ZERO);
     crowd.answered(40).await;
     crowd.rests().await.assert_unharmed();
     let sent = phone

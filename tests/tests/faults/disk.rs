@@ -1,5 +1,7 @@
 //! The disk is full. A file size limit stands for it: each write beyond it fails, as each write to a full disk does.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -127,14 +129,14 @@ async fn served(phone: &Phone) {
     panic!("it is put off again and again");
 }
 
-/// Runs `attest gateway init` where no file can grow beyond `bytes`.
-fn init(folder: &std::path::Path, bytes: u64) -> (Option<i32>, String) {
+/// Runs `attest gateway` where no file can grow beyond `bytes`; the exit code and what it said.
+fn limited(arguments: &[&str], bytes: u64) -> (Option<i32>, String) {
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec prlimit --fsize=\"$0\" \"$@\""])
         .arg(bytes.to_string())
         .arg(attest())
-        .args(["gateway", "init"])
-        .arg(folder)
+        .arg("gateway")
+        .args(arguments)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -150,7 +152,7 @@ fn keys_are_made_whole_or_not_at_all() {
     let place = folder.path().join("gateway");
     let (mut refused, mut bytes) = (0, 0);
     loop {
-        let (code, log) = init(&place, bytes);
+        let (code, log) = limited(&["init", place.to_str().unwrap()], bytes);
         if code == Some(0) {
             break;
         }
@@ -184,4 +186,71 @@ async fn a_phone_without_room_to_enrol_is_told_to_come_later_and_is_served_then(
     instance.logged("the store failed").await;
     instance.limit("fsize", "unlimited");
     served(&phone).await;
+}
+
+/// Every file of a folder with what is in it.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|file| {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            (path, bytes)
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_without_room_leaves_the_old_keys_in_force_and_can_be_taken_with_room() {
+    let origin = Origin::sound().await;
+    let deployment = Deployment::new(|_| ());
+    let node = deployment.node("a", &origin.url(), "", "");
+    let keys = deployment.folder().join("keys");
+    let fleet = keys.join("fleet.json");
+    let instance = node.start();
+    let config = node.config.to_str().unwrap();
+    for family in ["ticket", "attestation", "assertion", "support"] {
+        let phone = deployment.phone(node.address);
+        served(&phone).await;
+        for more in [
+            &["--stage", "publish"][..],
+            &["--stage", "use", "--early"],
+            &["--emergency"],
+        ] {
+            let before = content(&keys);
+            let rotate = [&["keys", "rotate", family, "--config", config], more].concat();
+            let (mut refused, mut bytes) = (0, 0);
+            loop {
+                let (code, log) = limited(&rotate, bytes);
+                if code == Some(0) {
+                    break;
+                }
+                assert_eq!(code, Some(1), "{bytes}: {log}");
+                assert!(log.contains("[rotation-disk]"), "{bytes}: {log}");
+                // A finished key that nothing names yet may be there, and nothing unfinished.
+                let left = content(&keys);
+                for (path, bytes) in &before {
+                    assert_eq!(left.get(path), Some(bytes), "{} changed", path.display());
+                }
+                let new: Vec<_> = left.keys().filter(|path| !before.contains_key(*path)).collect();
+                assert!(new.len() <= 1, "{new:?}");
+                assert!(
+                    new.iter().all(|path| path.extension() != Some("next".as_ref())),
+                    "{new:?}"
+                );
+                refused += 1;
+                bytes = bytes * 5 / 4 + 40;
+            }
+            assert!(refused > 3, "{family} {more:?}: it needs no room");
+            assert_ne!(content(&keys).get(&fleet), before.get(&fleet));
+        }
+        // Nothing of it was told to the gateway, whose keys are as they were: the session goes on, scripts are refused.
+        served(&phone).await;
+        assert_closed(node.address).await;
+        let told = instance.log().matches("reloaded settings").count();
+        instance.signal("HUP");
+        instance.logged_times("reloaded settings", told + 1).await;
+        served(&phone).await;
+        served(&deployment.phone(node.address)).await;
+    }
 }

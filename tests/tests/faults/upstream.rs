@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use attest_mobile::Headers;
-use attest_tests::crowd::{Crowd, Mix};
+use attest_tests::crowd::Crowd;
 use attest_tests::deployment::Deployment;
 use attest_tests::keep_alive::{ExchangeError, KeepAlive};
 use attest_tests::origin::{Act, Origin, json};
@@ -63,7 +63,7 @@ async fn each_client_gets_its_own_answers_in_order_whatever_the_upstream_does() 
     let node = deployment.node("a", &origin.url(), "response_header_timeout_ms = 500", "");
     let instance = node.start();
     let phones = (0..2).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, Duration::from_millis(5), Mix::Everything);
+    let crowd = Crowd::start(phones, Duration::from_millis(5));
     crowd.answered(4).await;
     crowd.take();
     let mut clients = JoinSet::new();
@@ -110,7 +110,7 @@ async fn an_upstream_that_went_down_is_used_again_as_soon_as_it_is_back() {
     let node = deployment.node("a", &origin.url(), "", "");
     let instance = node.start();
     let phones = (0..4).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, Duration::from_millis(1), Mix::Everything);
+    let crowd = Crowd::start(phones, Duration::from_millis(1));
     for _ in 0..5 {
         crowd.answered(20).await;
         origin.goes_down().await;
@@ -160,7 +160,7 @@ async fn a_slow_upstream_holds_up_nobody_else() {
         tokio::task::yield_now().await;
     }
     let phones = (0..4).map(|_| deployment.phone(node.address)).collect();
-    let crowd = Crowd::start(phones, Duration::ZERO, Mix::Everything);
+    let crowd = Crowd::start(phones, Duration::ZERO);
     crowd.answered(100).await;
     crowd.rests().await.assert_unharmed();
     assert_eq!(waiting.len(), 200);
