@@ -1,6 +1,8 @@
 //! `cargo xtask soak`: a gateway under mixed load for as long as one likes. The load itself is an example of the tests' crate; this
 //! builds both and passes on what was asked.
 
+use std::process::Command;
+
 use clap::Args;
 
 use crate::console::say;
@@ -26,25 +28,25 @@ pub(crate) struct Arguments {
 /// Builds the gateway and runs the load; whether everything held.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> bool {
     let profile: &[&str] = if arguments.release { &["--release"] } else { &[] };
-    let mut build = workspace.cargo(["build", "--workspace", "--bins"]);
+    // With one choice of features for both, so that nothing is built twice.
+    let mut build = workspace.cargo(["build", "--workspace", "--bins", "--example", "soak"]);
     build.args(profile);
     say(format!("$ {}", typed(&build)));
     if !build.status().is_ok_and(|status| status.success()) {
         return false;
     }
-    let mut load = workspace.cargo(["run", "--package", "attest-tests", "--example", "soak"]);
-    load.args(profile).arg("--");
+    let folder = workspace
+        .target
+        .join(if arguments.release { "release" } else { "debug" });
+    let executable = |name: &str| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let mut load = Command::new(executable("examples/soak"));
     load.args(["--minutes", &arguments.minutes.to_string()]);
     load.args(["--slow", &arguments.slow.to_string()]);
     if let Some(part) = &arguments.only {
         load.args(["--only", part]);
     }
-    let folder = if arguments.release { "release" } else { "debug" };
-    let binary = workspace.target.join(folder);
-    load.env(
-        "ATTEST_BIN",
-        binary.join(format!("attest{}", std::env::consts::EXE_SUFFIX)),
-    );
+    load.current_dir(&workspace.root);
+    load.env("ATTEST_BIN", executable("attest"));
     say(format!("$ {}", typed(&load)));
     load.status().is_ok_and(|status| status.success())
 }
