@@ -100,10 +100,9 @@ impl Reference {
         let mut at = &self.defaults;
         for name in key.split('.') {
             // Of a list of tables, the sample's only one.
-            let table = match at {
-                Value::Array(tables) => tables.first().unwrap_or(&Value::Null),
-                table => table,
-            };
+            let table = at
+                .as_array()
+                .map_or(at, |tables| tables.first().unwrap_or(&Value::Null));
             at = table.get(name).unwrap_or(&Value::Null);
         }
         if at.is_null() {
