@@ -21,6 +21,7 @@ pub mod keys;
 pub mod live;
 pub mod metrics;
 pub mod policy;
+pub mod probe;
 pub mod rates;
 pub mod refusal;
 pub mod reload;

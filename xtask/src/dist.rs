@@ -2,6 +2,7 @@
 //! searched for everything that must not be in it.
 
 use std::env::consts::EXE_SUFFIX;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -16,6 +17,19 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
         say("testkit/src/lib.rs declares no marker, so nothing could be searched for");
         return false;
     };
+    if let Err(problem) = marker::not_resolved(workspace) {
+        say(format!("FAILED: {problem}"));
+        return false;
+    }
+    let name = format!("attest{EXE_SUFFIX}");
+    let built = workspace.target.join("release").join(&name);
+    // Should Cargo be set up to build elsewhere, no earlier binary is taken for this one.
+    if let Err(error) = fs::remove_file(&built)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        say(format!("{}: {error}", workspace.shown(&built)));
+        return false;
+    }
     let mut build = workspace.cargo([
         "build",
         "--release",
@@ -27,13 +41,11 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
     build
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         // Paths of this machine are nobody's business, and would make each machine's binary different.
-        .env("RUSTFLAGS", remapped(workspace));
+        .env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace));
     say(format!("$ {}", typed(&build)));
     if !build.status().is_ok_and(|status| status.success()) {
         return false;
     }
-    let name = format!("attest{EXE_SUFFIX}");
-    let built = workspace.target.join("release").join(&name);
     for marker in &markers {
         match marker::occurs(&built, marker) {
             Ok(false) => say(format!("it does not hold {marker:?}")),
@@ -67,17 +79,23 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn remapped(workspace: &Workspace) -> String {
+/// As Cargo reads them in `CARGO_ENCODED_RUSTFLAGS`, which it prefers: a path may hold a space.
+fn remapped(workspace: &Workspace) -> OsString {
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map_or_else(
         || std::env::home_dir().unwrap_or_default().join(".cargo"),
         std::path::PathBuf::from,
     );
-    format!(
-        "{flags} --remap-path-prefix={}=/source --remap-path-prefix={}=/cargo",
-        workspace.root.display(),
-        home.display()
-    )
+    let mut encoded = OsString::from(flags.split_whitespace().collect::<Vec<_>>().join("\u{1f}"));
+    for (path, name) in [(&workspace.root, "=/source"), (&home, "=/cargo")] {
+        if !encoded.is_empty() {
+            encoded.push("\u{1f}");
+        }
+        encoded.push("--remap-path-prefix=");
+        encoded.push(path);
+        encoded.push(name);
+    }
+    encoded
 }
 
 fn digest(workspace: &Workspace, file: &Path) -> Option<String> {

@@ -7,33 +7,27 @@ use std::time::Duration;
 
 use attest_core::redacted::Redacted;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::operation::BASE;
 use super::problem::ProblemDocument;
+use crate::probe::{Probe, Unanswered};
+use crate::tls::Identity;
 
 /// Longest wait for a whole answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Largest answer: a thousand decisions.
-const ANSWER_MAX_BYTES: usize = 8 << 20;
 
 /// A caller of one admin listener.
 #[derive(Debug)]
 pub struct AdminClient {
-    address: SocketAddr,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    probe: Probe,
     token: Redacted<String>,
 }
 
@@ -45,7 +39,7 @@ pub struct ClientTls {
     /// The name that its certificate must have.
     pub server_name: String,
     /// PEM of the client's certificate and key, where the listener asks for one.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    pub identity: Option<Identity>,
 }
 
 /// Why a call brought no good answer.
@@ -89,9 +83,11 @@ impl AdminClient {
         token: String,
         tls: Option<&ClientTls>,
     ) -> Result<Self, AdminClientError> {
+        let mut probe = Probe::new(address, BASE);
+        probe.patience = PATIENCE;
+        probe.tls = tls.map(connector).transpose()?;
         Ok(Self {
-            address,
-            tls: tls.map(connector).transpose()?,
+            probe,
             token: Redacted::new(token),
         })
     }
@@ -106,38 +102,24 @@ impl AdminClient {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, AdminClientError> {
-        let unreachable = |reason: String| AdminClientError::Unreachable {
-            address: self.address,
-            reason,
-        };
-        let foreign = |_| AdminClientError::Foreign {
-            address: self.address,
-        };
+        let address = self.probe.address();
+        let foreign = |_| AdminClientError::Foreign { address };
         let body = body.map(serde_json::to_vec).transpose().map_err(foreign)?;
         let request = self.request(method, path, body.unwrap_or_default())?;
-        let exchange = async {
-            let stream = TcpStream::connect(self.address)
-                .await
-                .map_err(|error| unreachable(error.to_string()))?;
-            match &self.tls {
-                None => exchange(stream, request).await.map_err(unreachable),
-                Some((config, name)) => {
-                    let stream = TlsConnector::from(Arc::clone(config))
-                        .connect(name.clone(), stream)
-                        .await
-                        .map_err(|error| unreachable(error.to_string()))?;
-                    exchange(stream, request).await.map_err(unreachable)
-                }
-            }
-        };
-        let (status, answer) = tokio::time::timeout(PATIENCE, exchange)
-            .await
-            .map_err(|_| unreachable("it took too long".to_owned()))??;
-        if (200..300).contains(&status) {
-            serde_json::from_slice(&answer).map_err(foreign)
+        let answer = self.probe.exchange(request).await;
+        let answer = answer.map_err(|unanswered| self.unreachable(unanswered))?;
+        if answer.status().is_success() {
+            serde_json::from_slice(answer.body()).map_err(foreign)
         } else {
-            let problem = serde_json::from_slice(&answer).map_err(foreign)?;
+            let problem = serde_json::from_slice(answer.body()).map_err(foreign)?;
             Err(AdminClientError::Refused(Box::new(problem)))
+        }
+    }
+
+    fn unreachable(&self, Unanswered(reason): Unanswered) -> AdminClientError {
+        AdminClientError::Unreachable {
+            address: self.probe.address(),
+            reason,
         }
     }
 
@@ -147,48 +129,21 @@ impl AdminClient {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Request<Full<Bytes>>, AdminClientError> {
-        let malformed = |reason: &str| AdminClientError::Unreachable {
-            address: self.address,
-            reason: reason.to_owned(),
-        };
+        let malformed = |reason: &str| self.unreachable(Unanswered(reason.to_owned()));
         let mut token = HeaderValue::from_str(&format!("Bearer {}", self.token.reveal()))
             .map_err(|_| malformed("the token has characters that no token has"))?;
         token.set_sensitive(true);
+        let uri = self
+            .probe
+            .uri(path)
+            .map_err(|unanswered| self.unreachable(unanswered))?;
         Request::builder()
             .method(method)
-            .uri(format!("{BASE}{path}"))
-            .header(HOST, self.address.to_string())
+            .uri(uri)
             .header(AUTHORIZATION, token)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|_| malformed("the path has characters that no path has"))
-    }
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
-) -> Result<(u16, Bytes), String> {
-    let (mut sender, connection) = handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    let answer = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), ANSWER_MAX_BYTES)
-            .collect()
-            .await;
-        Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
-    };
-    let mut connection = std::pin::pin!(connection);
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        answer = answer.as_mut() => answer,
-        // It may end first although the answer is there.
-        _ = connection.as_mut() => answer.await,
+            .map_err(|_| malformed("the method is none"))
     }
 }
 
@@ -211,7 +166,7 @@ fn connector(tls: &ClientTls) -> Result<(Arc<ClientConfig>, ServerName<'static>)
         .with_root_certificates(roots);
     let config = match &tls.identity {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
+        Some(Identity { certificate, key }) => {
             let failed = failed(key);
             let chain = certificates(certificate)?;
             let key = PrivateKeyDer::from_pem_file(key).map_err(|error| failed.clone()(error.to_string()))?;

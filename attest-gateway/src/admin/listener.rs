@@ -30,6 +30,7 @@ use super::tls::{self, AdminTlsError};
 use crate::config::{Admin, AdminToken};
 use crate::gateway::Gateway;
 use crate::runtime::RunningView;
+use crate::telemetry::Quiet;
 
 /// Time for a request head, for a TLS handshake, and for a kept connection to idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +42,8 @@ const HEAD_MAX_BYTES: usize = 16 << 10;
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// Pause after the system refused a connection, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The same complaint is not repeated sooner.
+const LOG_PAUSE_MS: u64 = 60_000;
 
 /// Why the admin listener does not start.
 #[derive(Debug, thiserror::Error)]
@@ -186,6 +189,7 @@ async fn run(
     let mut open: Vec<Open> = Vec::new();
     let mut tasks = JoinSet::new();
     let until_stopped = stopped.clone();
+    let complaint = Quiet::new(LOG_PAUSE_MS);
     loop {
         tokio::select! {
             biased;
@@ -205,7 +209,9 @@ async fn run(
                     open.push(Open { proven, task });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the admin listener cannot accept");
+                    if let Some(suppressed) = complaint.speaks(shared.gateway.clock.monotonic_ms()) {
+                        tracing::warn!(%error, suppressed, "the admin listener cannot accept");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             },

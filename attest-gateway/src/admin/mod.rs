@@ -28,6 +28,7 @@ use ring::hmac;
 pub use self::client::{AdminClient, AdminClientError, ClientTls};
 pub use self::listener::{AdminListener, AdminStartError, inspect};
 pub use self::openapi::document;
+pub(crate) use self::operation::BASE;
 pub use self::operation::{Method, Operation, Parameter, operations};
 pub use self::problem::{AdminCode, AdminProblem, MEDIA_TYPE, ProblemDocument, TYPE_PREFIX};
 pub use self::secret::{AdminSecret, AdminTokens, Caller, HashFileError};

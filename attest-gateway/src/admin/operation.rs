@@ -12,7 +12,7 @@ use super::problem::AdminProblem;
 use crate::config::Scope;
 
 /// Under which path all operations are.
-pub(super) const BASE: &str = "/admin/v1";
+pub(crate) const BASE: &str = "/admin/v1";
 
 /// One operation.
 #[derive(Debug)]

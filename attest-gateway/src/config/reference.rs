@@ -99,10 +99,11 @@ impl Reference {
         }
         let mut at = &self.defaults;
         for name in key.split('.') {
-            at = at.get(name).unwrap_or(&Value::Null);
-            if let Some(first) = at.as_array().and_then(|array| array.first()) {
-                at = first;
-            }
+            // Of a list of tables, the sample's only one.
+            let table = at
+                .as_array()
+                .map_or(at, |tables| tables.first().unwrap_or(&Value::Null));
+            at = table.get(name).unwrap_or(&Value::Null);
         }
         if at.is_null() {
             String::new()
@@ -194,6 +195,19 @@ mod tests {
         for row in reference.lines().filter(|line| line.starts_with("| `")) {
             assert!(!row.ends_with("|  |") && !row.contains("| any |"), "{row}");
         }
+    }
+
+    #[test]
+    fn a_default_is_shown_whole() {
+        let reference = Config::reference();
+        let check = |row: &str| assert!(reference.contains(row), "{row}");
+        let protocols = serde_json::to_string(&Config::default().listen.protocols).unwrap();
+        assert!(protocols.contains(','), "{protocols} is a list of several");
+        check(&format!(" | `{protocols}` |"));
+        check("| `trusted_proxies` | list of string | `[]` |");
+        // Of a list of tables.
+        let connect_ms = Upstream::default().connect_timeout_ms;
+        check(&format!("| `connect_timeout_ms` | integer | `{connect_ms}` |"));
     }
 
     /// `ATTEST_BLESS=1` writes it anew.

@@ -133,6 +133,11 @@ fn connections(page: &mut Page, gateway: &Gateway, running: &RunningView) {
         "Client connections without an authentic token that were closed to make room for another one.",
         running.connections_evicted(),
     );
+    page.counter(
+        "attest_connections_flooding_total",
+        "HTTP/2 connections closed because of more frames or streams than any client needs.",
+        running.connections_flooding(),
+    );
     page.gauge(
         "attest_draining",
         "1 while the gateway finishes its last requests.",

@@ -11,6 +11,7 @@ pub(super) struct Loads {
     max: usize,
     refused: AtomicU64,
     evicted: Arc<AtomicU64>,
+    flooding: Arc<AtomicU64>,
     /// How far a core may be ahead of the least loaded before it hands over: balance is not worth a thread switch for
     /// each connection. Zero where one core accepts for all.
     slack: usize,
@@ -31,6 +32,7 @@ impl Loads {
             max,
             refused: AtomicU64::new(0),
             evicted: Arc::default(),
+            flooding: Arc::default(),
             slack,
         }
     }
@@ -90,6 +92,11 @@ impl Loads {
     /// Connections that were closed to make room.
     pub(super) const fn evicted(&self) -> &Arc<AtomicU64> {
         &self.evicted
+    }
+
+    /// Connections that were closed because of a flood of frames.
+    pub(super) const fn flooding(&self) -> &Arc<AtomicU64> {
+        &self.flooding
     }
 
     pub(super) fn cores(&self) -> usize {

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -51,6 +52,7 @@ struct Shared {
     options: ServerOptions,
     drain: Rc<LocalDrain>,
     census: Rc<Census>,
+    flooding: Arc<AtomicU64>,
     requests: Arc<Requests>,
 }
 
@@ -78,6 +80,7 @@ impl<S: CoreService> Connections<S> {
                 options: options.clone(),
                 drain,
                 census: Census::new(per_source_max, Arc::clone(loads.evicted())),
+                flooding: Arc::clone(loads.flooding()),
                 requests: Arc::new(Requests::new(options.requests_per_core_max)),
             }),
             service,
@@ -159,6 +162,7 @@ async fn serve<S: CoreService>(
                 options,
                 accepted,
                 &shared.drain,
+                &shared.flooding,
             );
             if let Err(error) = Box::pin(serving).await {
                 tracing::debug!(%error, "a client connection failed");

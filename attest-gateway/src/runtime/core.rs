@@ -86,7 +86,7 @@ impl Drop for EndNotice {
 const BLOCKING_THREADS: usize = 4;
 /// Pause after the system refused a connection, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// The same complaint is not repeated sooner.
+/// A core does not repeat the complaint sooner, but counts.
 const LOG_PAUSE: Duration = Duration::from_secs(60);
 /// Connections closed before each such pause: few, because what is short may be short for a moment only.
 const EVICTED_FOR_WANT: usize = 8;
@@ -285,16 +285,22 @@ async fn accept(
 struct Pause {
     until: Option<Instant>,
     logged: Option<Instant>,
+    /// Since it was logged.
+    failures: usize,
+    evicted: usize,
 }
 
 impl Pause {
     /// Makes room and waits a moment. The log hears of it once in a while.
     fn begin(&mut self, error: &io::Error, census: &Census) {
-        let evicted = (0..EVICTED_FOR_WANT).take_while(|_| census.evict()).count();
+        self.failures += 1;
+        self.evicted += (0..EVICTED_FOR_WANT).take_while(|_| census.evict()).count();
         let now = Instant::now();
         if self.logged.is_none_or(|logged| logged + LOG_PAUSE <= now) {
             self.logged = Some(now);
-            tracing::warn!(%error, evicted, "cannot accept connections; unproven ones are closed until it can");
+            let failures = std::mem::take(&mut self.failures);
+            let evicted = std::mem::take(&mut self.evicted);
+            tracing::warn!(%error, failures, evicted, "cannot accept connections; unproven ones are closed until it can");
         }
         self.until = Some(now + ACCEPT_PAUSE);
     }

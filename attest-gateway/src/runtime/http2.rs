@@ -6,10 +6,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -202,7 +204,7 @@ impl Judge {
 /// Serves until either side ends it, or until a drain has let its streams finish.
 ///
 /// # Errors
-/// Why it was closed, when nobody asked for that.
+/// Why it was closed, when nobody asked for that. Floods are counted in `flooding`.
 pub(super) async fn serve<T, S>(
     stream: T,
     service: S,
@@ -210,6 +212,7 @@ pub(super) async fn serve<T, S>(
     options: &ServerOptions,
     accepted: Instant,
     drain: &LocalDrain,
+    flooding: &AtomicU64,
 ) -> Result<(), io::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -240,7 +243,11 @@ where
                 connection.as_mut().graceful_shutdown();
             }
             outcome = connection.as_mut() => {
-                return match wire.flooded() {
+                let flooded = wire.flooded();
+                if flooded.is_some() || outcome.as_ref().is_err_and(is_flood) {
+                    flooding.fetch_add(1, Relaxed);
+                }
+                return match flooded {
                     Some(what) => Err(io::Error::other(what)),
                     None => outcome.map_err(io::Error::other),
                 };
@@ -259,6 +266,12 @@ where
             }
         }
     }
+}
+
+/// Whether h2 itself had enough, of continuations for instance.
+fn is_flood(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_library() && cause.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }
 
 fn builder(options: &ServerOptions, streams: Streams) -> Builder<Streams> {

@@ -239,6 +239,12 @@ impl RunningView {
         self.loads.evicted().load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// HTTP/2 connections that were closed because of a flood of frames.
+    #[must_use]
+    pub fn connections_flooding(&self) -> u64 {
+        self.loads.flooding().load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Whether it stopped accepting.
     #[must_use]
     pub fn is_draining(&self) -> bool {

@@ -13,6 +13,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::config::CertificateFiles;
 
+const NO_CERTIFICATE: &str = "there is no certificate in it";
+
 /// Why TLS files cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,21 +110,12 @@ impl Certificate {
             file: file.clone(),
             reason,
         };
-        let chain = CertificateDer::pem_slice_iter(&read(file)?)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| malformed(error.to_string()))?;
+        let chain = chain(file)?;
         let own = chain
             .first()
-            .ok_or_else(|| malformed("there is no certificate in it".to_owned()))?;
+            .ok_or_else(|| malformed(NO_CERTIFICATE.to_owned()))?;
         let (names, expires_s) = names_and_end(own).map_err(|reason| malformed(reason.to_owned()))?;
-        let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(|error| TlsError::Key {
-            file: files.key.clone(),
-            reason: if matches!(error, pem::Error::NoItemsFound) {
-                "there is no private key in it".to_owned()
-            } else {
-                error.to_string()
-            },
-        })?;
+        let key = key(&files.key)?;
         let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(|error| TlsError::Key {
             file: files.key.clone(),
             reason: error.to_string(),
@@ -156,6 +149,59 @@ impl Certificate {
     }
 }
 
+/// The certificates in a PEM file: at least one.
+pub(super) fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let malformed = |reason: String| TlsError::Certificate {
+        file: file.to_owned(),
+        reason,
+    };
+    let chain = CertificateDer::pem_slice_iter(&read(file)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| malformed(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(malformed(NO_CERTIFICATE.to_owned()));
+    }
+    Ok(chain)
+}
+
+/// The first certificate in a PEM file.
+pub(super) fn own_certificate(file: &Path) -> Result<CertificateDer<'static>, TlsError> {
+    let first = chain(file)?.into_iter().next();
+    first.ok_or_else(|| TlsError::Certificate {
+        file: file.to_owned(),
+        reason: NO_CERTIFICATE.to_owned(),
+    })
+}
+
+/// The private key in a PEM file.
+pub(super) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(file)?).map_err(|error| TlsError::Key {
+        file: file.to_owned(),
+        reason: if matches!(error, pem::Error::NoItemsFound) {
+            "there is no private key in it".to_owned()
+        } else {
+            error.to_string()
+        },
+    })
+}
+
+/// When the first certificate in a PEM file expires, Unix seconds.
+///
+/// # Errors
+/// [`TlsError`] for a file without a certificate that can be read.
+pub fn certificate_expires_s(file: &Path) -> Result<u64, TlsError> {
+    expires_s(&own_certificate(file)?).ok_or_else(|| TlsError::Certificate {
+        file: file.to_owned(),
+        reason: "the first certificate is malformed".to_owned(),
+    })
+}
+
+/// When a certificate expires, Unix seconds; `None` for what is no certificate.
+pub(crate) fn expires_s(certificate: &CertificateDer<'_>) -> Option<u64> {
+    let (_, end) = names_and_end(certificate).ok()?;
+    Some(end)
+}
+
 /// The authorities in a PEM file: at least one.
 pub(super) fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
     let malformed = |reason: String| TlsError::Authorities {
@@ -170,7 +216,7 @@ pub(super) fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
             .map_err(|error| malformed(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(malformed("there is no certificate in it".to_owned()));
+        return Err(malformed(NO_CERTIFICATE.to_owned()));
     }
     Ok(roots)
 }

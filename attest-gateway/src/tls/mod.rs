@@ -5,6 +5,7 @@
 
 mod files;
 mod names;
+mod pinned;
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::TlsAcceptor;
 
-pub use self::files::{Certificate, TlsError};
+pub(crate) use self::files::expires_s;
+pub use self::files::{Certificate, TlsError, certificate_expires_s};
 use self::names::ByName;
+pub use self::pinned::Identity;
+pub(crate) use self::pinned::pinned;
 use crate::config::{ClientAuth, Protocol, Tls};
 
 /// The server side of TLS, shared by all cores.

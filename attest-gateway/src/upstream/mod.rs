@@ -11,6 +11,7 @@ mod http2;
 mod plan;
 mod pool;
 mod preface;
+mod reach;
 mod tls;
 mod tunnel;
 
@@ -26,6 +27,7 @@ pub use body::{
 };
 pub use plan::{Plans, UpstreamConfigError};
 pub use pool::Upstream;
+pub use reach::{ReachError, Reached, reach};
 pub use tls::TlsFileError;
 pub(crate) use tunnel::{Upgrade, ask as ask_upgrade, is_websocket};
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use attest_gateway::admin::model::Health;
 use attest_gateway::admin::{AdminClient, AdminClientError, ClientTls};
+use attest_gateway::tls::Identity;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::operator::Operated;
@@ -38,7 +39,10 @@ async fn only_those_with_a_certificate_get_as_far_as_a_token() {
         let tls = ClientTls {
             authority: certificate_file.clone(),
             server_name: name.to_owned(),
-            identity: identity.map(|(certificate, key)| (certificate.clone(), key.clone())),
+            identity: identity.map(|(certificate, key)| Identity {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
         };
         AdminClient::new(address, token.to_owned(), Some(&tls)).unwrap()
     };

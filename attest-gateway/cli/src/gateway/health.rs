@@ -3,22 +3,27 @@
 use std::io;
 
 use attest_gateway::config::Config;
+use attest_gateway::probe::Probe;
 use clap::Args;
 
-use super::{ConfigFile, config_lines, probe};
+use super::identity::Identity;
+use super::{ConfigFile, config_lines};
 use crate::out::{Exit, Out, printable};
 
 /// Ask whether the gateway of this configuration answers.
 ///
-/// For health probes of containers and load balancers: one request to its own key set, nothing else is looked at.
+/// For health probes of containers and load balancers: one request to its own key set, nothing else is looked at. Where it speaks
+/// TLS, it must serve a certificate that the configuration names.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  attest gateway health --config my-gateway/attest.toml\n\n\
-                        Exit codes: 0 it answers, 1 it does not, 2 the configuration cannot be read."
+                        Exit codes: 0 it answers, 1 it does not, 2 the configuration or a certificate cannot be read."
 )]
 pub(crate) struct Health {
     #[command(flatten)]
     file: ConfigFile,
+    #[command(flatten)]
+    identity: Identity,
 }
 
 impl Health {
@@ -33,15 +38,33 @@ impl Health {
                 return Ok(Exit::Unusable);
             }
         };
-        let address = probe::reachable(config.listen.address);
-        let path = format!("{}/jwks.json", config.listen.base_path);
-        match probe::exchange(address, "GET", &path, "") {
-            Ok(reply) if reply.status == 200 => {
+        let probe = match Probe::of_gateway(&config, self.identity.files().as_ref()) {
+            Ok(probe) => probe,
+            Err(error) => {
+                writeln!(
+                    out.err,
+                    "attest: {} [{}]",
+                    printable(&error.to_string()),
+                    error.code()
+                )?;
+                return Ok(Exit::Unusable);
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let address = probe.address();
+        match runtime.block_on(probe.ask("GET", "/jwks.json", "")) {
+            Ok(reply) if reply.status() == 200 => {
                 writeln!(out.out, "healthy")?;
                 Ok(Exit::Clean)
             }
             Ok(reply) => {
-                writeln!(out.err, "attest: {address} answers with status {}", reply.status)?;
+                writeln!(
+                    out.err,
+                    "attest: {address} answers with status {}",
+                    reply.status()
+                )?;
                 Ok(Exit::Refused)
             }
             Err(error) => {

@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::identity::Identity;
 use super::{ConfigFile, config_lines};
 use crate::input;
 use crate::out::{Exit, Out, printable};
@@ -28,12 +29,8 @@ pub(crate) struct Operator {
     /// The name in the listener's certificate, where it speaks TLS [default: its address].
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
-    /// Certificate to show, where the listener asks for one.
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_certificate: Option<PathBuf>,
-    /// Its private key.
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
-    client_key: Option<PathBuf>,
+    #[command(flatten)]
+    identity: Identity,
 }
 
 impl Operator {
@@ -102,7 +99,7 @@ impl Operator {
                 .server_name
                 .clone()
                 .unwrap_or_else(|| admin.address.ip().to_string()),
-            identity: self.client_certificate.clone().zip(self.client_key.clone()),
+            identity: self.identity.files(),
         });
         AdminClient::new(admin.address, token.trim().to_owned(), tls.as_ref())
             .map_err(|error| error.to_string())

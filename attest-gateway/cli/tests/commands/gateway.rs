@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -224,10 +224,18 @@ fn a_secret_that_others_may_read_is_a_warning() {
     assert!(checked.text().contains("1 warning."), "{}", checked.text());
 }
 
+/// The address in a line that begins so.
+fn printed(line: &str, start: &str) -> SocketAddr {
+    let url = line.trim_end().strip_prefix(start);
+    let address = url.and_then(|url| url.split_once("://")?.1.parse().ok());
+    address.unwrap_or_else(|| panic!("it says {line:?}"))
+}
+
 /// A gateway that runs.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
+    out: BufReader<ChildStdout>,
     log: BufReader<ChildStderr>,
 }
 
@@ -246,16 +254,22 @@ impl Running {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://");
-        let address = address
-            .unwrap_or_else(|| panic!("it says {line:?}"))
-            .parse()
-            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        Self { child, address, log }
+        Self {
+            child,
+            address: printed(&line, "listening on "),
+            out,
+            log,
+        }
+    }
+
+    /// Where operators are answered, which is printed after the address; asked once.
+    pub(crate) fn operators(&mut self) -> SocketAddr {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        printed(&line, "operators on ")
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> (u16, String) {

@@ -1,6 +1,8 @@
 //! Runs the real binary, as its users do: what it prints, how it exits, and what it refuses.
 
 mod attack;
+#[cfg(unix)]
+mod doctor;
 mod explain;
 mod gateway;
 mod inspect;

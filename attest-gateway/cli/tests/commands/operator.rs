@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use crate::gateway::{Running, change, init};
 use crate::support::*;
 
 /// A gateway of a fresh directory, on free ports.
@@ -132,6 +133,67 @@ fn an_operator_looks_bans_and_unbans() {
         unreadable.code == Some(2) && unreadable.err.contains("--token-file"),
         "{unreadable:?}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reload_takes_new_tokens_ends_old_ones_and_keeps_all_when_one_is_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    init(folder, &["--listen", "127.0.0.1:0"]);
+    let toml = folder.join("attest.toml");
+    let mut running = Running::start(folder);
+    for address in [running.address, running.operators()] {
+        change(
+            &toml,
+            "address = \"127.0.0.1:0\"",
+            &format!("address = \"{address}\""),
+        );
+    }
+    let first = folder.join("admin.token");
+    let second = folder.join("second.token");
+    let made = attest(&["gateway", "token", "--name", "second", "--scope", "read"]);
+    fs::write(&second, &made.out).unwrap();
+    let status = |token: &Path| {
+        let arguments = [
+            "gateway",
+            "status",
+            "--config",
+            text(&toml),
+            "--token-file",
+            text(token),
+        ];
+        attest(&arguments).code
+    };
+    let fresh = fs::read_to_string(&toml).unwrap();
+    let both = format!("{fresh}\n{}", made.err);
+    fs::write(&toml, &both).unwrap();
+    assert_eq!(
+        (status(&first), status(&second)),
+        (Some(0), Some(1)),
+        "nobody said so"
+    );
+    running.signal("HUP");
+    running.logged("reloaded settings=\"admin.tokens\"");
+    assert_eq!((status(&first), status(&second)), (Some(0), Some(0)));
+    // A token that cannot be read beside a good change: nothing is taken.
+    let digest = |text: &str| {
+        let mut lines = text.lines();
+        lines
+            .find_map(|line| line.strip_prefix("sha256 = ").map(str::to_owned))
+            .unwrap()
+    };
+    let (old, new) = (digest(&fresh), digest(&made.err));
+    let bad = "[[admin.tokens]]\nname = 'third'\nscopes = ['read']\nhash_file = 'third.sha256'\n";
+    fs::write(folder.join("third.sha256"), "no hash").unwrap();
+    fs::write(&toml, format!("{}\n{bad}", fresh.replace(&old, &new))).unwrap();
+    running.signal("HUP");
+    running.logged("not reloaded, nothing was changed");
+    assert_eq!((status(&first), status(&second)), (Some(0), Some(0)));
+    fs::write(&toml, fresh.replace(&old, &new)).unwrap();
+    running.signal("HUP");
+    running.logged("reloaded settings=\"admin.tokens\"");
+    assert_eq!((status(&first), status(&second)), (Some(1), Some(0)));
 }
 
 /// The command ends so, and says this.

@@ -1,6 +1,8 @@
 //! `attest gateway doctor`: a deployment from end to end, each finding with its mend. It changes nothing, but that in development
 //! a simulated phone enrols if the gateway runs.
 
+mod admin;
+mod certificates;
 mod files;
 mod finding;
 mod machine;
@@ -17,14 +19,15 @@ use clap::Args;
 use ring::rand::SystemRandom;
 
 use self::finding::{Findings, State};
+use super::identity::Identity;
 use super::{ConfigFile, check};
 use crate::out::{Exit, Out};
 
 /// Look at a whole deployment: files, machine, upstreams, and the gateway if it runs.
 ///
 /// Everything that `check` reports, and more: disk space, clock and file descriptors; whether upstreams can be reached; whether
-/// the running gateway answers, serves this policy and publishes these keys. In development a simulated phone enrols and mints a
-/// token.
+/// the running gateway answers, serves this policy and publishes these keys; whether operators are answered; when certificates
+/// expire. In development a simulated phone enrols and mints a token.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  attest gateway doctor --config my-gateway/attest.toml\n\n\
@@ -34,6 +37,8 @@ use crate::out::{Exit, Out};
 pub(crate) struct Doctor {
     #[command(flatten)]
     file: ConfigFile,
+    #[command(flatten)]
+    identity: Identity,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -59,13 +64,21 @@ impl Doctor {
             if let Some(keys) = &keys {
                 files::rotations(&config, keys, &mut findings);
             }
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let identity = self.identity.files();
             machine::look(&config, &mut findings);
-            upstreams::look(&config, &mut findings);
-            let gateway = running::look(&config, keys.as_ref(), &mut findings);
+            certificates::look(&config, &mut findings);
+            runtime.block_on(upstreams::look(&config, &mut findings));
+            let gateway = running::look(&config, identity.as_ref(), keys.as_ref(), &runtime, &mut findings);
             files::store(&config, gateway.is_some(), &mut findings);
+            if gateway.is_some() {
+                runtime.block_on(admin::look(&config.admin, identity.as_ref(), &mut findings));
+            }
             #[cfg(feature = "dev")]
             if let (Some(gateway), Some(keys)) = (gateway, keys) {
-                phone::look(&config, gateway, &keys, &mut findings);
+                phone::look(&config, &gateway, &keys, &mut findings);
             }
         }
         findings.show(self.json, out)?;

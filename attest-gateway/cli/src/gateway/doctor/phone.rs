@@ -1,21 +1,23 @@
 //! A simulated phone, in development: it enrols, mints a token, and sends one request where a route is harmless.
 
-use std::net::SocketAddr;
-
 use attest_core::environment::Environment;
 use attest_core::jose::JwkSet;
 use attest_core::policy::{Require, Route};
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Keys, NamedKey};
+use attest_gateway::probe::Probe;
 use attest_mobile::{AppRequest, Authorization, Headers};
 use attest_policy::Compiled;
 use attest_testkit::phone::{Phone, PhoneOptions};
 
 use super::finding::{Findings, State};
 
-pub(super) fn look(config: &Config, gateway: SocketAddr, keys: &Keys, findings: &mut Findings) {
+pub(super) fn look(config: &Config, gateway: &Probe, keys: &Keys, findings: &mut Findings) {
     if config.environment != Environment::Development {
         return;
+    }
+    if gateway.encrypts() {
+        return findings.ok("phone", "none was sent: simulated phones speak no TLS");
     }
     let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
     let Ok(compiled) = attest_policy::compile("policy.yaml", &source) else {
@@ -42,7 +44,7 @@ pub(super) fn look(config: &Config, gateway: SocketAddr, keys: &Keys, findings: 
 
 async fn enrol(
     config: &Config,
-    gateway: SocketAddr,
+    gateway: &Probe,
     keys: &Keys,
     compiled: &Compiled,
 ) -> Result<Vec<String>, String> {
@@ -50,7 +52,7 @@ async fn enrol(
     let roots = JwkSet {
         keys: keys.policy_root.iter().map(NamedKey::public).collect(),
     };
-    let mut options = PhoneOptions::new(format!("http://{gateway}"), app.id.clone(), roots);
+    let mut options = PhoneOptions::new(format!("http://{}", gateway.address()), app.id.clone(), roots);
     options.base_path.clone_from(&config.listen.base_path);
     options.platform = app.platform;
     options.origins.clone_from(&compiled.gateway.origins);

@@ -1,22 +1,30 @@
 //! The gateway, if it runs: whether it answers, and whether it runs with the files that are on the disk.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use attest_core::challenge::Purpose;
 use attest_core::jose::JwkSet;
 use attest_core::service::{ChallengeRequest, ChallengeResponse};
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
+use attest_gateway::probe::{Answer, Probe, Unanswered};
+use attest_gateway::tls::Identity;
 use attest_policy::Compiled;
+use tokio::runtime::Runtime;
 
 use super::finding::{Findings, State};
-use crate::gateway::probe::{Reply, exchange, reachable};
 
 const RELOAD: &str = "tell the gateway to reload: systemctl reload attest, or SIGHUP";
 
 /// Where the gateway answers, if it does.
-pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings) -> Option<SocketAddr> {
+pub(super) fn look(
+    config: &Config,
+    identity: Option<&Identity>,
+    keys: Option<&Keys>,
+    runtime: &Runtime,
+    findings: &mut Findings,
+) -> Option<Probe> {
     let listen = config.listen.address;
     if listen.port() == 0 {
         let mend = "give listen.address a port to have the running gateway looked at";
@@ -46,29 +54,42 @@ pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings
             return None;
         }
     }
-    let address = reachable(listen);
-    let call = |method, name: &str, body: &str| {
-        let path = format!("{}/{name}", config.listen.base_path);
-        exchange(address, method, &path, body)
+    let probe = match Probe::of_gateway(config, identity) {
+        Ok(probe) => probe,
+        Err(error) => {
+            findings.add(State::Fail, "gateway", error.to_string(), "");
+            return None;
+        }
     };
-    let jwks = match call("GET", "jwks.json", "") {
-        Ok(reply) if reply.status == 200 => reply,
+    let address = probe.address();
+    let call = |method, path: &str, body: &str| runtime.block_on(probe.ask(method, path, body));
+    let jwks = match call("GET", "/jwks.json", "") {
+        Ok(reply) if reply.status() == 200 => reply,
         Ok(reply) => {
-            let seen = format!("{address} answers, but with status {}", reply.status);
+            let seen = format!("{address} answers, but with status {}", reply.status());
             let mend = "another program may listen there, or listen.base_path was changed without a restart";
             findings.add(State::Fail, "gateway", seen, mend);
             return None;
         }
         Err(error) => {
-            let mend = "something listens there and does not answer: look at its log, or restart it";
-            findings.add(State::Fail, "gateway", format!("{address}: {error}"), mend);
+            findings.add(
+                State::Fail,
+                "gateway",
+                format!("{address}: {error}"),
+                mend(config),
+            );
             return None;
         }
     };
-    findings.ok("gateway", format!("it answers on {address}"));
+    let how = if probe.encrypts() {
+        " by TLS, with a certificate that is configured"
+    } else {
+        ""
+    };
+    findings.ok("gateway", format!("it answers on {address}{how}"));
     if let Some(keys) = keys {
         published(&jwks, "jwks.json", &keys.attestation_jwks(), findings);
-        match call("GET", "assertion-jwks.json", "") {
+        match call("GET", "/assertion-jwks.json", "") {
             Ok(reply) => published(&reply, "assertion-jwks.json", &keys.assertion_jwks(), findings),
             Err(error) => findings.add(
                 State::Fail,
@@ -83,17 +104,26 @@ pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings
         policy(&jwks, &compiled, findings);
         challenge(&compiled, &call, findings);
     }
-    Some(address)
+    Some(probe)
+}
+
+const fn mend(config: &Config) -> &'static str {
+    if config.tls.certificates.is_empty() {
+        "something listens there and does not answer: look at its log, or restart it"
+    } else {
+        "look at its log; [tls] is read at the start only, so restart it if its certificates have other names now; where \
+         `client_auth` is `required`, name --client-certificate and --client-key"
+    }
 }
 
 /// Whether the gateway publishes exactly the keys on the disk.
-fn published(reply: &Reply, name: &str, expect: &JwkSet, findings: &mut Findings) {
+fn published(reply: &Answer, name: &str, expect: &JwkSet, findings: &mut Findings) {
     let kids = |set: &JwkSet| {
         let mut kids: Vec<_> = set.keys.iter().filter_map(|key| key.kid.clone()).collect();
         kids.sort_unstable();
         kids
     };
-    let served = serde_json::from_slice::<JwkSet>(&reply.body).map(|set| kids(&set));
+    let served = serde_json::from_slice::<JwkSet>(reply.body()).map(|set| kids(&set));
     if served.as_ref().is_ok_and(|served| *served == kids(expect)) {
         findings.ok("keys", format!("{name} has the keys on the disk"));
     } else {
@@ -102,11 +132,12 @@ fn published(reply: &Reply, name: &str, expect: &JwkSet, findings: &mut Findings
     }
 }
 
-fn policy(reply: &Reply, compiled: &Compiled, findings: &mut Findings) {
+fn policy(reply: &Answer, compiled: &Compiled, findings: &mut Findings) {
     let expect = compiled.gateway.version;
     match reply
-        .header("attest-policy")
-        .and_then(|text| text.parse::<u64>().ok())
+        .headers()
+        .get("attest-policy")
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
     {
         Some(version) if version == expect => {
             findings.ok("policy", format!("version {version} is in force"));
@@ -124,7 +155,7 @@ fn policy(reply: &Reply, compiled: &Compiled, findings: &mut Findings) {
 /// Whether a phone could begin to enrol.
 fn challenge(
     compiled: &Compiled,
-    call: &dyn Fn(&'static str, &str, &str) -> io::Result<Reply>,
+    call: &dyn Fn(&'static str, &str, &str) -> Result<Answer, Unanswered>,
     findings: &mut Findings,
 ) {
     let Some(app) = compiled.gateway.apps.first() else {
@@ -136,17 +167,18 @@ fn challenge(
         device: None,
     };
     let body = serde_json::to_string(&request).unwrap_or_default();
-    let answered = call("POST", "challenge", &body);
+    let answered = call("POST", "/challenge", &body);
     match answered {
         Ok(reply)
-            if reply.status == 200 && serde_json::from_slice::<ChallengeResponse>(&reply.body).is_ok() =>
+            if reply.status() == 200 && serde_json::from_slice::<ChallengeResponse>(reply.body()).is_ok() =>
         {
             findings.ok("service", format!("it gives challenges to {}", app.id));
         }
         Ok(reply) => {
             let seen = format!(
                 "a challenge for {} is answered with status {}",
-                app.id, reply.status
+                app.id,
+                reply.status()
             );
             let mend = "`attest explain CODE` opens the support code of such an answer";
             findings.add(State::Fail, "service", seen, mend);

@@ -1,47 +1,34 @@
-//! Whether upstreams can be reached from here.
+//! Whether upstreams can be reached from here, as the proxy reaches them.
 
-use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use attest_gateway::config::Config;
+use attest_gateway::upstream::{ReachError, reach};
 
-use attest_gateway::config::{Config, Upstream};
-
+use super::certificates::expiry;
 use super::finding::{Findings, State};
 
-pub(super) fn look(config: &Config, findings: &mut Findings) {
+pub(super) async fn look(config: &Config, findings: &mut Findings) {
     for upstream in &config.upstreams {
         let name = format!("{} ({})", upstream.name, upstream.url);
-        match connect(upstream) {
-            Ok(()) => findings.ok("upstream", format!("{name} accepts connections")),
-            Err(error) => {
-                let mend = "requests to it are answered 502 or 503 until it accepts connections";
+        match reach(upstream).await {
+            Ok(reached) => {
+                let how = match (reached.certificate_expires_s, reached.http2) {
+                    (None, _) => "accepts connections",
+                    (Some(_), false) => "accepts TLS, and its certificate verifies; requests go by HTTP/1.1",
+                    (Some(_), true) => "accepts TLS, and its certificate verifies; requests go by HTTP/2",
+                };
+                findings.ok("upstream", format!("{name} {how}"));
+                if let Some(expires_s) = reached.certificate_expires_s {
+                    expiry(&format!("the certificate of {name}"), expires_s, findings);
+                }
+            }
+            // Its files were looked at with the configuration.
+            Err(error @ ReachError::Config(_)) => {
+                findings.add(State::Fail, "upstream", error.to_string(), "")
+            }
+            Err(error @ (ReachError::Name { .. } | ReachError::Dial(_))) => {
+                let mend = "requests to it are answered 502 or 503 until that is mended";
                 findings.add(State::Fail, "upstream", format!("{name}: {error}"), mend);
             }
         }
     }
-}
-
-fn connect(upstream: &Upstream) -> io::Result<()> {
-    let (scheme, rest) = upstream.url.split_once("://").unwrap_or(("http", &upstream.url));
-    let authority = rest.trim_end_matches('/');
-    let port = if scheme == "https" { 443 } else { 80 };
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-    let addresses: Vec<_> = if has_port {
-        authority.to_socket_addrs()?.collect()
-    } else {
-        (authority.trim_matches(['[', ']']), port)
-            .to_socket_addrs()?
-            .collect()
-    };
-    let patience = Duration::from_millis(upstream.connect_timeout_ms);
-    let mut last = io::Error::other("the name has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, patience) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
