@@ -2,7 +2,7 @@
 
 use std::io;
 
-use attest_gateway::config::Config;
+use attest_gateway::config::{ClientAuth, Config};
 use attest_gateway::probe::Probe;
 use clap::Args;
 
@@ -38,7 +38,8 @@ impl Health {
                 return Ok(Exit::Unusable);
             }
         };
-        let probe = match Probe::of_gateway(&config, self.identity.files().as_ref()) {
+        let identity = self.identity.files();
+        let probe = match Probe::of_gateway(&config, identity.as_ref()) {
             Ok(probe) => probe,
             Err(error) => {
                 writeln!(
@@ -69,6 +70,13 @@ impl Health {
             }
             Err(error) => {
                 writeln!(out.err, "attest: {address}: {}", printable(&error.to_string()))?;
+                if config.tls.client_auth == ClientAuth::Required && identity.is_none() {
+                    // Its refusal is not always heard: writing may fail first.
+                    writeln!(
+                        out.err,
+                        "  It asks for a certificate: name --client-certificate and --client-key."
+                    )?;
+                }
                 Ok(Exit::Refused)
             }
         }

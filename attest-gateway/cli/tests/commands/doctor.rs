@@ -166,7 +166,7 @@ fn a_gateway_for_clients_with_certificates_or_for_http2_alone_is_reached() {
     pin(folder, &mut running);
     let unknown = command(folder, "health", &[]);
     assert!(
-        unknown.code == Some(1) && unknown.err.contains("CertificateRequired"),
+        unknown.code == Some(1) && unknown.err.contains("name --client-certificate"),
         "{unknown:?}"
     );
     let file = |name: &str| text(&folder.join(name)).to_owned();
