@@ -2,15 +2,15 @@
 //! system's own packages, and kept for the next run. What cannot be is named with how to get it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
 use crate::console::say;
 use crate::outcome::Outcome;
-use crate::workspace::{Workspace, typed};
+use crate::packages::{self, Package, answers, quietly};
+use crate::workspace::Workspace;
 
-/// Programs of the system, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 2] = [("curl", "curl"), ("h2load", "nghttp2-client")];
+/// Programs of the system.
+const PROGRAMS: [Package; 2] = [("curl", "curl"), ("h2load", "nghttp2-client")];
 /// What the Python packages are pinned by.
 const REQUIREMENTS: &str = "tests/clients/requirements.txt";
 
@@ -21,39 +21,13 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf, Outcome> {
 }
 
 fn programs(workspace: &Workspace) -> Result<(), Outcome> {
-    let missing = || {
-        PROGRAMS
-            .iter()
-            .filter(|(program, _)| !answers(program, "--version"))
-    };
-    let packages: Vec<&str> = missing().map(|(_, package)| *package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    if is_root() && answers("apt-get", "--version") {
-        say(format!("  installing {}", packages.join(", ")));
-        let install = ["install", "--yes", "--no-install-recommends"];
-        let install = || {
-            let mut command = workspace.command("apt-get");
-            command
-                .args(install)
-                .args(&packages)
-                .env("DEBIAN_FRONTEND", "noninteractive");
-            quietly(&mut command)
-        };
-        // Without lists of packages nothing is found, and with old ones sometimes.
-        if !install() {
-            quietly(workspace.command("apt-get").arg("update"));
-            install();
-        }
-    }
-    match missing().next() {
-        None => Ok(()),
-        Some((program, _)) => Err(Outcome::ToolMissing {
+    let missing = packages::provide(workspace, &PROGRAMS);
+    missing.first().map_or(Ok(()), |(program, package)| {
+        Err(Outcome::ToolMissing {
             tool: (*program).into(),
-            enable: format!("apt-get install {}", packages.join(" ")),
-        }),
-    }
+            enable: format!("apt-get install {package}"),
+        })
+    })
 }
 
 /// Makes the environment anew where its packages are not those that are pinned now.
@@ -103,33 +77,4 @@ fn python(workspace: &Workspace) -> Result<PathBuf, Outcome> {
     }
     fs::write(&stamp, pinned).map_err(|error| Outcome::Failed(format!("{}: {error}", stamp.display())))?;
     Ok(folder)
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// Whether a program is there and runs.
-fn answers(program: impl AsRef<Path>, argument: &str) -> bool {
-    let mut command = Command::new(program.as_ref());
-    command.arg(argument).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// Runs a command; what it says is shown only if it fails.
-fn quietly(command: &mut Command) -> bool {
-    say(format!("  $ {}", typed(command)));
-    match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => true,
-        Ok(output) => {
-            say(String::from_utf8_lossy(&output.stderr));
-            false
-        }
-        Err(error) => {
-            say(format!("  cannot start it: {error}"));
-            false
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::console::say;
 use crate::outcome::Outcome;
+use crate::packages;
 use crate::workspace::{Workspace, typed};
 
 /// The unit's exposure may not be higher: tenths of what `systemd-analyze security` prints, 0 is best and 100 worst.
@@ -49,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 
 /// The systemd unit: no unknown key, and no more exposed than it must be.
 fn unit(workspace: &Workspace) -> Verdict {
-    if !has(workspace.command("systemd-analyze").arg("--version")) {
+    if !packages::provide(workspace, &[("systemd-analyze", "systemd")]).is_empty() {
         return Verdict::Missing("systemd-analyze", "apt-get install systemd");
     }
     let Ok(source) = fs::read_to_string(workspace.root.join("deploy/attest.service")) else {
@@ -140,20 +141,21 @@ fn hadolint(workspace: &Workspace) -> Option<PathBuf> {
 
 /// Reads the compose file as docker does; no daemon is needed.
 fn compose(workspace: &Workspace) -> Verdict {
-    let compose = |arguments: &[&str]| {
-        let mut command = workspace.command("docker");
-        command.arg("compose").args(arguments);
-        command
-    };
-    if !has(&mut compose(&["version"])) {
-        return Verdict::Missing(
-            "docker compose",
-            "install docker's compose plugin (docker-compose-plugin)",
-        );
+    let mut compose = workspace.command("docker");
+    compose.arg("compose");
+    if !has(workspace.command("docker").args(["compose", "version"])) {
+        // The older program of its own, which Debian has; it reads the same file.
+        if !packages::provide(workspace, &[("docker-compose", "docker-compose")]).is_empty() {
+            return Verdict::Missing(
+                "docker compose",
+                "install docker's compose plugin, or apt-get install docker-compose",
+            );
+        }
+        compose = workspace.command("docker-compose");
     }
-    let file = ["--file", "deploy/compose.yaml", "--profile", "setup"];
-    let read = [&file[..], &["config", "--quiet"]].concat();
-    if succeeds(&mut compose(&read)) {
+    compose.args(["--file", "deploy/compose.yaml", "--profile", "setup"]);
+    compose.args(["config", "--quiet"]);
+    if succeeds(&mut compose) {
         Verdict::Held
     } else {
         Verdict::Failed("docker compose config")

@@ -11,6 +11,7 @@ mod dist;
 mod fuzz;
 mod marker;
 mod outcome;
+mod packages;
 mod soak;
 mod steps;
 mod stopwatch;
