@@ -12,6 +12,7 @@ use ring::rand::SystemRandom;
 use crate::admin::{AdminListener, AdminStartError};
 use crate::clock::{Clock, Moment, SettledTime};
 use crate::config::Config;
+use crate::descriptors;
 use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
 use crate::keys::{KeyFileError, Keys};
@@ -65,6 +66,7 @@ impl Server {
     /// [`ServerError`] names the part and the place.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, faults: Faults) -> Result<Self, ServerError> {
         let keys = Arc::new(Keys::read(&config.keys.directory, &SystemRandom::new())?);
+        descriptors::reserve(descriptors::needed(&config));
         let state = config
             .store
             .path

@@ -9,7 +9,7 @@ use attest_mobile::Headers;
 use attest_testkit::phone::Phone;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 /// Failures kept in words; the others are only counted.
 const FAILURES_KEPT: usize = 20;
@@ -80,13 +80,15 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Puts each phone to work, with a pause between its requests.
+    /// Puts each phone to work, with a pause from one request to the next; each at a time of its own, as users are.
     #[must_use]
     pub fn start(phones: Vec<Phone>, pause: Duration) -> Self {
         let state = Arc::new(State::default());
         let mut crowd = JoinSet::new();
-        for (number, phone) in phones.into_iter().enumerate() {
-            crowd.spawn(work(phone, number, pause, Arc::clone(&state)));
+        let among = u32::try_from(phones.len()).unwrap_or(1).max(1);
+        for (number, phone) in (0..).zip(phones) {
+            let pace = Pace::new(pause, pause * number / among);
+            crowd.spawn(work(phone, number, pace, Arc::clone(&state)));
         }
         Self { state, phones: crowd }
     }
@@ -120,12 +122,33 @@ impl Crowd {
     }
 }
 
-async fn work(phone: Phone, number: usize, pause: Duration, state: Arc<State>) {
+/// When a phone sends.
+struct Pace(Option<Interval>);
+
+impl Pace {
+    fn new(pause: Duration, offset: Duration) -> Self {
+        if pause.is_zero() {
+            return Self(None);
+        }
+        let mut turns = interval_at(Instant::now() + offset, pause);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Self(Some(turns))
+    }
+
+    async fn turn(&mut self) {
+        if let Some(turns) = &mut self.0 {
+            turns.tick().await;
+        }
+    }
+}
+
+async fn work(phone: Phone, number: u32, mut pace: Pace, state: Arc<State>) {
     let _fresh = phone.keep_fresh();
     let headers: Headers = vec![("authorization".to_owned(), format!("Bearer customer-{number}"))];
     let mut requests = number;
     while !state.ended.load(Ordering::Relaxed) {
         requests += 1;
+        pace.turn().await;
         let begun = Instant::now();
         let sent = match requests % 4 {
             0 => {
@@ -163,8 +186,5 @@ async fn work(phone: Phone, number: usize, pause: Duration, state: Arc<State>) {
             }
         }
         state.progress.notify_waiters();
-        if !pause.is_zero() {
-            sleep(pause).await;
-        }
     }
 }

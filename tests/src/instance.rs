@@ -146,15 +146,16 @@ impl Instance {
         number.and_then(|number| number.parse().ok()).unwrap_or(0)
     }
 
-    /// Open sockets, listening ones included.
+    /// Open descriptors, nearly all of them sockets under load. The kernel tells their number at once; an older one has them counted,
+    /// which costs the gateway's machine more the more there are.
     #[must_use]
-    pub fn sockets(&self) -> usize {
-        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
-        let links = open.into_iter().flatten().flatten();
-        links
-            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
-            .filter(|link| link.to_string_lossy().starts_with("socket:"))
-            .count()
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        let told = std::fs::metadata(&folder).map_or(0, |folder| folder.len());
+        match usize::try_from(told) {
+            Ok(told @ 1..) => told,
+            _ => std::fs::read_dir(&folder).map_or(0, Iterator::count),
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, sleep};
 
 use crate::instance::Instance;
 use crate::origin::{Act, Origin, json};
@@ -28,15 +29,25 @@ pub enum Mode {
 impl Mode {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Head, Self::Body, Self::Read];
+
+    /// What is sent at once.
+    fn begins(self, address: SocketAddr) -> String {
+        match self {
+            Self::Head => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\nx-slow: "),
+            Self::Body => {
+                format!("POST {BODY} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n\r\n")
+            }
+            Self::Read => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\n\r\n"),
+        }
+    }
 }
 
 /// What a slow reader leaves unread between two bytes is kept small, so that the response stays with the gateway.
 const RECEIVE_BYTES: u32 = 4096;
-/// Connections that are opened at the same time: beyond, the listener's queue would decide who is served.
+/// Between two arrivals: slow clients come one by one, a burst is another attack.
+const ARRIVAL: Duration = Duration::from_millis(1);
+/// Connections that are being opened at the same time: beyond, the listener's queue would decide who is served.
 const OPENING: usize = 64;
-
-/// Between two such batches: slow clients come one by one, a burst is another attack.
-const BREATH: Duration = Duration::from_millis(50);
 
 /// Slow connections to one gateway.
 #[derive(Debug)]
@@ -51,38 +62,30 @@ impl Siege {
     pub async fn lay(address: SocketAddr, mode: Mode, count: usize, pause: Duration) -> Self {
         let open = Arc::new(AtomicUsize::new(0));
         let mut connections = JoinSet::new();
-        for batch in (0..count).step_by(OPENING) {
-            let (tried, mut trying) = tokio::sync::mpsc::channel::<()>(1);
-            for number in batch..(batch + OPENING).min(count) {
-                let (open, tried) = (Arc::clone(&open), tried.clone());
-                connections.spawn(async move {
-                    let stream = connect(address, mode).await;
-                    drop(tried);
-                    let Some(mut stream) = stream else { return };
-                    open.fetch_add(1, Ordering::SeqCst);
-                    let first = match mode {
-                        Mode::Head => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\nx-slow: "),
-                        Mode::Body => {
-                            format!(
-                                "POST {BODY} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100000\r\n\r\n"
-                            )
-                        }
-                        Mode::Read => format!("GET {LARGE} HTTP/1.1\r\nhost: {address}\r\n\r\n"),
-                    };
-                    if stream.write_all(first.as_bytes()).await.is_ok() {
-                        // Spread over the pause, as slow clients are.
-                        let share = u32::try_from(number % OPENING).unwrap_or(0);
-                        sleep(pause * share / u32::try_from(OPENING).unwrap_or(1)).await;
-                        endure(&mut stream, mode, pause).await;
-                    }
-                    open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-            drop(tried);
-            // Closed when the last one of this batch has tried.
-            let _all = trying.recv().await;
-            sleep(BREATH).await;
+        let opening = Arc::new(Semaphore::new(OPENING));
+        let mut arrivals = tokio::time::interval(ARRIVAL);
+        arrivals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for _ in 0..count {
+            arrivals.tick().await;
+            let Ok(turn) = Arc::clone(&opening).acquire_owned().await else {
+                break;
+            };
+            let open = Arc::clone(&open);
+            connections.spawn(async move {
+                let stream = connect(address, mode).await;
+                drop(turn);
+                let Some(mut stream) = stream else { return };
+                open.fetch_add(1, Ordering::SeqCst);
+                if stream.write_all(mode.begins(address).as_bytes()).await.is_ok() {
+                    endure(&mut stream, mode, pause).await;
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
         }
+        // When all turns are free, each one has tried.
+        let _all = opening
+            .acquire_many(u32::try_from(OPENING).unwrap_or(u32::MAX))
+            .await;
         Self {
             open,
             _connections: connections,
@@ -151,15 +154,17 @@ pub async fn origin() -> Origin {
     .await
 }
 
-/// Waits until the gateway holds `sockets` at least, and returns whether it came to that.
-pub async fn takes(instance: &Instance, sockets: usize, patience: Duration) -> bool {
-    looks(patience, || instance.sockets() >= sockets).await.is_some()
+/// Waits until the gateway holds `descriptors` at least, and returns whether it came to that.
+pub async fn takes(instance: &Instance, descriptors: usize, patience: Duration) -> bool {
+    looks(patience, || instance.descriptors() >= descriptors)
+        .await
+        .is_some()
 }
 
-/// Waits until the gateway holds no more than `sockets`, and returns how long that took; `None` if it takes longer than `patience`.
+/// Waits until the gateway holds no more than `descriptors`, and returns how long that took; `None` if it takes longer than `patience`.
 /// What a slow reader's own kernel still holds says nothing about that.
-pub async fn let_go(instance: &Instance, sockets: usize, patience: Duration) -> Option<Duration> {
-    looks(patience, || instance.sockets() <= sockets).await
+pub async fn let_go(instance: &Instance, descriptors: usize, patience: Duration) -> Option<Duration> {
+    looks(patience, || instance.descriptors() <= descriptors).await
 }
 
 /// Looks again and again, because another process's descriptors tell nobody when they change.

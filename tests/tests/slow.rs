@@ -28,20 +28,20 @@ async fn slow_connections_are_closed_and_nobody_notices_them() {
     let crowd = Crowd::start(phones, Duration::from_millis(10));
     crowd.answered(40).await;
     // Its listeners and own descriptors, the crowd's connections and the upstream's.
-    let before = instance.sockets();
+    let before = instance.descriptors();
     for mode in Mode::ALL {
         let siege = Siege::lay(node.address, mode, CONNECTIONS, PAUSE).await;
         let taken = takes(&instance, before + CONNECTIONS / 2, PATIENCE).await;
         assert!(
             taken,
-            "{mode:?}: {} sockets: there was no siege",
-            instance.sockets()
+            "{mode:?}: {} descriptors: there was no siege",
+            instance.descriptors()
         );
         let closed = let_go(&instance, before + 8, PATIENCE).await;
         assert!(
             closed.is_some(),
-            "{mode:?}: {} sockets, {before} before",
-            instance.sockets()
+            "{mode:?}: {} descriptors, {before} before",
+            instance.descriptors()
         );
         drop(siege);
     }

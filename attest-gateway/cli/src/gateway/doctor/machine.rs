@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
+use attest_gateway::descriptors;
 
 use super::finding::{Findings, State};
 use crate::when;
@@ -17,8 +18,6 @@ const FUTURE_S: u64 = 300;
 const DISK_FAIL_BYTES: u64 = 64 << 20;
 /// Below it somebody should look soon.
 const DISK_WARN_BYTES: u64 = 1 << 30;
-/// Files of the process itself: store, logs, listeners, event queues.
-const OWN_FILES: u64 = 128;
 
 pub(super) fn look(config: &Config, findings: &mut Findings) {
     clock(config, findings);
@@ -89,8 +88,8 @@ fn disk(_: &Config, _: &mut Findings) {}
 /// What this process may open; a service manager may allow the gateway something else.
 #[cfg(unix)]
 fn files(config: &Config, findings: &mut Findings) {
-    let needed = needed_files(config);
-    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let needed = descriptors::needed(config);
+    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
     let seen = |allowed: u64| {
         format!("{allowed} open files allowed here, {needed} needed for every connection that is configured")
     };
@@ -102,7 +101,7 @@ fn files(config: &Config, findings: &mut Findings) {
             "limits",
             seen(allowed),
             format!(
-                "set LimitNOFILE={needed} (systemd; the unit in deploy/ sets 262144) or `ulimit -n {needed}`, or lower \
+                "set LimitNOFILE={needed} (systemd; the unit in deploy/ sets 262144) or `ulimit -Hn {needed}`, or lower \
                  limits.connections_max"
             ),
         ),
@@ -111,22 +110,3 @@ fn files(config: &Config, findings: &mut Findings) {
 
 #[cfg(not(unix))]
 fn files(_: &Config, _: &mut Findings) {}
-
-#[cfg_attr(not(unix), expect(dead_code, reason = "only compared where there is a limit"))]
-fn needed_files(config: &Config) -> u64 {
-    let cores = match config.listen.cores {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        cores => cores,
-    };
-    let upstream: usize = config
-        .upstreams
-        .iter()
-        .map(|upstream| upstream.connections_per_core)
-        .sum();
-    let sockets = cores
-        .saturating_mul(upstream)
-        .saturating_add(config.limits.connections_max);
-    u64::try_from(sockets)
-        .unwrap_or(u64::MAX)
-        .saturating_add(OWN_FILES)
-}
