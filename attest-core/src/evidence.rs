@@ -157,11 +157,12 @@ impl<'a> PresentedEvidence<'a> {
         self.jws.verify(&VerifyingKey::P256(self.device_key))?;
         Ok(Evidence {
             thumbprint: jwk::thumbprint(&self.device_key),
-            claims: self.claims,
             challenge: self.challenge,
             device_key: self.device_key,
             share: self.share,
             digest: self.digest,
+            client_data_hash: client_data_hash(self.claims.purpose, self.jws.signing_input().as_bytes()),
+            claims: self.claims,
         })
     }
 }
@@ -175,6 +176,7 @@ pub struct Evidence {
     thumbprint: String,
     share: [u8; 65],
     digest: [u8; 32],
+    client_data_hash: [u8; 32],
 }
 
 impl Evidence {
@@ -208,6 +210,12 @@ impl Evidence {
         &self.share
     }
 
+    /// What a platform's proof beside it has to cover: [`client_data_hash`].
+    #[must_use]
+    pub const fn client_data_hash(&self) -> &[u8; 32] {
+        &self.client_data_hash
+    }
+
     /// SHA-256 of the compact JWS.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 32] {
@@ -215,8 +223,38 @@ impl Evidence {
     }
 }
 
+/// What platforms that sign a hash of the caller's are given to sign: it covers everything that the evidence states, and says
+/// whether that enrols or renews.
+#[must_use]
+pub fn client_data_hash(purpose: Purpose, signing_input: &[u8]) -> [u8; 32] {
+    let label: &[u8] = match purpose {
+        Purpose::Enroll => b"attest-enroll-v1",
+        Purpose::Renew => b"attest-renew-v1",
+    };
+    sha256(&[label, &sha256(&[signing_input])])
+}
+
 /// The digest under which phone and service know one piece of evidence, base64url.
 #[must_use]
 pub fn digest_text(evidence: &str) -> String {
     base64url(sha256(&[evidence.as_bytes()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_of_one_purpose_never_pass_for_another() {
+        let hex = |hash: [u8; 32]| hash.map(|byte| format!("{byte:02x}")).concat();
+        let check = |purpose, input: &[u8], expect: &str| {
+            assert_eq!(hex(client_data_hash(purpose, input)), expect, "{purpose:?}");
+        };
+        check(Purpose::Enroll, b"a.b", ENROLL);
+        check(Purpose::Renew, b"a.b", RENEW);
+    }
+
+    // printf '%s' 'a.b' | sha256sum, then the label and those 32 bytes.
+    const ENROLL: &str = "a059cd509b5f692788284aaf3440c52116aaa36cf662c87c59bc5b965eec7a13";
+    const RENEW: &str = "980105de1e21582f6260c2c7a74c3ca6f85774c56385a04c53452fbd306e19a1";
 }

@@ -40,10 +40,15 @@ pub enum PlatformEvidence {
     },
     /// Apple App Attest.
     AppAttest {
-        /// CBOR attestation object or assertion, base64url.
+        /// CBOR attestation object over the evidence's client data hash, base64url.
         object: String,
         /// Key id, base64.
         key_id: String,
+    },
+    /// An assertion by the App Attest key of the registration, at renewal.
+    AppAttestAssertion {
+        /// CBOR assertion over the evidence's client data hash, base64url.
+        object: String,
     },
 }
 
@@ -56,6 +61,9 @@ pub struct EvidenceRequest {
     /// The platform's proof; absent at renewal where the platform needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformEvidence>,
+    /// A Play Integrity token whose request hash is the evidence's client data hash in base64url, beside any other proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub play_integrity: Option<String>,
 }
 
 /// Answer to `POST enroll` and `POST renew`.

@@ -75,6 +75,15 @@ impl KeyError {
     }
 }
 
+/// What the platform says beside the evidence; nothing where it has nothing to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vouched {
+    /// Its proof about the key and the app.
+    pub platform: Option<PlatformEvidence>,
+    /// A Play Integrity token for the client data hash in base64url, where the app asks for them.
+    pub play_integrity: Option<String>,
+}
+
 /// The P-256 key that never leaves the phone's hardware. There is at most one.
 pub trait DeviceKey: Send + Sync {
     /// Makes a new key in place of any other and returns its uncompressed SEC1 point. Platforms that attest at generation
@@ -87,13 +96,13 @@ pub trait DeviceKey: Send + Sync {
     /// The ES256 signature (r ‖ s) over `signing_input`.
     fn sign<'a>(&'a self, signing_input: &'a [u8]) -> BoxFuture<'a, Result<[u8; 64], KeyError>>;
 
-    /// What the platform says about the key and the app, for evidence with this SHA-256; `None` where it says nothing at
-    /// this purpose.
+    /// What the platform says about the key and the app, for evidence whose client data hash
+    /// ([`attest_core::evidence::client_data_hash`]) is this; [`KeyError::Gone`] if it can never vouch for this key again.
     fn vouch<'a>(
         &'a self,
         purpose: Purpose,
-        evidence_digest: &'a [u8; 32],
-    ) -> BoxFuture<'a, Result<Option<PlatformEvidence>, KeyError>>;
+        client_data_hash: &'a [u8; 32],
+    ) -> BoxFuture<'a, Result<Vouched, KeyError>>;
 
     /// Removes the key, if there is one.
     fn delete(&self) -> BoxFuture<'_, Result<(), KeyError>>;

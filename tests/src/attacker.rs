@@ -148,6 +148,7 @@ impl Attacker {
         EvidenceRequest {
             evidence,
             platform: prepared.platform.clone(),
+            play_integrity: None,
         }
     }
 

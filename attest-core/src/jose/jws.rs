@@ -205,6 +205,12 @@ impl<'a> Compact<'a> {
         &self.header
     }
 
+    /// Header and payload as they were signed.
+    #[must_use]
+    pub const fn signing_input(&self) -> &'a str {
+        self.signing_input
+    }
+
     /// The payload before any signature was verified: for finding the key that it names, and for inspection.
     ///
     /// # Errors

@@ -307,10 +307,14 @@ fn calls() {
             object: "o2Nm".to_owned(),
             key_id: "a2V5".to_owned(),
         }),
+        Some(PlatformEvidence::AppAttestAssertion {
+            object: "omlz".to_owned(),
+        }),
     ];
     let requests = platforms.map(|platform| {
         json(&EvidenceRequest {
             evidence: "a.b.c".to_owned(),
+            play_integrity: platform.is_none().then(|| "e.y.J".to_owned()),
             platform,
         })
     });

@@ -73,8 +73,8 @@ impl Inner {
                     .unwrap_or(Err(KeyError::Failed)),
             ),
             Effect::Sign(signing_input) => Event::Signed(self.sign(&signing_input).await),
-            Effect::Vouch(purpose, digest) => Event::Vouched(
-                self.bounded(host.key.vouch(purpose, &digest))
+            Effect::Vouch(purpose, covered) => Event::Vouched(
+                self.bounded(host.key.vouch(purpose, &covered))
                     .await
                     .unwrap_or(Err(KeyError::Failed)),
             ),

@@ -8,7 +8,7 @@ use attest_core::jose::SigningKey;
 use attest_core::service::PlatformEvidence;
 use ring::rand::SystemRandom;
 
-use crate::foreign::{BoxFuture, DeviceKey, KeyError};
+use crate::foreign::{BoxFuture, DeviceKey, KeyError, Vouched};
 
 /// A P-256 key that is no better kept than the process.
 #[derive(Debug, Default)]
@@ -54,16 +54,15 @@ impl DeviceKey for SoftwareKey {
         Box::pin(ready(self.held().and_then(sign)))
     }
 
-    fn vouch<'a>(
-        &'a self,
-        purpose: Purpose,
-        _: &'a [u8; 32],
-    ) -> BoxFuture<'a, Result<Option<PlatformEvidence>, KeyError>> {
-        let vouched = match purpose {
+    fn vouch<'a>(&'a self, purpose: Purpose, _: &'a [u8; 32]) -> BoxFuture<'a, Result<Vouched, KeyError>> {
+        let platform = match purpose {
             Purpose::Enroll => Some(PlatformEvidence::Software {}),
             Purpose::Renew => None,
         };
-        Box::pin(ready(Ok(vouched)))
+        Box::pin(ready(Ok(Vouched {
+            platform,
+            ..Vouched::default()
+        })))
     }
 
     fn delete(&self) -> BoxFuture<'_, Result<(), KeyError>> {

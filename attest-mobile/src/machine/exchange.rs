@@ -4,22 +4,20 @@
 use attest_core::challenge::{Challenge, Purpose};
 use attest_core::delivery::DeliveryShare;
 use attest_core::encoding::{base64url, sha256};
-use attest_core::evidence::EvidenceClaims;
+use attest_core::evidence::{EvidenceClaims, client_data_hash};
 use attest_core::finding::Findings;
 use attest_core::jose::jwk::thumbprint;
 use attest_core::jose::{Jwk, JwsError, Unsigned};
 use attest_core::problem::{ProblemCode, RetryClass};
 use attest_core::response::{self, Expected, MAX_RESPONSE_BYTES, ResponseError, Session};
-use attest_core::service::{
-    ChallengeRequest, ChallengeResponse, EvidenceRequest, EvidenceResponse, PlatformEvidence,
-};
+use attest_core::service::{ChallengeRequest, ChallengeResponse, EvidenceRequest, EvidenceResponse};
 use ring::rand::SecureRandom;
 
 use super::backoff::jitter_ms;
 use super::record::Registration;
 use super::{Effect, Machine, Now, Work, record, reply};
 use crate::failure::{Call, Failure};
-use crate::foreign::{KeyError, TransportError};
+use crate::foreign::{KeyError, TransportError, Vouched};
 use crate::http::HttpReply;
 use crate::notice::Notice;
 
@@ -209,9 +207,10 @@ impl Machine {
         } = signing;
         match signed {
             Ok(signature) => {
+                let covered = client_data_hash(answering.purpose, unsigned.signing_input());
                 let evidence = unsigned.attach(&signature);
                 let digest = sha256(&[evidence.as_bytes()]);
-                let effect = Effect::Vouch(answering.purpose, digest);
+                let effect = Effect::Vouch(answering.purpose, covered);
                 let presented = Presented {
                     answering,
                     evidence,
@@ -229,15 +228,19 @@ impl Machine {
     pub(super) fn on_vouched(
         &mut self,
         presented: Box<Presented>,
-        vouched: Result<Option<PlatformEvidence>, KeyError>,
+        vouched: Result<Vouched, KeyError>,
         now: Now,
         rng: &dyn SecureRandom,
     ) {
         match vouched {
-            Ok(platform) => {
+            Ok(Vouched {
+                platform,
+                play_integrity,
+            }) => {
                 let body = EvidenceRequest {
                     evidence: presented.evidence.clone(),
                     platform,
+                    play_integrity,
                 };
                 let request = reply::request(
                     &self.settings.config.service_url,

@@ -1,10 +1,9 @@
 //! What the machine asks for and what it is told.
 
 use attest_core::challenge::Purpose;
-use attest_core::service::PlatformEvidence;
 
 use super::{Judged, Scan};
-use crate::foreign::{KeyError, StorageError, TransportError};
+use crate::foreign::{KeyError, StorageError, TransportError, Vouched};
 use crate::http::{HttpReply, HttpRequest};
 use crate::policy::{Accepted, Offer};
 
@@ -22,7 +21,7 @@ pub enum Effect {
     Generate([u8; 32]),
     /// Sign with the device key: [`Event::Signed`].
     Sign(Vec<u8>),
-    /// Let the platform vouch for evidence with this digest: [`Event::Vouched`].
+    /// Let the platform vouch for evidence with this client data hash: [`Event::Vouched`].
     Vouch(Purpose, [u8; 32]),
     /// Write a blob: [`Event::Stored`].
     Store(&'static str, Vec<u8>),
@@ -43,7 +42,7 @@ pub enum Event {
     /// A signature.
     Signed(Result<[u8; 64], KeyError>),
     /// The platform's proof.
-    Vouched(Result<Option<PlatformEvidence>, KeyError>),
+    Vouched(Result<Vouched, KeyError>),
     /// A blob was written or not.
     Stored(&'static str, Result<(), StorageError>),
 }

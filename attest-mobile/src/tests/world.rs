@@ -13,13 +13,12 @@ use attest_core::environment::Environment;
 use attest_core::facts::FactMap;
 use attest_core::policy::Variables;
 use attest_core::problem::StepUpRequest;
-use attest_core::service::PlatformEvidence;
 use ring::rand::SystemRandom;
 
 use super::service::{Service, ServiceHandle};
 use crate::foreign::{
     BoxFuture, Clock, DeviceKey, KeyError, Observer, StepUpOutcome, StepUpPrompt, Storage, StorageError,
-    Timer,
+    Timer, Vouched,
 };
 use crate::host::{FixedObservations, MemoryStorage, SoftwareKey};
 use crate::{AppRequest, AttestConfig, Attestor, Host, Notice};
@@ -159,9 +158,9 @@ impl DeviceKey for MoodyKey {
     fn vouch<'a>(
         &'a self,
         purpose: Purpose,
-        evidence_digest: &'a [u8; 32],
-    ) -> BoxFuture<'a, Result<Option<PlatformEvidence>, KeyError>> {
-        self.or_fail(self.key.vouch(purpose, evidence_digest))
+        client_data_hash: &'a [u8; 32],
+    ) -> BoxFuture<'a, Result<Vouched, KeyError>> {
+        self.or_fail(self.key.vouch(purpose, client_data_hash))
     }
 
     fn delete(&self) -> BoxFuture<'_, Result<(), KeyError>> {

@@ -232,6 +232,7 @@ async fn tampered_evidence_is_refused() {
         let request = EvidenceRequest {
             evidence: spoilt,
             platform: Some(PlatformEvidence::Software {}),
+            play_integrity: None,
         };
         let reply = attacker.call("enroll", &request).await;
         scene.refuses(what, &reply, 400, Code::EvidenceMalformed, "", reason);

@@ -68,8 +68,8 @@ pub fn appraise(
 ) -> Result<Appraised, AppraisalError> {
     match platform {
         PlatformEvidence::Software {} => software::appraise(evidence, app, environment),
-        PlatformEvidence::AndroidKey { .. } | PlatformEvidence::AppAttest { .. } => {
-            Err(AppraisalError::Unsupported)
-        }
+        PlatformEvidence::AndroidKey { .. }
+        | PlatformEvidence::AppAttest { .. }
+        | PlatformEvidence::AppAttestAssertion { .. } => Err(AppraisalError::Unsupported),
     }
 }
