@@ -240,6 +240,7 @@ async fn extend(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
         thumbprint: record.thumbprint,
         renewed_at_s: now_s,
         policy_version: verified.policy.version(),
+        counter: None,
         response: response.clone(),
         response_expires_s: now_s.saturating_add(gateway.live().config.attestation.response_ttl_s),
     };
@@ -251,6 +252,7 @@ async fn extend(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
         RenewOutcome::Replayed(response) => Ok(private(response)),
         RenewOutcome::ChallengeUsed => Err(Refusal::new(ProblemCode::ChallengeRefused, "challenge-used")),
         RenewOutcome::DeviceUnknown => Err(unknown("device-gone")),
+        RenewOutcome::CounterUsed => Err(Refusal::new(ProblemCode::EvidenceRefused, "counter")),
     }
 }
 
@@ -343,6 +345,7 @@ fn enroll_commit(
             generation: registration.generation,
             last_renewed_at_s: now_s,
             policy_version: policy.version(),
+            proof: None,
         },
         response: response.to_vec(),
         response_expires_s: now_s.saturating_add(gateway.live().config.attestation.response_ttl_s),

@@ -14,10 +14,11 @@ use std::thread::JoinHandle;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
 use tokio::sync::oneshot;
 
+use super::certificates;
 use super::tables::{self, OpError};
 use super::{
-    Answer, Ban, BanScope, DeviceRecord, EnrollCommit, EnrollOutcome, Event, RenewCommit, RenewOutcome,
-    Store, StoreError, StoreLoad, Swept,
+    Answer, Ban, BanScope, CertificateHash, DeviceRecord, EnrollCommit, EnrollOutcome, Event, RenewCommit,
+    RenewOutcome, Store, StoreError, StoreLoad, Swept,
 };
 use crate::clock::Clock;
 
@@ -316,6 +317,14 @@ impl Store for EmbeddedStore {
 
     fn devices(&self, after: Option<String>, limit: usize) -> Answer<Vec<DeviceRecord>> {
         self.read(move |txn| tables::devices(txn, after.as_deref(), limit))
+    }
+
+    fn certificate_devices(&self, certificate: CertificateHash) -> Answer<u64> {
+        self.read(move |txn| certificates::count(txn, &certificate))
+    }
+
+    fn devices_vouched_by(&self, vouching: Vec<CertificateHash>, limit: usize) -> Answer<Vec<String>> {
+        self.read(move |txn| certificates::devices(txn, &vouching, limit))
     }
 
     fn enroll(&self, commit: EnrollCommit) -> Answer<EnrollOutcome> {

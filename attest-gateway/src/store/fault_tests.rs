@@ -154,7 +154,7 @@ async fn renew(store: &EmbeddedStore, device: &str) -> Result<(), StoreError> {
     match store.renew(commit).await? {
         RenewOutcome::Committed => {}
         RenewOutcome::Replayed(kept) => assert_eq!(kept, answer, "{device}"),
-        outcome @ (RenewOutcome::ChallengeUsed | RenewOutcome::DeviceUnknown) => {
+        outcome @ (RenewOutcome::ChallengeUsed | RenewOutcome::DeviceUnknown | RenewOutcome::CounterUsed) => {
             panic!("the renewal of {device} is half there: {outcome:?}")
         }
     }

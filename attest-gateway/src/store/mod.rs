@@ -4,6 +4,7 @@
 //! bound: a full one answers [`StoreError::Busy`]. A store never decides: it commits what a caller concluded, or says why
 //! that conclusion no longer holds (the challenge is used, the device is gone).
 
+mod certificates;
 mod embedded;
 mod record;
 mod tables;
@@ -18,8 +19,11 @@ mod tests;
 use std::fmt::Debug;
 use std::pin::Pin;
 
+pub use certificates::CertificateHash;
 pub use embedded::{EmbeddedStore, StoreOpenError, StoreOptions};
-pub use record::{Ban, BanKind, BanScope, DeviceRecord, EnrollCommit, Event, RenewCommit};
+pub use record::{
+    AppAttestRecord, Ban, BanKind, BanScope, DeviceRecord, EnrollCommit, Event, ProofRecord, RenewCommit,
+};
 
 /// The answer of a store: a future that needs no borrow and may be awaited on any core.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -39,6 +43,12 @@ pub trait Store: Send + Sync + Debug {
 
     /// At most `limit` devices in the order of their ids, from the first one after `after`.
     fn devices(&self, after: Option<String>, limit: usize) -> Answer<Vec<DeviceRecord>>;
+
+    /// How many registered devices a certificate vouches for.
+    fn certificate_devices(&self, certificate: CertificateHash) -> Answer<u64>;
+
+    /// At most `limit` ids of devices for which any of these certificates vouches.
+    fn devices_vouched_by(&self, certificates: Vec<CertificateHash>, limit: usize) -> Answer<Vec<String>>;
 
     /// Registers a device, spends its challenge and keeps the answer, all or nothing.
     fn enroll(&self, commit: EnrollCommit) -> Answer<EnrollOutcome>;
@@ -73,7 +83,7 @@ pub trait Store: Send + Sync + Debug {
     /// How busy it is, and how often it failed.
     fn load(&self) -> StoreLoad;
 
-    /// Forgets a bounded number of challenges, single-use keys, answers and bans that expired before `now_s`.
+    /// Forgets a bounded number of challenges, single-use keys, answers, certificates and bans that expired before `now_s`.
     fn sweep(&self, now_s: u64) -> Answer<Swept>;
 }
 
@@ -102,6 +112,8 @@ pub enum RenewOutcome {
     Replayed(Vec<u8>),
     /// No such device, or it has another key by now. Nothing was changed.
     DeviceUnknown,
+    /// The counter is not above the one that is kept: this assertion, or a later one, was used before. Nothing was changed.
+    CounterUsed,
 }
 
 /// How busy a store is.

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CertificateHash;
+
 /// A registered device of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRecord {
@@ -30,6 +32,33 @@ pub struct DeviceRecord {
     pub last_renewed_at_s: u64,
     /// Device policy version at the newest enrolment or renewal.
     pub policy_version: u64,
+    /// What the platform's proof left behind; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofRecord>,
+}
+
+/// What has to be known of a platform's proof after the enrolment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofRecord {
+    /// Keyed hashes of the serials of the certificates between root and leaf, the one that vouched for the key first.
+    #[serde(with = "hashes", default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateHash>,
+    /// Through which Unix second they are kept.
+    #[serde(default)]
+    pub certificates_until_s: u64,
+    /// The App Attest key of an iOS app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_attest: Option<AppAttestRecord>,
+}
+
+/// An App Attest key and how often it has signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppAttestRecord {
+    /// SEC1 uncompressed, 65 bytes.
+    #[serde(with = "base64url")]
+    pub public_key: Vec<u8>,
+    /// The highest counter of an accepted assertion; 0 before the first.
+    pub counter: u32,
 }
 
 /// An appraised enrolment, ready to become durable.
@@ -66,6 +95,8 @@ pub struct RenewCommit {
     pub renewed_at_s: u64,
     /// Device policy version of the renewal.
     pub policy_version: u64,
+    /// The counter of the App Attest assertion that came with it; it must be above the one that is kept, and takes its place.
+    pub counter: Option<u32>,
     /// The signed answer, repeated to whoever shows the same evidence again.
     pub response: Vec<u8>,
     /// Until when the answer is repeated.
@@ -133,6 +164,23 @@ pub struct Event {
     /// A keyed hash of the operator's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+}
+
+mod hashes {
+    use attest_core::encoding::{base64url, from_base64url_array};
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer, de::Error};
+
+    use super::CertificateHash;
+
+    pub(super) fn serialize<S: Serializer>(hashes: &[CertificateHash], to: S) -> Result<S::Ok, S::Error> {
+        hashes.iter().map(base64url).collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CertificateHash>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let hash = |text: &String| from_base64url_array(text).map_err(D::Error::custom);
+        texts.iter().map(hash).collect()
+    }
 }
 
 mod base64url {

@@ -9,6 +9,7 @@ use redb::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::certificates;
 use super::{
     Ban, BanKind, BanScope, DeviceRecord, EnrollCommit, EnrollOutcome, Event, RenewCommit, RenewOutcome,
     Swept,
@@ -71,6 +72,7 @@ pub(super) fn prepare(database: &Database) -> Result<u64, redb::Error> {
         txn.open_table(EXPIRY)?;
         txn.open_table(BANS)?;
         txn.open_table(EVENTS)?;
+        certificates::prepare(&txn)?;
         txn.commit()?;
     }
     Ok(found)
@@ -95,17 +97,13 @@ pub(super) fn enroll(txn: &WriteTransaction, commit: &EnrollCommit) -> Result<En
     {
         return Ok(EnrollOutcome::KeyTaken(owner.value().to_owned()));
     }
-    let record = encode(device, "devices")?;
-    let mut devices = txn.open_table(DEVICES)?;
-    let earlier = devices
-        .get(device.id.as_str())?
-        .map(|found| decode_device(found.value()))
-        .transpose()?;
-    if let Some(earlier) = earlier {
+    let earlier = written_device(txn, &device.id)?;
+    if let Some(earlier) = &earlier {
         thumbprints.remove(earlier.thumbprint.as_str())?;
     }
     thumbprints.insert(device.thumbprint.as_str(), device.id.as_str())?;
-    devices.insert(device.id.as_str(), record.as_slice())?;
+    certificates::replace(txn, earlier.as_ref(), device)?;
+    write_device(txn, device)?;
     mark_spent(txn, CHALLENGE, &commit.challenge, commit.challenge_expires_s)?;
     keep_response(
         txn,
@@ -123,18 +121,20 @@ pub(super) fn renew(txn: &WriteTransaction, commit: &RenewCommit) -> Result<Rene
     if is_spent(txn, CHALLENGE, &commit.challenge)? {
         return Ok(RenewOutcome::ChallengeUsed);
     }
-    let mut devices = txn.open_table(DEVICES)?;
-    let found = devices
-        .get(commit.device_id.as_str())?
-        .map(|found| decode_device(found.value()))
-        .transpose()?;
+    let found = written_device(txn, &commit.device_id)?;
     let Some(mut device) = found.filter(|device| device.thumbprint == commit.thumbprint) else {
         return Ok(RenewOutcome::DeviceUnknown);
     };
+    if let Some(counter) = commit.counter {
+        let key = device.proof.as_mut().and_then(|proof| proof.app_attest.as_mut());
+        let Some(key) = key.filter(|key| key.counter < counter) else {
+            return Ok(RenewOutcome::CounterUsed);
+        };
+        key.counter = counter;
+    }
     device.last_renewed_at_s = commit.renewed_at_s;
     device.policy_version = commit.policy_version;
-    let record = encode(&device, "devices")?;
-    devices.insert(device.id.as_str(), record.as_slice())?;
+    write_device(txn, &device)?;
     mark_spent(txn, CHALLENGE, &commit.challenge, commit.challenge_expires_s)?;
     keep_response(
         txn,
@@ -143,6 +143,21 @@ pub(super) fn renew(txn: &WriteTransaction, commit: &RenewCommit) -> Result<Rene
         &commit.response,
     )?;
     Ok(RenewOutcome::Committed)
+}
+
+/// The device as this transaction has it so far.
+pub(super) fn written_device(txn: &WriteTransaction, id: &str) -> Result<Option<DeviceRecord>, OpError> {
+    txn.open_table(DEVICES)?
+        .get(id)?
+        .map(|found| decode_device(found.value()))
+        .transpose()
+}
+
+pub(super) fn write_device(txn: &WriteTransaction, device: &DeviceRecord) -> Result<(), OpError> {
+    let record = encode(device, "devices")?;
+    txn.open_table(DEVICES)?
+        .insert(device.id.as_str(), record.as_slice())?;
+    Ok(())
 }
 
 pub(super) fn spend(txn: &WriteTransaction, key: &Hash, expires_s: u64) -> Result<bool, OpError> {
@@ -206,6 +221,8 @@ pub(super) fn sweep(txn: &WriteTransaction, now_s: u64) -> Result<Swept, OpError
         }
         removed += 1;
     }
+    drop((expiry, spent, responses));
+    removed += certificates::sweep(txn, now_s, SWEEP_MAX - removed)?;
     let more = removed == SWEEP_MAX;
     removed += sweep_bans(txn, now_s)?;
     Ok(Swept { removed, more })

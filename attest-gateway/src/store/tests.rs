@@ -47,6 +47,7 @@ pub(super) fn enrolment(device: &str, challenge: &str, evidence: &str) -> Enroll
             generation: 1,
             last_renewed_at_s: NOW,
             policy_version: 7,
+            proof: None,
         },
         response: format!("answer to {evidence}").into_bytes(),
         response_expires_s: NOW + 600,
@@ -62,6 +63,7 @@ pub(super) fn renewal(device: &str, challenge: &str, evidence: &str) -> RenewCom
         thumbprint: format!("key of {device}"),
         renewed_at_s: NOW + 9,
         policy_version: 8,
+        counter: None,
         response: format!("answer to {evidence}").into_bytes(),
         response_expires_s: NOW + 600,
     }
@@ -484,6 +486,93 @@ async fn a_full_queue_is_busy_at_once_and_events_leave_room_for_others() {
         store.device_count().await.unwrap(),
         u64::try_from(committed).unwrap()
     );
+}
+
+/// An enrolment whose key these certificates vouch for, through `NOW + 100`.
+fn vouched(device: &str, challenge: &str, certificates: &[&str]) -> EnrollCommit {
+    let mut commit = enrolment(device, challenge, challenge);
+    commit.device.proof = Some(ProofRecord {
+        certificates: certificates.iter().map(|name| hash(name)).collect(),
+        certificates_until_s: NOW + 100,
+        app_attest: None,
+    });
+    commit
+}
+
+#[tokio::test]
+async fn devices_are_counted_per_certificate_until_they_move_or_time_is_over() {
+    let (_folder, store) = fresh();
+    for (device, challenge, certificates) in [
+        ("d1", "c1", ["batch", "ca"]),
+        ("d2", "c2", ["batch", "ca"]),
+        ("d3", "c3", ["rkp", "ca"]),
+    ] {
+        let outcome = store.enroll(vouched(device, challenge, &certificates)).await;
+        assert_eq!(outcome, Ok(EnrollOutcome::Committed));
+    }
+    let counts = async || {
+        let mut counts = Vec::new();
+        for name in ["batch", "rkp", "ca", "other"] {
+            counts.push(store.certificate_devices(hash(name)).await.unwrap());
+        }
+        counts
+    };
+    assert_eq!(counts().await, [2, 1, 3, 0]);
+    let revoked = |names: &[&str], limit| {
+        let certificates = names.iter().map(|name| hash(name)).collect();
+        store.devices_vouched_by(certificates, limit)
+    };
+    assert_eq!(revoked(&["batch", "other"], 9).await.unwrap(), ["d1", "d2"]);
+    assert_eq!(revoked(&["batch", "rkp", "ca"], 9).await.unwrap().len(), 3);
+    assert_eq!(revoked(&["ca"], 2).await.unwrap().len(), 2);
+
+    // A new key has a new chain; a renewal changes nothing.
+    store.enroll(vouched("d1", "c4", &["rkp2", "ca"])).await.unwrap();
+    store.renew(renewal("d2", "c5", "e5")).await.unwrap();
+    assert_eq!(counts().await, [1, 1, 3, 0]);
+
+    store.sweep(NOW + 100).await.unwrap();
+    assert_eq!(counts().await, [1, 1, 3, 0]);
+    store.sweep(NOW + 101).await.unwrap();
+    assert_eq!(counts().await, [0, 0, 0, 0]);
+    let device = store.device("d2").await.unwrap().unwrap();
+    assert!(device.proof.unwrap().certificates.is_empty());
+}
+
+#[tokio::test]
+async fn of_simultaneous_assertions_with_one_counter_one_wins() {
+    let (_folder, store) = fresh();
+    let mut commit = enrolment("d1", "c0", "e0");
+    commit.device.proof = Some(ProofRecord {
+        app_attest: Some(AppAttestRecord {
+            public_key: vec![4; 65],
+            counter: 0,
+        }),
+        ..ProofRecord::default()
+    });
+    store.enroll(commit).await.unwrap();
+    let asserted = |number: u32, counter| {
+        let mut commit = renewal("d1", &format!("c{number}"), &format!("e{number}"));
+        commit.counter = Some(counter);
+        store.renew(commit)
+    };
+    let outcomes = futures_util::future::join_all((1..9).map(|number| asserted(number, 5))).await;
+    let won = outcomes
+        .iter()
+        .filter(|outcome| **outcome == Ok(RenewOutcome::Committed));
+    assert_eq!(won.count(), 1, "{outcomes:?}");
+    for (number, counter, expect) in [
+        (11, 5, RenewOutcome::CounterUsed),
+        (12, 4, RenewOutcome::CounterUsed),
+        (13, 9, RenewOutcome::Committed),
+    ] {
+        assert_eq!(asserted(number, counter).await, Ok(expect), "counter {counter}");
+    }
+    // Who has no such key cannot assert.
+    store.enroll(enrolment("d2", "c20", "e20")).await.unwrap();
+    let mut foreign = renewal("d2", "c21", "e21");
+    foreign.counter = Some(1);
+    assert_eq!(store.renew(foreign).await, Ok(RenewOutcome::CounterUsed));
 }
 
 #[test]
