@@ -24,6 +24,8 @@ pub enum KeyUse {
     StepUp,
     /// Hash of operators' addresses in audit events.
     AuditSource,
+    /// Hash of the serials of attestation certificates.
+    CertificateSerial,
 }
 
 impl KeyUse {
@@ -36,6 +38,7 @@ impl KeyUse {
             Self::Rollout => "attest/v1/rollout",
             Self::StepUp => "attest/v1/step-up",
             Self::AuditSource => "attest/v1/audit-source",
+            Self::CertificateSerial => "attest/v1/certificate-serial",
         }
     }
 }

@@ -181,6 +181,19 @@ impl Bans {
         Ok(())
     }
 
+    /// Makes many bans durable and puts them into force together.
+    ///
+    /// # Errors
+    /// [`StoreError`] when one of them is not durable; none is then in force, and the call may be repeated.
+    pub async fn ban_all(&self, bans: Vec<Ban>) -> Result<(), StoreError> {
+        let _ordered = self.changes.lock().await;
+        for some in bans.chunks(BANNED_AT_ONCE) {
+            futures_util::future::try_join_all(some.iter().map(|ban| self.store.ban(ban.clone()))).await?;
+        }
+        self.change(|set| bans.into_iter().for_each(|ban| set.insert(ban)));
+        Ok(())
+    }
+
     /// Lifts a ban durably and says whether there was one.
     ///
     /// # Errors
@@ -198,6 +211,9 @@ impl Bans {
         self.set.store(Arc::new(set));
     }
 }
+
+/// Calls that wait for the store together: one commit takes them all.
+const BANNED_AT_ONCE: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -119,6 +119,7 @@ async fn both_bodies_stream_at_once_and_trailers_come_back() {
     for _ in 0..20 {
         assert!(backend.send("3\r\nabc\r\n").await);
         assert_eq!(download.data().await.unwrap().unwrap(), &b"abc"[..]);
+        // The pace of a slow server, nothing to wait for.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     upload.send_data(b"last", true).unwrap();
@@ -155,7 +156,7 @@ async fn a_response_without_end_ends_unless_the_client_keeps_sending() {
                 assert!(backend.more().await);
             }
         }
-        let start = std::time::Instant::now();
+        let start = tokio::time::Instant::now();
         let mut broken = false;
         // One is cut before long, the other one is not in more than four times the limit.
         while !broken && start.elapsed().as_millis() < if sends { 450 } else { 15_000 } {
