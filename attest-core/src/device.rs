@@ -167,6 +167,32 @@ wire_word! {
 }
 
 wire_word! {
+    /// How an Android device key's attestation keys came into the phone.
+    KeyProvisioning {
+        /// In the factory: one certificate serves a batch of a hundred thousand phones or more.
+        Factory = 1 "factory",
+        /// By remote provisioning: short-lived certificates of this phone alone.
+        Rkp = 2 "rkp",
+        /// The chain shows neither.
+        Unknown = 3 "unknown",
+    }
+}
+
+wire_word! {
+    /// What an Android boot loader vouches for.
+    BootState {
+        /// The maker's own system.
+        Verified = 1 "verified",
+        /// A system under a key that somebody enrolled in the boot loader.
+        SelfSigned = 2 "self_signed",
+        /// Nothing: the boot loader is unlocked.
+        Unverified = 3 "unverified",
+        /// A system that did not verify.
+        Failed = 4 "failed",
+    }
+}
+
+wire_word! {
     /// Which of the two tokens a request carries.
     TokenKind {
         /// MACed with the session key, in microseconds.

@@ -67,6 +67,12 @@ pub fn sha256_base64url(bytes: &[u8]) -> String {
     base64url(sha256(&[bytes]))
 }
 
+/// `bytes` as lower-case hex.
+#[must_use]
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

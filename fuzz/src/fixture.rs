@@ -48,6 +48,7 @@ pub fn result() -> AppraisalResult {
         generation: 1,
         key_level: KeyLevel::Software,
         evidence_class: EvidenceClass::Software,
+        platform_claims: attest_core::appraisal::PlatformClaims::default(),
         evidence_at_s: NOW_S,
         enrolled_at_s: NOW_S - 1000,
         policy_version: 12,

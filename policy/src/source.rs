@@ -6,8 +6,8 @@ use attest_core::{
     environment::Environment,
     facts::Observation,
     policy::{
-        App, Detector, DevicePolicy, GatewayPolicy, Limits, Require, Requirement, Route, Rule, StepUpIssuer,
-        StepUpKind, TokenKind,
+        Anchor, App, Detector, DevicePolicy, GatewayPolicy, Limits, Require, Requirement, Revocation, Route,
+        Rule, StepUpIssuer, StepUpKind, TokenKind,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,12 @@ pub struct PolicySource {
     /// Who may confirm a step-up of kind `user`.
     #[serde(default)]
     pub step_up_issuers: BTreeMap<String, StepUpIssuer>,
+    /// Where gateways find the list of revoked attestation keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<Revocation>,
+    /// Trust anchors beside those that ship with a release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<Anchor>,
     /// The public keys (JWK) that sign the attestation service's responses.
     #[serde(default)]
     pub response_keys: Vec<Json>,
@@ -253,6 +259,8 @@ impl PolicySource {
             limits: self.limits,
             lists: self.lists.clone(),
             step_up_issuers: self.step_up_issuers.clone(),
+            revocation: self.revocation.clone(),
+            anchors: self.anchors.clone(),
         }
     }
 

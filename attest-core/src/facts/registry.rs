@@ -337,9 +337,23 @@ facts! {
     KEY_LEVEL "key.level" Text [] Both Verifier "Where the device key lives: `software`, `app-bound`, `hardware` or `strongbox`.";
     EVIDENCE_CLASS "evidence.class" Text [] Both Verifier "The kind of evidence: `software`, `android_key`, `app_attest` or `play_integrity`.";
     EVIDENCE_AGE_S "evidence.age_s" Integer [] Both Verifier "Seconds since the evidence was appraised.";
+    APP_ATTESTED_PACKAGE_COUNT "app.attested_package_count" Integer [] Android Verifier "How many packages the platform's proof names, also those too many to be listed.";
+    APP_ATTESTED_VERSION_CODE "app.attested_version_code" Integer [] Android Verifier "The app's version code as the system states it.";
+    KEY_PROVISIONING "key.provisioning" Text [] Android Verifier "How the attestation keys came into the phone: `factory`, `rkp` or `unknown`.";
+    CERTIFICATE_DEVICES "certificate.devices" Integer [] Android Verifier "How many devices the certificate that vouched for this key vouched for here, when the session began.";
     BOOT_STATE "boot.state" Text [] Android Verifier "`verified`, `self_signed`, `unverified` or `failed`.";
+    BOOT_LOCKED "boot.locked" Boolean [] Android Verifier "Whether the boot loader is locked.";
     PATCH_AGE_DAYS "patch.age_days" Integer [] Android Verifier "Days since the attested security patch level.";
+    PATCH_VENDOR_AGE_DAYS "patch.vendor_age_days" Integer [] Android Verifier "Days since the attested patch level of the vendor image.";
+    PATCH_BOOT_AGE_DAYS "patch.boot_age_days" Integer [] Android Verifier "Days since the attested patch level of the boot image.";
+    OS_ATTESTED_VERSION "os.attested_version" Text [] Android Verifier "The release of the operating system as the boot loader states it, such as `16.0.0`.";
     PLAY_DEVICE_VERDICT "play.device_verdict" List [] Android Verifier "The device verdicts of Play Integrity.";
+    PLAY_APP_VERDICT "play.app_verdict" Text [] Android Verifier "Whether Play knows the app: `PLAY_RECOGNIZED`, `UNRECOGNIZED_VERSION` or `UNEVALUATED`.";
+    PLAY_LICENSING_VERDICT "play.licensing_verdict" Text [] Android Verifier "Whether the account has the app from Play: `LICENSED`, `UNLICENSED` or `UNEVALUATED`.";
+    PLAY_PROTECT_VERDICT "play.protect_verdict" Text [] Android Verifier "What Play Protect found, such as `NO_ISSUES` or `HIGH_RISK`.";
+    PLAY_APPS_DETECTED "play.apps_detected" List [] Android Verifier "Which kinds of apps run that can see or control the screen, such as `UNKNOWN_CAPTURING`.";
+    APPLE_VALIDATION_CATEGORY "apple.validation_category" Integer [] Ios Verifier "How the code was signed: 2 TestFlight, 3 development, 4 App Store, 5 enterprise; absent before iOS 27.";
+    APPLE_BUNDLE_VERSION "apple.bundle_version" Text [] Ios Verifier "The bundle version of the running code; absent before iOS 27.";
     DEVICE_ID "device.id" Text [] Both Verifier "The device's random id.";
     DEVICE_GENERATION "device.generation" Integer [] Both Verifier "How often this device has enrolled.";
     POLICY_VERSION "policy.version" Integer [] Both Verifier "The device policy under which the findings were made.";
@@ -354,6 +368,7 @@ facts! {
     TOKEN_KIND "token.kind" Text [] Both Request "`session` or `proof`.";
     // What the gateway knows.
     DEVICE_AGE_S "device.age_s" Integer [] Both Gateway "Seconds since the device first enrolled.";
+    REVOCATION_AGE_S "revocation.age_s" Integer [] Both Gateway "Seconds since the list of revoked attestation keys was made; absent without one.";
     COUNTER_DEVICE_REQUESTS_1M "counter.device_requests_1m" Integer [] Both Gateway "Requests of this device in the last minute.";
     STEP_UP_DONE "step_up.done" List [] Both Gateway "The kinds of step-up that this request has completed.";
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
 use super::{
-    App, Detector, DetectorEntry, DeviceLimits, ENGINE_VERSION, Limits, Requirement, Route, Rule,
-    detector::first_engine,
+    Anchor, App, Detector, DetectorEntry, DeviceLimits, ENGINE_VERSION, Limits, Requirement, Revocation,
+    Route, Rule, detector::first_engine,
 };
 use crate::environment::Environment;
 
@@ -105,6 +105,12 @@ pub struct GatewayPolicy {
     /// Who may confirm a step-up of kind `user`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub step_up_issuers: BTreeMap<String, StepUpIssuer>,
+    /// Where the list of revoked attestation keys is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<Revocation>,
+    /// Trust anchors beside those that ship with a release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<Anchor>,
 }
 
 /// Who may confirm a step-up.

@@ -10,6 +10,7 @@ use super::{
     document::{MAX_KEYS, read},
     error::Errors,
     rule::{self, Action, CompiledRule, Decided, StepUpKind, Subject},
+    trust::anchors,
     verify::{bounded, engine, lists, methods, named, origin, pattern, reason, short, unique},
 };
 use crate::facts::{FactSource, Platform};
@@ -70,6 +71,10 @@ impl GatewayPolicy {
         for (index, written) in self.origins.iter().enumerate() {
             origin(written, self.environment, &format!("origins[{index}]"), errors);
         }
+        if let Some(revocation) = &self.revocation {
+            revocation.verify(errors);
+        }
+        anchors(&self.anchors, self.environment, errors);
         for (name, issuer) in &self.step_up_issuers {
             let path = format!("step_up_issuers.{name}");
             named(name, &path, errors);

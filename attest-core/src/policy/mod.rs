@@ -19,6 +19,7 @@ mod pattern;
 mod predicate;
 mod route;
 mod rule;
+mod trust;
 mod variables;
 mod verify;
 
@@ -35,7 +36,10 @@ pub use self::{
     },
     error::{Fault, PolicyError},
     gateway::CompiledGateway,
-    identity::{App, EvidenceKind},
+    identity::{
+        AndroidReading, App, Boot, BootRequire, EvidenceKind, NameMismatch, PatchMin, PlayIntegrity,
+        UnknownTags,
+    },
     limits::{DeviceLimits, Limits},
     matcher::{Clause, MAX_DEPTH, MAX_NODES, Matcher, Outcome, Scope, Side, Verdict},
     pattern::{PathPattern, PathPatternError},
@@ -45,6 +49,7 @@ pub use self::{
         TokenKind, WhenStoreDown,
     },
     rule::{Action, Cause, Completed, Decided, Decision, Rule, Shadow, StepUp, StepUpKind, Subject},
+    trust::{Anchor, MAX_ANCHORS, Revocation},
     variables::Variables,
 };
 

@@ -1,7 +1,8 @@
 //! The plain content of a ticket as bytes: fixed order, big-endian integers, one-byte lengths. Reading never panics and
 //! accepts exactly what writing makes.
 
-use super::{TicketBody, TicketError};
+use super::bytes::{Reader, Writer};
+use super::{TicketBody, TicketError, platform};
 use crate::appraisal::AppraisalResult;
 use crate::device::{DeviceId, EvidenceClass, KeyLevel, Platform};
 use crate::environment::Environment;
@@ -11,7 +12,7 @@ use crate::redacted::Redacted;
 /// Writes `body`.
 pub(super) fn write(body: &TicketBody) -> Result<Vec<u8>, TicketError> {
     let result = &body.result;
-    let mut out = Writer(Vec::with_capacity(320));
+    let mut out = Writer(Vec::with_capacity(384));
     out.bytes(body.session_key.reveal());
     out.bytes(result.device.as_bytes());
     out.bytes(&result.generation.to_be_bytes());
@@ -37,6 +38,7 @@ pub(super) fn write(body: &TicketBody) -> Result<Vec<u8>, TicketError> {
     out.texts(&result.findings.hit)?;
     out.texts(&result.findings.inconclusive)?;
     out.bytes(&result.findings.inconclusive_more.to_be_bytes());
+    platform::write(&result.platform_claims, &mut out)?;
     Ok(out.0)
 }
 
@@ -45,7 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<TicketBody, TicketError> {
     let mut input = Reader(bytes);
     let session_key = Redacted::new(input.array()?);
     let device = DeviceId::from_bytes(input.array()?);
-    let generation = u32::from_be_bytes(input.array()?);
+    let generation = input.u32()?;
     let [environment, platform, key_level, evidence_class] = input.array()?;
     let environment = Environment::from_byte(environment).ok_or(TicketError::Malformed)?;
     let platform = Platform::from_byte(platform).ok_or(TicketError::Malformed)?;
@@ -70,64 +72,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<TicketBody, TicketError> {
             evaluated: input.text()?,
             hit: input.texts()?,
             inconclusive: input.texts()?,
-            inconclusive_more: u32::from_be_bytes(input.array()?),
+            inconclusive_more: input.u32()?,
         },
+        platform_claims: platform::read(&mut input)?,
     };
     if input.0.is_empty() {
         Ok(TicketBody { result, session_key })
     } else {
         Err(TicketError::Malformed)
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), TicketError> {
-        self.0
-            .push(u8::try_from(text.len()).map_err(|_| TicketError::TooLarge)?);
-        self.bytes(text.as_bytes());
-        Ok(())
-    }
-
-    fn texts(&mut self, texts: &[String]) -> Result<(), TicketError> {
-        self.0
-            .push(u8::try_from(texts.len()).map_err(|_| TicketError::TooLarge)?);
-        texts.iter().try_for_each(|text| self.text(text))
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], TicketError> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(TicketError::Malformed)?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn u64(&mut self) -> Result<u64, TicketError> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn text(&mut self) -> Result<String, TicketError> {
-        let [len] = self.array()?;
-        let (head, rest) = self
-            .0
-            .split_at_checked(usize::from(len))
-            .ok_or(TicketError::Malformed)?;
-        self.0 = rest;
-        std::str::from_utf8(head)
-            .map(str::to_owned)
-            .map_err(|_| TicketError::Malformed)
-    }
-
-    fn texts(&mut self) -> Result<Vec<String>, TicketError> {
-        let [count] = self.array()?;
-        (0..count).map(|_| self.text()).collect()
     }
 }

@@ -10,7 +10,9 @@ use crate::encoding::{base64url, from_base64url};
 use crate::environment::Environment;
 use crate::fleet::{FleetSecret, KeyUse, derive_key, random_array};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Versions that were sealed before: they are not opened, sessions are short and phones renew by themselves.
+const FORMER: std::ops::Range<u8> = 1..VERSION;
 const LABEL: &[u8] = b"attest/v1/ticket\0";
 const PREFIX_BYTES: usize = 1 + 2 + 4;
 const TAG_BYTES: usize = 16;
@@ -87,6 +89,9 @@ impl TicketKeys {
             .split_first_chunk_mut::<PREFIX_BYTES>()
             .ok_or(TicketError::Malformed)?;
         let [version, id0, id1, e0, e1, e2, e3] = *prefix;
+        if FORMER.contains(&version) {
+            return Err(TicketError::Version);
+        }
         if version != VERSION {
             return Err(TicketError::Malformed);
         }

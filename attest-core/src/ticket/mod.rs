@@ -4,8 +4,10 @@
 //! Layout: version ‖ key id (2) ‖ epoch (4) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag; the associated data is a label, the
 //! clear prefix and the environment. One key per key id and hour, derived by HKDF.
 
+mod bytes;
 mod codec;
 mod keys;
+mod platform;
 
 pub use keys::{EPOCH_S, TicketKeys, TicketSealer, epoch_of};
 
@@ -28,9 +30,12 @@ pub struct TicketBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TicketError {
-    /// Not canonical base64url, too long or too short, or of another version.
-    #[error("not a ticket of this version")]
+    /// Not canonical base64url, too long or too short, or of no version that there was.
+    #[error("not a ticket")]
     Malformed,
+    /// Of an earlier version of this format: its phone renews.
+    #[error("a ticket of an earlier version")]
+    Version,
     /// Sealed under a key id that this fleet does not accept (any more).
     #[error("sealed under an unknown key id")]
     UnknownKey,
@@ -57,6 +62,7 @@ impl TicketError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Malformed => "ticket-malformed",
+            Self::Version => "ticket-version",
             Self::UnknownKey => "ticket-key-unknown",
             Self::UnknownEpoch => "ticket-epoch",
             Self::Sealed => "ticket-sealed",

@@ -1,11 +1,15 @@
 //! A snapshot of everything that travels. A change here is a change of the wire format: phones and backends in the field
 //! read the old one.
 
-use attest_core::appraisal::AppraisalResult;
+use attest_core::appraisal::{
+    AppleClaims, AppraisalResult, AttestedPackages, PatchLevel, PlatformClaims, PlayClaims, Verdict, Verdicts,
+};
 use attest_core::attestation;
 use attest_core::bundle;
 use attest_core::challenge::{Challenge, Purpose};
-use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, Platform, TokenKind};
+use attest_core::device::{
+    BootState, DeviceId, EvidenceClass, KeyLevel, KeyProvisioning, Platform, TokenKind,
+};
 use attest_core::encoding::base64url;
 use attest_core::environment::Environment;
 use attest_core::evidence::{self, EvidenceClaims};
@@ -61,12 +65,36 @@ fn result() -> AppraisalResult {
         generation: 1,
         key_level: KeyLevel::StrongBox,
         evidence_class: EvidenceClass::AndroidKey,
+        platform_claims: platform_claims(),
         evidence_at_s: NOW - 86_400,
         enrolled_at_s: NOW - 864_000,
         policy_version: 12,
         findings: findings(),
         issued_at_s: NOW,
         expires_at_s: NOW + 900,
+    }
+}
+
+fn platform_claims() -> PlatformClaims {
+    PlatformClaims {
+        attested_packages: AttestedPackages::new([APP]),
+        app_version_code: Some(40_200),
+        provisioning: Some(KeyProvisioning::Rkp),
+        boot_state: Some(BootState::Verified),
+        boot_locked: Some(true),
+        os_version: Some(160_000),
+        os_patch: PatchLevel::from_attested(202_610),
+        vendor_patch: PatchLevel::from_attested(20_261_005),
+        boot_patch: PatchLevel::from_attested(20_261_005),
+        certificate_devices: Some(1),
+        play: Some(Box::new(PlayClaims {
+            device: Verdicts::new(["MEETS_BASIC_INTEGRITY", "MEETS_DEVICE_INTEGRITY"]),
+            app: Some(Verdict::new("PLAY_RECOGNIZED")),
+            licensing: Some(Verdict::new("LICENSED")),
+            protect: Some(Verdict::new("NO_ISSUES")),
+            apps_detected: Verdicts::new(["KNOWN_INSTALLED"]),
+        })),
+        apple: Some(Box::new(AppleClaims::new(Some(4), Some("420")))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Makes a session: seals the ticket, delivers the session key to the phone's share, signs attestation and response. CPU work
 //! only; it runs on the appraisal pool.
 
-use attest_core::appraisal::AppraisalResult;
+use attest_core::appraisal::{AppraisalResult, PlatformClaims};
 use attest_core::attestation;
 use attest_core::delivery::deliver;
 use attest_core::device::{DeviceId, EvidenceClass, KeyLevel};
@@ -59,6 +59,7 @@ pub(super) fn session(
         generation: registration.generation,
         key_level: registration.key_level,
         evidence_class: registration.evidence_class,
+        platform_claims: PlatformClaims::default(),
         evidence_at_s: registration.evidence_at_s,
         enrolled_at_s: registration.enrolled_at_s,
         policy_version: claims.policy_version,

@@ -118,6 +118,7 @@ pub const REASONS: &[&str] = &[
     "ticket-malformed",
     "ticket-sealed",
     "ticket-too-large",
+    "ticket-version",
     "token-alg",
     "token-ambiguous",
     "token-audience",

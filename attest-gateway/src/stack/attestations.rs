@@ -78,6 +78,7 @@ mod tests {
                 generation: n,
                 key_level: KeyLevel::Software,
                 evidence_class: EvidenceClass::Software,
+                platform_claims: attest_core::appraisal::PlatformClaims::default(),
                 evidence_at_s: 0,
                 enrolled_at_s: 0,
                 policy_version: 1,

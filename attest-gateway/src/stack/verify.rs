@@ -285,9 +285,9 @@ fn problem_code(error: TokenError) -> ProblemCode {
     match error {
         TokenError::Jws(JwsError::Signature) => ProblemCode::TokenSignature,
         TokenError::Jws(JwsError::UnknownKey)
-        | TokenError::Ticket(TicketError::UnknownKey | TicketError::UnknownEpoch | TicketError::Sealed) => {
-            ProblemCode::TicketUnknown
-        }
+        | TokenError::Ticket(
+            TicketError::Version | TicketError::UnknownKey | TicketError::UnknownEpoch | TicketError::Sealed,
+        ) => ProblemCode::TicketUnknown,
         TokenError::Claims(
             ClaimsError::Expired | ClaimsError::NotYetValid | ClaimsError::Lifetime | ClaimsError::TokenId,
         ) => ProblemCode::TokenTime,

@@ -295,6 +295,7 @@ impl Service {
             generation: 1,
             key_level: KeyLevel::Software,
             evidence_class: EvidenceClass::Software,
+            platform_claims: attest_core::appraisal::PlatformClaims::default(),
             evidence_at_s,
             enrolled_at_s: now_s,
             policy_version: claims.policy_version,

@@ -83,6 +83,7 @@ pub(crate) fn genuine_result(cast: &Cast) -> AppraisalResult {
         generation: 1,
         key_level: KeyLevel::Hardware,
         evidence_class: EvidenceClass::Software,
+        platform_claims: attest_core::appraisal::PlatformClaims::default(),
         evidence_at_s: START_S,
         enrolled_at_s: START_S,
         policy_version: 1,

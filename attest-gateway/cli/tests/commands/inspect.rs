@@ -33,6 +33,7 @@ fn ticket() -> String {
         generation: 1,
         key_level: KeyLevel::Software,
         evidence_class: EvidenceClass::Software,
+        platform_claims: attest_core::appraisal::PlatformClaims::default(),
         evidence_at_s: 1,
         enrolled_at_s: 1,
         policy_version: 1,

@@ -1,6 +1,18 @@
 //! The result of appraising evidence: what the verifier concluded about one device, as it is sealed in tickets and signed in
 //! attestations. One struct, so that both token kinds mean the same.
 
+mod packages;
+mod patch;
+mod platform;
+mod play;
+
+pub use self::{
+    packages::{AttestedPackages, MAX_PACKAGES, MAX_PACKAGES_BYTES},
+    patch::PatchLevel,
+    platform::{AppleClaims, MAX_BUNDLE_VERSION_BYTES, PlatformClaims, android_version_text},
+    play::{MAX_VERDICT_BYTES, MAX_VERDICTS, PlayClaims, Verdict, Verdicts},
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::device::{DeviceId, EvidenceClass, KeyLevel, Platform};
@@ -36,6 +48,9 @@ pub struct AppraisalResult {
     /// What vouched for it.
     #[serde(rename = "evc")]
     pub evidence_class: EvidenceClass,
+    /// What the platform's proof says beyond that; empty for software evidence.
+    #[serde(rename = "plt", default, skip_serializing_if = "PlatformClaims::is_empty")]
+    pub platform_claims: PlatformClaims,
     /// When the platform evidence was appraised.
     #[serde(rename = "eva")]
     pub evidence_at_s: u64,
@@ -68,6 +83,7 @@ pub(crate) fn sample() -> AppraisalResult {
         generation: 1,
         key_level: KeyLevel::Hardware,
         evidence_class: EvidenceClass::AndroidKey,
+        platform_claims: PlatformClaims::default(),
         evidence_at_s: 1_800_000_000,
         enrolled_at_s: 1_790_000_000,
         policy_version: 12,
