@@ -6,6 +6,12 @@
 //!
 //! What to make of true facts (an unlocked phone, an old patch) is not decided here, unless a parameter asks for it.
 
+pub mod apple;
 mod code;
+mod hexadecimal;
+mod p256;
+pub mod play;
+mod work;
 
 pub use self::code::VerdictCode;
+pub use self::work::Work;
