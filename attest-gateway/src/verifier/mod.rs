@@ -6,6 +6,9 @@
 //!
 //! What to make of true facts (an unlocked phone, an old patch) is not decided here, unless a parameter asks for it.
 
+pub mod anchors;
+pub mod android;
 mod code;
+pub mod revocation;
 
 pub use self::code::VerdictCode;
