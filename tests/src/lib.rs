@@ -21,6 +21,7 @@ pub mod frames;
 pub mod instance;
 pub mod keep_alive;
 pub mod origin;
+pub mod pem;
 pub mod raw_jws;
 pub mod request;
 pub mod scene;

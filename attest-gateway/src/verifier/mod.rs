@@ -6,11 +6,14 @@
 //!
 //! What to make of true facts (an unlocked phone, an old patch) is not decided here, unless a parameter asks for it.
 
+pub mod anchors;
+pub mod android;
 pub mod apple;
 mod code;
 mod hexadecimal;
 mod p256;
 pub mod play;
+pub mod revocation;
 mod work;
 
 pub use self::code::VerdictCode;

@@ -1,0 +1,4 @@
+//! Platform evidence, over the corpus of real and derived objects where it is there.
+
+mod android;
+mod corpus;
