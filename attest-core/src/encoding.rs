@@ -73,6 +73,32 @@ pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Reads `2 * N` lower-case hex digits.
+///
+/// # Errors
+/// [`EncodingError`] for any other text.
+pub fn from_hex_array<const N: usize>(text: &str) -> Result<[u8; N], EncodingError> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return Err(EncodingError::Length {
+            expected: N,
+            found: digits.len() / 2,
+        });
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Ok(byte - b'0'),
+        b'a'..=b'f' => Ok(byte - b'a' + 10),
+        _ => Err(EncodingError::NotCanonical),
+    };
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        if let [high, low] = *pair {
+            *byte = digit(high)? << 4 | digit(low)?;
+        }
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +117,14 @@ mod tests {
                 found: 1
             })
         );
+    }
+
+    #[test]
+    fn hex_is_lower_case() {
+        assert_eq!(from_hex_array("00ff1a"), Ok([0, 255, 26]));
+        for bad in ["00FF1a", "00ff1g", "00ff", "00ff1a00", "é0f1a"] {
+            assert!(from_hex_array::<3>(bad).is_err(), "{bad:?}");
+        }
     }
 
     proptest! {

@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::policy::{Policies, Polled};
 use crate::rates::RateTable;
 use crate::refusal::unreadable;
+use crate::revocations::Revocations;
 use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,7 @@ pub struct Gateway {
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
     pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) revocations: Revocations,
     pub(crate) rollout_key: hmac::Key,
     pub(crate) step_ups: StepUps,
     pub(crate) upstreams: Plans,
@@ -145,6 +147,7 @@ impl Gateway {
             telemetry: Telemetry::start(&config, &clock)?,
             challenges: ChallengeKey::new(fleet),
             pseudonyms: Pseudonyms::new(fleet),
+            revocations: Revocations::new(fleet),
             rollout_key: hmac::Key::new(hmac::HMAC_SHA256, &fleet.subkey(KeyUse::Rollout, 1)),
             step_ups: StepUps::new(fleet),
             upstreams: Plans::new(&config.upstreams)?,

@@ -26,6 +26,7 @@ pub mod probe;
 pub mod rates;
 pub mod refusal;
 pub mod reload;
+pub mod revocations;
 pub mod runtime;
 pub mod server;
 pub mod single_use;

@@ -104,6 +104,12 @@ impl Revocations {
         self.key.tag(serial.as_bytes())
     }
 
+    /// Whether certificates were listed that nobody acted upon yet.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.seen().pending.is_empty()
+    }
+
     /// Why the file as it is now is not in force; `None` if it is.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -136,7 +142,11 @@ impl Revocations {
         };
         let hashes: HashSet<_> = list.serials().map(|serial| self.hash(serial)).collect();
         let before = self.active.load();
-        let is_new = |hash: &&CertificateHash| before.as_ref().is_none_or(|before| !before.hashes.contains(*hash));
+        let is_new = |hash: &&CertificateHash| {
+            before
+                .as_ref()
+                .is_none_or(|before| !before.hashes.contains(*hash))
+        };
         let new: Vec<_> = hashes.iter().filter(is_new).copied().collect();
         let listed = Relisted::Listed {
             entries: list.len(),
@@ -193,10 +203,7 @@ impl Gateway {
         let pending = self.revocations.seen().pending.clone();
         let mut cut = 0;
         for part in pending.chunks(LOOKED_UP_AT_ONCE) {
-            let devices = self
-                .store
-                .devices_vouched_by(part.to_vec(), DEVICES_MAX)
-                .await?;
+            let devices = self.store.devices_vouched_by(part.to_vec(), DEVICES_MAX).await?;
             let now_s = self.clock.now_s();
             let bans = devices.iter().map(|device| cut_now(device, now_s)).collect();
             self.bans.ban_all(bans).await?;
@@ -214,7 +221,10 @@ impl Gateway {
                 });
             }
             let done: HashSet<_> = part.iter().collect();
-            self.revocations.seen().pending.retain(|hash| !done.contains(hash));
+            self.revocations
+                .seen()
+                .pending
+                .retain(|hash| !done.contains(hash));
         }
         if cut > 0 {
             tracing::warn!(devices = cut, "sessions cut: certificates were revoked");

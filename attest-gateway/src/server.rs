@@ -110,6 +110,8 @@ impl Server {
     /// # Errors
     /// [`ServerError::Start`], [`ServerError::Admin`] and [`ServerError::Thread`].
     pub fn serve(gateway: Arc<Gateway>) -> Result<Self, ServerError> {
+        // Before the first enrolment.
+        gateway.poll_revocations();
         let refusing = Arc::clone(&gateway);
         let options = ServerOptions {
             head_refusal: HeadRefusal::new(move |reason| refusing.refuse_head(reason)),
@@ -204,6 +206,8 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
             let _reported = gateway.poll_policy();
         }
         gateway.poll_certificates();
+        gateway.poll_revocations();
+        follow_revocations(gateway);
         let now_ms = gateway.clock.monotonic_ms();
         let settled_s = settled.follow(Moment::of(&*gateway.clock));
         if now_ms >= next_sweep_ms {
@@ -211,6 +215,18 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
             // Queued; its outcome matters to nobody, and what remains is swept next time.
             drop(gateway.store().sweep(settled_s));
         }
+    }
+}
+
+/// Cuts off the devices of newly revoked certificates. What the store cannot take now is tried again at the next round.
+fn follow_revocations(gateway: &Gateway) {
+    if !gateway.revocations.is_behind() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let cut = runtime.map(|runtime| runtime.block_on(gateway.cut_revoked()));
+    if let Ok(Err(error)) = cut {
+        tracing::error!(%error, "revoked devices cannot be cut off yet");
     }
 }
 

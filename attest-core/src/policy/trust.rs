@@ -20,7 +20,7 @@ pub const MAX_ANCHORS: usize = 16;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
-    /// The file of Google's status list, kept fresh beside the gateway; a relative path starts at the gateway's configuration.
+    /// The file of Google's status list, kept fresh beside the gateway; a relative path starts at the folder of the policy.
     pub file: String,
     /// The age at which the list counts as stale, in seconds: then enrolments are answered `later`. Google publishes it daily;
     /// three days outlast a weekend without anybody.

@@ -34,6 +34,7 @@ pub(super) struct Registration {
     pub(super) evidence_at_s: u64,
     pub(super) key_level: KeyLevel,
     pub(super) evidence_class: EvidenceClass,
+    pub(super) claims: PlatformClaims,
 }
 
 /// The body of a signed answer that carries a new session.
@@ -59,7 +60,7 @@ pub(super) fn session(
         generation: registration.generation,
         key_level: registration.key_level,
         evidence_class: registration.evidence_class,
-        platform_claims: PlatformClaims::default(),
+        platform_claims: registration.claims.clone(),
         evidence_at_s: registration.evidence_at_s,
         enrolled_at_s: registration.enrolled_at_s,
         policy_version: claims.policy_version,

@@ -3,9 +3,12 @@
 
 pub mod appraise;
 mod challenge;
+mod enrolment;
 mod evidence;
 mod issue;
 mod publish;
+mod registration;
+mod renewal;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -59,8 +62,8 @@ type Answer = Result<Response<ResponseBody>, Refusal>;
 pub async fn answer(gateway: Arc<Gateway>, call: Call) -> Answer {
     match (&call.parts.method, call.name.as_str()) {
         (&Method::POST, "challenge") => challenge::answer(&gateway, call).await,
-        (&Method::POST, "enroll") => evidence::enroll(&gateway, call).await,
-        (&Method::POST, "renew") => evidence::renew(&gateway, call).await,
+        (&Method::POST, "enroll") => enrolment::enroll(&gateway, call).await,
+        (&Method::POST, "renew") => renewal::renew(&gateway, call).await,
         (&Method::GET, "policy/bundle") => publish::bundle(&gateway, &call),
         (&Method::GET, "policy/development-root.json") => publish::development_root(&gateway),
         (&Method::GET, "jwks.json") => publish::keys(&gateway.live().keys.attestation_jwks()),

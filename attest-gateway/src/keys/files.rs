@@ -179,6 +179,7 @@ pub(super) fn read(directory: &Path, rng: &dyn SecureRandom) -> Result<Keys, Key
         support: fleet.support,
         own,
         policy_root,
+        play: super::play::read(directory)?,
     })
 }
 
@@ -229,7 +230,7 @@ fn read_secret(path: &Path) -> Result<FleetSecret, KeyFileError> {
         })
 }
 
-fn read_bounded(path: &Path) -> Result<String, KeyFileError> {
+pub(super) fn read_bounded(path: &Path) -> Result<String, KeyFileError> {
     let failed = |source| KeyFileError::Io {
         path: path.to_owned(),
         source,

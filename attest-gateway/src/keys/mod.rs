@@ -5,8 +5,10 @@ mod disk;
 mod family;
 mod files;
 mod generations;
+mod play;
 mod rotate;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use attest_core::environment::Environment;
@@ -16,9 +18,12 @@ use attest_core::support_code::SupportCodes;
 use attest_core::ticket::{TicketKeys, TicketSealer};
 use ring::rand::SecureRandom;
 
+use crate::verifier::play::PlayKeys;
+
 pub use family::{Family, Overlap};
 pub use files::{KeyFileError, write_private};
 pub use generations::{Generations, Phase, Step, StepError};
+pub use play::PLAY_FOLDER;
 pub use rotate::{RotateError, Rotated, Rotation};
 
 /// File names inside the key directory.
@@ -120,6 +125,8 @@ pub struct Keys {
     pub assertion: SigningKeys,
     /// Signs the device policy in development; absent in production.
     pub policy_root: Option<NamedKey>,
+    /// Keys of the Play Console, by app id.
+    pub play: BTreeMap<String, PlayKeys>,
     /// Symmetric generations after the first have a secret of their own.
     own: Vec<(Family, u16, FleetSecret)>,
 }
@@ -142,6 +149,7 @@ impl Keys {
             attestation: SigningKeys::new(named()?),
             assertion: SigningKeys::new(named()?),
             policy_root: Some(named()?),
+            play: BTreeMap::new(),
             own: Vec::new(),
         })
     }

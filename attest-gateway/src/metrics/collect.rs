@@ -280,6 +280,22 @@ fn policy_and_keys(page: &mut Page, gateway: &Gateway) {
         "1 while the policy file is not the policy in force.",
         u64::from(gateway.policies.status().problem.is_some()),
     );
+    let listed = gateway.revocations.active();
+    page.gauge(
+        "attest_revocation_list_entries",
+        "Certificates on the revocation list in force.",
+        listed.as_ref().map_or(0, |listed| count(listed.list.len())),
+    );
+    page.gauge(
+        "attest_revocation_list_timestamp_seconds",
+        "When the revocation list in force was written, Unix seconds; 0 without a list.",
+        listed.as_ref().map_or(0, |listed| listed.as_of_s),
+    );
+    page.gauge(
+        "attest_revocation_list_problem",
+        "1 while the file that policy names is not the revocation list in force.",
+        u64::from(gateway.revocations.problem().is_some()),
+    );
     let live = gateway.live();
     let keys = &live.keys;
     let generations = [("ticket", &keys.ticket), ("support", &keys.support)];

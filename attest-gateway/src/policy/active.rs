@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use attest_core::bundle;
 use attest_core::encoding::{base64url, sha256};
@@ -13,6 +14,7 @@ use attest_core::token::binding::normal_origin;
 use bytes::Bytes;
 use ring::rand::SecureRandom;
 
+use super::TrustAnchors;
 use crate::keys::Keys;
 
 /// Why a policy that compiles is not put into force.
@@ -65,6 +67,14 @@ pub enum ActivationError {
     /// The key directory has no development policy root.
     #[error("the key directory has no policy-root.pem to sign the device policy with")]
     NoRoot,
+    /// A trust anchor cannot be used.
+    #[error("anchors.{name}: {reason}")]
+    Anchor {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// Signing failed.
     #[error("the device policy could not be signed")]
     Signing,
@@ -91,6 +101,7 @@ impl ActivationError {
             Self::Audience => "policy-audience",
             Self::Unsigned => "policy-unsigned",
             Self::NoRoot => "policy-root-missing",
+            Self::Anchor { .. } => "policy-anchor",
             Self::Signing => "policy-signing",
         }
     }
@@ -110,6 +121,7 @@ pub struct ActivePolicy {
     compiled: CompiledGateway,
     audience: String,
     issuers: BTreeMap<String, StepUpKeys>,
+    anchors: TrustAnchors,
     bundle: Bytes,
     etag: String,
 }
@@ -147,6 +159,7 @@ impl ActivePolicy {
         let audience = gateway.origins.first().and_then(|origin| normal_origin(origin));
         let audience = audience.ok_or(ActivationError::Audience)?;
         let issuers = issuers(&gateway)?;
+        let anchors = TrustAnchors::with(&gateway.anchors)?;
         let compiled = gateway.compile().map_err(ActivationError::Compile)?;
         if let Some(name) = compiled
             .upstreams()
@@ -162,6 +175,7 @@ impl ActivePolicy {
             compiled,
             audience,
             issuers,
+            anchors,
             bundle,
             etag,
         })
@@ -195,6 +209,19 @@ impl ActivePolicy {
                 .origins
                 .iter()
                 .any(|origin| origin == audience)
+    }
+
+    /// Where chains of platform evidence may end.
+    #[must_use]
+    pub const fn anchors(&self) -> &TrustAnchors {
+        &self.anchors
+    }
+
+    /// The revocation list's file, if policy asks for one; a relative path starts at `folder`.
+    #[must_use]
+    pub fn revocation_file(&self, folder: &Path) -> Option<PathBuf> {
+        let revocation = self.compiled.policy().revocation.as_ref()?;
+        Some(folder.join(&revocation.file))
     }
 
     /// The step-up issuer of a name.

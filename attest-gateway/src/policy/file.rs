@@ -137,6 +137,12 @@ impl Policies {
         self.active.load()
     }
 
+    /// The folder of the policy file, where the paths in it start.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or_else(|| Path::new("."))
+    }
+
     /// What the operator sees.
     #[must_use]
     pub fn status(&self) -> Arc<PolicyStatus> {

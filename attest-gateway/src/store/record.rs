@@ -2,6 +2,7 @@
 //!
 //! No hardware identifier, address or token is ever part of a record.
 
+use attest_core::appraisal::PlatformClaims;
 use serde::{Deserialize, Serialize};
 
 use super::CertificateHash;
@@ -46,6 +47,9 @@ pub struct ProofRecord {
     /// Through which Unix second they are kept.
     #[serde(default)]
     pub certificates_until_s: u64,
+    /// What else the platform said.
+    #[serde(default, skip_serializing_if = "PlatformClaims::is_empty")]
+    pub claims: PlatformClaims,
     /// The App Attest key of an iOS app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_attest: Option<AppAttestRecord>,

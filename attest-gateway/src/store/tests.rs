@@ -494,7 +494,7 @@ fn vouched(device: &str, challenge: &str, certificates: &[&str]) -> EnrollCommit
     commit.device.proof = Some(ProofRecord {
         certificates: certificates.iter().map(|name| hash(name)).collect(),
         certificates_until_s: NOW + 100,
-        app_attest: None,
+        ..ProofRecord::default()
     });
     commit
 }

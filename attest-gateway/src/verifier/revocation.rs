@@ -56,6 +56,9 @@ impl Revocations<'_> {
 }
 
 impl RevocationList {
+    /// A longer text is refused unread; the published list has some hundred bytes per entry.
+    pub const BYTES_MAX: usize = MAX_BYTES;
+
     /// Reads `{"entries": {"<serial in hexadecimal>": {"status": …, "reason": …}}}`. Members that it does not know are skipped.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod admin;
 mod certificates;
+mod evidence;
 mod files;
 mod finding;
 mod machine;
@@ -69,6 +70,7 @@ impl Doctor {
                 .build()?;
             let identity = self.identity.files();
             machine::look(&config, &mut findings);
+            evidence::look(&config, keys.as_ref(), &mut findings);
             certificates::look(&config, &mut findings);
             runtime.block_on(upstreams::look(&config, &mut findings));
             let gateway = running::look(&config, identity.as_ref(), keys.as_ref(), &runtime, &mut findings);
