@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::{
     environment::Environment,
-    facts::{FactId, Value},
+    facts::Value,
     jose::{Jwk, VerifyingKey},
-    policy::{Action, Condition, Mode, PathPattern, Require, Route},
+    policy::{BootRequire, Condition, EvidenceKind, Mode, PathPattern, Require, Route},
 };
 use serde_json::Value as Json;
 
@@ -35,7 +35,7 @@ pub(crate) fn names_list(condition: &Condition, name: &str) -> bool {
 pub(crate) fn lint(source: &PolicySource, report: &mut Report<'_>) {
     keys(source, report);
     environment(source, report);
-    device_allows(source, report);
+    evidence_in_production(source, report);
     unreachable_routes(&source.routes, report);
     unused(source, report);
     untested(source, report);
@@ -103,32 +103,39 @@ fn environment(source: &PolicySource, report: &mut Report<'_>) {
     }
 }
 
-/// An `allow` by device id skips every later rule; in production that is a way around the policy.
-fn device_allows(source: &PolicySource, report: &mut Report<'_>) {
+/// What a production policy may say and probably does not mean, because an attacker would choose it.
+fn evidence_in_production(source: &PolicySource, report: &mut Report<'_>) {
     if source.environment != Environment::Production {
         return;
     }
-    for (index, rule) in source.rules.iter().enumerate() {
-        if rule.then == Action::Allow
-            && rule.mode == Mode::Enforce
-            && asks(&rule.when, FactId::DEVICE_ID.name())
+    for (index, app) in source.apps.iter().enumerate() {
+        let attested = app
+            .evidence
+            .iter()
+            .position(|kind| *kind == EvidenceKind::AndroidKey);
+        if let Some(at) = attested
+            && source.revocation.is_none()
         {
-            let message = "this lets single devices past every later rule, in production";
             report.warning(
-                format_args!("rules[{index}].then"),
-                "device-allow-in-production",
-                message,
+                format_args!("apps[{index}].evidence[{at}]"),
+                "revocation-missing",
+                "without `revocation`, keys that leaked from phones and were revoked are still accepted",
+            );
+        }
+        if app.boot.require == BootRequire::Any {
+            report.warning(
+                format_args!("apps[{index}].boot.require"),
+                "boot-any-in-production",
+                "a phone without verified boot may claim to run any app: refuse or limit it by a rule on `boot.state`",
             );
         }
     }
-}
-
-fn asks(condition: &Condition, name: &str) -> bool {
-    match condition {
-        Condition::Fact(test) => test.fact == name,
-        Condition::All(children) | Condition::Any(children) => children.iter().any(|child| asks(child, name)),
-        Condition::Not(child) => asks(child, name),
-        Condition::AtLeast(at_least) => at_least.of.iter().any(|child| asks(child, name)),
+    for index in 0..source.anchors.len() {
+        report.warning(
+            format_args!("anchors[{index}].name"),
+            "anchor-in-production",
+            "whoever holds this anchor's key can enrol any key as if a phone had made it",
+        );
     }
 }
 

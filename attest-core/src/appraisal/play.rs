@@ -38,10 +38,40 @@ pub struct PlayClaims {
 pub struct Verdict(Cow<'static, str>);
 
 impl Verdict {
+    /// The words that are known. The list grows at its end: tickets hold positions.
+    pub const KNOWN: [&str; 26] = [
+        "UNEVALUATED",
+        "MEETS_BASIC_INTEGRITY",
+        "MEETS_DEVICE_INTEGRITY",
+        "MEETS_STRONG_INTEGRITY",
+        "MEETS_VIRTUAL_INTEGRITY",
+        "PLAY_RECOGNIZED",
+        "UNRECOGNIZED_VERSION",
+        "LICENSED",
+        "UNLICENSED",
+        "NO_ISSUES",
+        "NO_DATA",
+        "POSSIBLE_RISK",
+        "MEDIUM_RISK",
+        "HIGH_RISK",
+        "KNOWN_INSTALLED",
+        "KNOWN_CAPTURING",
+        "KNOWN_OVERLAYS",
+        "KNOWN_CONTROLLING",
+        "UNKNOWN_INSTALLED",
+        "UNKNOWN_CAPTURING",
+        "UNKNOWN_OVERLAYS",
+        "UNKNOWN_CONTROLLING",
+        "LEVEL_1",
+        "LEVEL_2",
+        "LEVEL_3",
+        "LEVEL_4",
+    ];
+
     /// This word; the start of it if it is longer than any.
     #[must_use]
     pub fn new(word: &str) -> Self {
-        if let Some(known) = KNOWN.iter().find(|known| **known == word) {
+        if let Some(known) = Self::KNOWN.iter().find(|known| **known == word) {
             return Self(Cow::Borrowed(known));
         }
         let cut = word.floor_char_boundary(MAX_VERDICT_BYTES);
@@ -56,13 +86,13 @@ impl Verdict {
 
     /// The place among the known words, if it is one.
     pub(crate) fn index(&self) -> Option<u8> {
-        let place = KNOWN.iter().position(|known| *known == self.0)?;
+        let place = Self::KNOWN.iter().position(|known| *known == self.0)?;
         u8::try_from(place).ok()
     }
 
     /// The known word of a place.
     pub(crate) fn at(index: u8) -> Option<Self> {
-        KNOWN
+        Self::KNOWN
             .get(usize::from(index))
             .map(|known| Self(Cow::Borrowed(known)))
     }
@@ -119,36 +149,6 @@ impl TextList for Verdicts {
     }
 }
 
-// Grows at the end: tickets hold positions.
-const KNOWN: [&str; 26] = [
-    "UNEVALUATED",
-    "MEETS_BASIC_INTEGRITY",
-    "MEETS_DEVICE_INTEGRITY",
-    "MEETS_STRONG_INTEGRITY",
-    "MEETS_VIRTUAL_INTEGRITY",
-    "PLAY_RECOGNIZED",
-    "UNRECOGNIZED_VERSION",
-    "LICENSED",
-    "UNLICENSED",
-    "NO_ISSUES",
-    "NO_DATA",
-    "POSSIBLE_RISK",
-    "MEDIUM_RISK",
-    "HIGH_RISK",
-    "KNOWN_INSTALLED",
-    "KNOWN_CAPTURING",
-    "KNOWN_OVERLAYS",
-    "KNOWN_CONTROLLING",
-    "UNKNOWN_INSTALLED",
-    "UNKNOWN_CAPTURING",
-    "UNKNOWN_OVERLAYS",
-    "UNKNOWN_CONTROLLING",
-    "LEVEL_1",
-    "LEVEL_2",
-    "LEVEL_3",
-    "LEVEL_4",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +164,7 @@ mod tests {
             let json = serde_json::to_string(&verdict).unwrap();
             assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
         };
-        for known in KNOWN {
+        for known in Verdict::KNOWN {
             check(known, known);
             assert!(known.len() < MAX_VERDICT_BYTES);
         }

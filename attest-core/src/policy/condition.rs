@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Value;
+use crate::facts::{FactId, FactRef, Value};
 
 /// A condition over facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,22 @@ pub enum Condition {
     Not(Box<Self>),
     /// True if at least `n` are.
     AtLeast(AtLeast),
+}
+
+impl Condition {
+    /// True if a clause asks for this fact, by any parameter and view.
+    #[must_use]
+    pub fn asks(&self, fact: FactId) -> bool {
+        match self {
+            Self::Fact(test) => test
+                .fact
+                .parse::<FactRef>()
+                .is_ok_and(|asked| asked.fact() == fact),
+            Self::All(children) | Self::Any(children) => children.iter().any(|child| child.asks(fact)),
+            Self::Not(child) => child.asks(fact),
+            Self::AtLeast(at_least) => at_least.of.iter().any(|child| child.asks(fact)),
+        }
+    }
 }
 
 /// `{fact, op, value, except}`.

@@ -13,7 +13,10 @@ use super::{
     trust::anchors,
     verify::{bounded, engine, lists, methods, named, origin, pattern, reason, short, unique},
 };
-use crate::facts::{FactSource, Platform};
+use crate::{
+    environment::Environment,
+    facts::{FactId, FactSource, Platform},
+};
 
 /// A gateway policy, compiled.
 #[derive(Debug, Clone)]
@@ -120,6 +123,10 @@ impl GatewayPolicy {
                 }
             }
             self.verify_action(&rule.then, &path, errors);
+            let single_devices = rule.then == Action::Allow && rule.when.asks(FactId::DEVICE_ID);
+            if single_devices && rule.mode == Mode::Enforce && self.environment == Environment::Production {
+                errors.push(format_args!("{path}.then"), QA_IN_PRODUCTION);
+            }
             let matcher = Matcher::compile_at(&rule.when, &scope, &format!("{path}.when"), errors);
             rules.extend(matcher.map(|matcher| CompiledRule {
                 rule: rule.clone(),
@@ -294,6 +301,11 @@ impl GatewayPolicy {
             .collect()
     }
 }
+
+const QA_IN_PRODUCTION: Fault = Fault::Contradiction {
+    code: "device-allow-in-production",
+    message: "a production policy lets no single devices past its rules: test devices belong to development",
+};
 
 const PUBLIC_ROUTE: Fault = Fault::Contradiction {
     code: "rule-on-public-route",

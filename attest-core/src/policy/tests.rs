@@ -362,3 +362,44 @@ fn the_most_specific_route_wins_and_ties_go_to_the_first() {
     check("/v2", None);
     assert!(policy.routes().find("POST", "/v1/a").is_none());
 }
+
+/// The errors of a policy, as `path: code`.
+pub(super) fn errors_of(policy: GatewayPolicy) -> Vec<String> {
+    let errors = policy.compile().err().unwrap_or_default();
+    errors
+        .iter()
+        .map(|error| format!("{}: {}", error.path, error.code()))
+        .collect()
+}
+
+/// These members, and more of them.
+pub(super) fn with(mut app: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    let more = more.as_object().unwrap().clone();
+    app.as_object_mut().unwrap().extend(more);
+    app
+}
+
+#[test]
+fn production_has_no_way_around_its_rules_for_single_devices() {
+    let check = |environment: &str, mode: &str, then: &str, expect: &[&str]| {
+        let when = json!({"any": [{"fact": "app.id", "op": "exists"}, {"not": {"fact": "device.id", "op": "eq", "value": "d"}}]});
+        let policy = json!({
+            "version": 1, "environment": environment,
+            "rules": [{"id": "qa", "mode": mode, "why": "w", "when": when, "then": then}],
+        });
+        assert_eq!(
+            errors_of(serde_json::from_value(policy).unwrap()),
+            expect,
+            "{environment} {mode} {then}"
+        );
+    };
+    check(
+        "production",
+        "enforce",
+        "allow",
+        &["rules[0].then: device-allow-in-production"],
+    );
+    check("production", "enforce", "deny", &[]);
+    check("production", "shadow", "allow", &[]);
+    check("development", "enforce", "allow", &[]);
+}

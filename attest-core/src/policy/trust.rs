@@ -132,7 +132,10 @@ pub(super) fn anchors(list: &[Anchor], environment: Environment, errors: &mut Er
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::policy::tests::{errors_of, with};
 
     fn pem(der: &[u8]) -> String {
         format!(
@@ -175,5 +178,60 @@ mod tests {
         check(STANDARD.encode(&der), None);
         check(pem(&der).replace("CERTIFICATE", "PRIVATE KEY"), None);
         check(String::new(), None);
+    }
+
+    #[test]
+    fn trust_beyond_the_release_is_bounded() {
+        let check = |environment: &str, parts: serde_json::Value, expect: &[&str]| {
+            let policy = with(json!({"version": 1, "environment": environment}), parts.clone());
+            assert_eq!(
+                errors_of(serde_json::from_value(policy).unwrap()),
+                expect,
+                "{environment} {parts}"
+            );
+        };
+        let pem = pem(&sequence(500));
+        let anchor = |name: &str, evidence: &str| json!({"name": name, "pem": pem, "evidence": evidence});
+        check(
+            "production",
+            json!({"anchors": [{"name": "own", "pem": pem}]}),
+            &[],
+        );
+        check(
+            "development",
+            json!({"anchors": [anchor("a", "app_attest"), anchor("b", "android_key")]}),
+            &[],
+        );
+        check(
+            "production",
+            json!({"anchors": [anchor("a", "app_attest")]}),
+            &["anchors[0].evidence: app-attest-anchor-in-production"],
+        );
+        check(
+            "development",
+            json!({"anchors": [anchor("a", "software")]}),
+            &["anchors[0].evidence: shape"],
+        );
+        check(
+            "development",
+            json!({"anchors": [{"name": "A", "pem": "x"}, anchor("b", "android_key"), anchor("b", "app_attest")]}),
+            &[
+                "anchors[0].name: name",
+                "anchors[0].pem: shape",
+                "anchors[2].name: duplicate-id",
+            ],
+        );
+        let many: Vec<_> = (0..=MAX_ANCHORS)
+            .map(|n| anchor(&format!("a{n}"), "android_key"))
+            .collect();
+        check("development", json!({"anchors": many}), &["anchors: too-many"]);
+        check("production", json!({"revocation": {"file": "status.json"}}), &[]);
+        check(
+            "production",
+            json!({"revocation": {"file": "", "max_age_s": 59}}),
+            &["revocation.file: empty", "revocation.max_age_s: out-of-range"],
+        );
+        let default: Revocation = serde_json::from_value(json!({"file": "f"})).unwrap();
+        assert_eq!(default.max_age_s, 259_200);
     }
 }

@@ -298,3 +298,6 @@ fn digests(list: &[String], path: &str, message: &'static str, errors: &mut Erro
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
