@@ -21,6 +21,7 @@ pub mod problem;
 pub mod redacted;
 pub mod response;
 pub mod service;
+pub mod signing_block;
 pub mod step_up;
 pub mod support_code;
 pub mod ticket;
