@@ -5,6 +5,7 @@
 
 pub mod bank;
 pub mod client;
+pub mod evidence;
 pub mod phone;
 pub mod policy;
 pub mod profile;
