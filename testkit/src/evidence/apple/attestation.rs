@@ -12,6 +12,8 @@ use crate::evidence::{BuildError, Root, cbor, der};
 pub const NONCE_OID: &[u64] = &[1, 2, 840, 113_635, 100, 8, 2];
 /// The extension that names the app in clear.
 pub const APP_ID_OID: &[u64] = &[1, 2, 840, 113_635, 100, 8, 5];
+/// The extension that names the version of the system.
+pub const SYSTEM_OID: &[u64] = &[1, 2, 840, 113_635, 100, 8, 7];
 
 /// An attestation object to be built, valid until something in it is changed.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct AttestationBuilder {
     pub with_nonce: bool,
     /// The app that the leaf names in clear.
     pub app_id_in_leaf: String,
+    /// The system's version in the leaf.
+    pub os_version: String,
     /// The receipt, which is opaque to all but its issuer.
     pub receipt: Vec<u8>,
     /// Further members of the object.
@@ -80,6 +84,7 @@ impl AttestationBuilder {
             nonce_extension: None,
             with_nonce: true,
             app_id_in_leaf: app_id.to_owned(),
+            os_version: "27.0".to_owned(),
             // The begin of a CMS message of indefinite length, as most real receipts are.
             receipt: [&[0x30, 0x80, 0x06, 0x09][..], &[0x2a; 200]].concat(),
             more: Vec::new(),
@@ -113,6 +118,8 @@ impl AttestationBuilder {
         if let Some(leaf) = certificates.first_mut() {
             let app = der::explicit(1204, &der::octets(self.app_id_in_leaf.as_bytes()));
             leaf.extend(APP_ID_OID, der::sequence(&[app]));
+            let version = der::explicit(1400, &der::octets(self.os_version.as_bytes()));
+            leaf.extend(SYSTEM_OID, der::sequence(&[version]));
             let right = der::sequence(&[der::explicit(1, &der::octets(nonce))]);
             if self.with_nonce {
                 leaf.extend(NONCE_OID, self.nonce_extension.clone().unwrap_or(right));

@@ -11,17 +11,15 @@ pub const DEVELOPMENT: [u8; 16] = *b"appattestdevelop";
 /// AAGUID of apps from the store.
 pub const PRODUCTION: [u8; 16] = *b"appattest\0\0\0\0\0\0\0";
 
-/// Flag: a credential follows.
-const CREDENTIAL: u8 = 0x40;
-/// Flag: extensions follow.
-const EXTENSIONS: u8 = 0x80;
+/// What phones write, in assertions too: a credential follows.
+const FLAGS: u8 = 0x40;
 
 /// Authenticator data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthData {
     /// SHA-256 of `TEAM.bundle`.
     pub rp_id_hash: [u8; 32],
-    /// Flags; [`Self::extend`] sets its own.
+    /// Flags. Phones say neither that no credential follows nor that extensions do.
     pub flags: u8,
     /// The counter: 0 in attestations.
     pub counter: u32,
@@ -79,7 +77,7 @@ impl AuthData {
     pub fn assertion(app_id: &str, counter: u32) -> Self {
         Self {
             rp_id_hash: sha256(&[app_id.as_bytes()]),
-            flags: CREDENTIAL,
+            flags: FLAGS,
             counter,
             credential: None,
             extensions: None,
@@ -87,12 +85,16 @@ impl AuthData {
         }
     }
 
-    /// Adds an extension and says so in the flags.
-    pub fn extend(&mut self, name: &str, value: Value) {
-        self.flags |= EXTENSIONS;
-        self.extensions
-            .get_or_insert_default()
-            .push((name.to_owned(), value));
+    /// Adds what iOS 27 says about the running code: how it was signed, and its bundle version.
+    pub fn ios_27(&mut self, validation_category: u32, bundle_version: &str) {
+        let category = validation_category.to_le_bytes();
+        self.extensions.get_or_insert_default().extend([
+            (
+                "apple_validation_category_01".to_owned(),
+                Value::from(category.as_slice()),
+            ),
+            ("apple_bundle_version_01".to_owned(), Value::from(bundle_version)),
+        ]);
     }
 
     /// The bytes.

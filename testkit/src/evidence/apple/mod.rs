@@ -5,7 +5,7 @@ mod attestation;
 mod auth_data;
 
 pub use self::assertion::AssertionBuilder;
-pub use self::attestation::{APP_ID_OID, AttestationBuilder, NONCE_OID};
+pub use self::attestation::{APP_ID_OID, AttestationBuilder, NONCE_OID, SYSTEM_OID};
 pub use self::auth_data::{AuthData, Credential, DEVELOPMENT, PRODUCTION};
 
 #[cfg(test)]

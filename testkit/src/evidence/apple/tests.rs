@@ -120,17 +120,9 @@ fn a_spoiled_chain_does_not_verify() {
 fn extensions_of_newer_systems_follow_the_credential() {
     let (_, _, builder) = attestation();
     let plain = builder.auth_data.to_bytes().unwrap();
-    let extended = builder
-        .with(|builder| {
-            builder
-                .auth_data
-                .extend("apple_bundle_version_01", Value::from("42"))
-        })
-        .auth_data
-        .to_bytes()
-        .unwrap();
-    assert_eq!(extended[32], 0xc0);
-    assert_eq!(extended[33..plain.len()], plain[33..]);
+    let extended = builder.with(|builder| builder.auth_data.ios_27(4, "42"));
+    let extended = extended.auth_data.to_bytes().unwrap();
+    assert_eq!(extended[..plain.len()], plain);
     let extensions = read(&extended[plain.len()..]);
     assert_eq!(
         member(&extensions, "apple_bundle_version_01").as_text(),
