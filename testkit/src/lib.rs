@@ -6,6 +6,7 @@
 pub mod bank;
 pub mod client;
 pub mod evidence;
+pub mod hardware_key;
 pub mod phone;
 pub mod policy;
 pub mod profile;

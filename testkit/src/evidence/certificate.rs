@@ -60,6 +60,20 @@ impl TestKey {
         Ok(Self(Arc::new(pair)))
     }
 
+    /// A P-256 or P-384 key that [`Self::to_pem`] wrote.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn from_pem(pem: &str) -> Result<Self, BuildError> {
+        Ok(Self(Arc::new(KeyPair::from_pem(pem)?)))
+    }
+
+    /// The private key, PEM: for simulated phones in another process.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        self.0.serialize_pem()
+    }
+
     /// The public key as it stands in a certificate: for elliptic curves the uncompressed point.
     #[must_use]
     pub fn public_key(&self) -> &[u8] {

@@ -35,6 +35,9 @@ pub enum BuildError {
     /// The platform makes no such evidence in these surroundings.
     #[error("there is no such evidence in these surroundings")]
     Unavailable,
+    /// A file of roots is none that [`TestRoots::to_pem`] wrote.
+    #[error("the file does not hold the four test roots and their keys")]
+    Roots,
 }
 
 impl From<ring::error::Unspecified> for BuildError {

@@ -74,7 +74,7 @@ pub struct TestRoots {
     pub android: Root,
     /// Android, P-256.
     pub android_p256: Root,
-    /// Android, where certificates without any hardware behind them end.
+    /// Android, where certificates without any hardware behind them end. Never an anchor.
     pub android_software: Root,
     /// App Attest, P-384.
     pub apple: Root,
@@ -86,19 +86,66 @@ impl TestRoots {
     /// # Errors
     /// [`BuildError`].
     pub fn generate() -> Result<Self, BuildError> {
+        Self::of([
+            TestKey::p384()?,
+            TestKey::p256()?,
+            TestKey::p256()?,
+            TestKey::p384()?,
+        ])
+    }
+
+    fn of(keys: [TestKey; 4]) -> Result<Self, BuildError> {
         let root = |key, common_name| Root::new(key, name(&[("CN", common_name)]));
+        let [android, android_p256, android_software, apple] = keys;
         Ok(Self {
-            android: root(TestKey::p384()?, "Attest Test Key Attestation Root")?,
-            android_p256: root(TestKey::p256()?, "Attest Test Key Attestation Root P-256")?,
-            android_software: root(TestKey::p256()?, "Attest Test Software Attestation Root")?,
-            apple: root(TestKey::p384()?, "Attest Test App Attestation Root")?,
+            android: root(android, "Attest Test Key Attestation Root")?,
+            android_p256: root(android_p256, "Attest Test Key Attestation Root P-256")?,
+            android_software: root(android_software, "Attest Test Software Attestation Root")?,
+            apple: root(apple, "Attest Test App Attestation Root")?,
         })
     }
 
-    /// The hardware roots of Android, as one PEM file.
+    /// The roots whose keys [`Self::to_pem`] wrote. Their certificates are signed anew: what counts of an anchor is name and key.
+    ///
+    /// # Errors
+    /// [`BuildError::Roots`].
+    pub fn from_pem(text: &str) -> Result<Self, BuildError> {
+        const END: &str = "-----END PRIVATE KEY-----";
+        let keys: Vec<_> = text
+            .split_inclusive(END)
+            .filter(|part| part.ends_with(END))
+            .map(TestKey::from_pem)
+            .collect::<Result<_, _>>()
+            .map_err(|_| BuildError::Roots)?;
+        Self::of(keys.try_into().map_err(|_| BuildError::Roots)?)
+    }
+
+    /// The keys of all roots, for simulated phones in other processes.
     #[must_use]
-    pub fn android_pem(&self) -> String {
-        format!("{}{}", self.android.pem(), self.android_p256.pem())
+    pub fn to_pem(&self) -> String {
+        [
+            &self.android,
+            &self.android_p256,
+            &self.android_software,
+            &self.apple,
+        ]
+        .map(|root| root.key.to_pem())
+        .concat()
+    }
+
+    /// The `anchors` of a policy that trusts hardware of this run.
+    #[must_use]
+    pub fn policy_anchors(&self) -> String {
+        let anchor = |(name, kind, root): (&str, &str, &Root)| {
+            let pem = root.pem().trim_end().replace('\n', "\n      ");
+            format!("  - name: {name}\n    evidence: {kind}\n    pem: |\n      {pem}\n")
+        };
+        let anchors = [
+            ("test-android", "android_key", &self.android),
+            ("test-android-p256", "android_key", &self.android_p256),
+            ("test-apple", "app_attest", &self.apple),
+        ];
+        format!("anchors:\n{}", anchors.map(anchor).concat())
     }
 }
 
@@ -122,5 +169,25 @@ mod tests {
         let (one, other) = (TestRoots::generate().unwrap(), TestRoots::generate().unwrap());
         assert_ne!(one.android.spki_sha256(), other.android.spki_sha256());
         assert_ne!(one.android.spki_sha256(), one.apple.spki_sha256());
+    }
+
+    #[test]
+    fn roots_outlive_their_process_in_a_file() {
+        let roots = TestRoots::generate().unwrap();
+        let again = TestRoots::from_pem(&roots.to_pem()).unwrap();
+        let keys = |roots: &TestRoots| {
+            [
+                &roots.android,
+                &roots.android_p256,
+                &roots.android_software,
+                &roots.apple,
+            ]
+            .map(Root::spki_sha256)
+        };
+        assert_eq!(keys(&roots), keys(&again));
+        assert_eq!(roots.android.name, again.android.name);
+        for text in ["", roots.android.pem(), &roots.apple.key.to_pem()] {
+            assert!(matches!(TestRoots::from_pem(text), Err(BuildError::Roots)));
+        }
     }
 }

@@ -92,6 +92,18 @@ impl Hardware {
         self.state().profile = profile;
     }
 
+    /// True where the platform attests device keys when they are made.
+    #[must_use]
+    pub fn attests_keys(&self) -> bool {
+        self.platform == Platform::Android
+    }
+
+    /// True where there is App Attest at all: on phones, not in the simulator.
+    #[must_use]
+    pub fn has_app_attest(&self) -> bool {
+        self.app_id(self.state().profile).is_ok()
+    }
+
     /// The chain of a device key (an uncompressed point) made for this challenge: DER, leaf first.
     ///
     /// # Errors
