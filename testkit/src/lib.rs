@@ -5,6 +5,8 @@
 
 pub mod bank;
 pub mod client;
+pub mod evidence;
+pub mod hardware_key;
 pub mod phone;
 pub mod policy;
 pub mod profile;

@@ -1,4 +1,5 @@
-//! A simulated phone: the SDK's own Attestor over real HTTP, with a software key and facts of a profile.
+//! A simulated phone: the SDK's own Attestor over real HTTP, with facts of a profile and a key in memory, which nothing or simulated
+//! hardware vouches for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use attest_core::device::Platform;
 use attest_core::environment::Environment;
 use attest_core::jose::JwkSet;
 use attest_mobile::foreign::{
-    BoxFuture, Clock, DeclineStepUps, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
+    BoxFuture, Clock, DeclineStepUps, DeviceKey, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
 };
 use attest_mobile::host::{FixedObservations, MemoryStorage, SoftwareKey, SystemClock};
 use attest_mobile::{
@@ -17,6 +18,9 @@ use ring::rand::SystemRandom;
 
 use crate::MARKER;
 use crate::client::HttpClient;
+use crate::evidence::simulated::{Chip, Hardware};
+use crate::evidence::{BuildError, TestRoots};
+use crate::hardware_key::HardwareKey;
 use crate::profile::Profile;
 
 /// Timers on tokio, by the clock of the phone.
@@ -28,6 +32,20 @@ impl Timer for TokioTimer {
         let wait_ms = monotonic_ms.saturating_sub(self.0.monotonic_ms());
         Box::pin(tokio::time::sleep(Duration::from_millis(wait_ms)))
     }
+}
+
+/// What vouches for a simulated phone's device key.
+#[derive(Debug, Clone)]
+pub enum Evidence {
+    /// Nothing.
+    Software,
+    /// Its hardware, under these roots.
+    Hardware {
+        /// The roots.
+        roots: Arc<TestRoots>,
+        /// Where an Android phone keeps its keys.
+        chip: Chip,
+    },
 }
 
 /// What a simulated phone is made from.
@@ -47,6 +65,8 @@ pub struct PhoneOptions {
     pub platform: Platform,
     /// What detectors see.
     pub profile: Profile,
+    /// What vouches for its key.
+    pub evidence: Evidence,
     /// Keys that may sign device policy.
     pub roots: JwkSet,
     /// Completes step-ups.
@@ -76,6 +96,7 @@ impl PhoneOptions {
             app_version: "4.2.0".to_owned(),
             platform: Platform::Android,
             profile: Profile::Genuine,
+            evidence: Evidence::Software,
             roots,
             step_up: Arc::new(DeclineStepUps),
             storage: Arc::new(MemoryStorage::default()),
@@ -92,6 +113,9 @@ pub enum PhoneError {
     /// The SDK refuses the configuration.
     #[error("the SDK refuses its configuration: {0}")]
     Config(#[from] ConfigError),
+    /// Its hardware could not be made.
+    #[error("the phone's hardware: {0}")]
+    Hardware(#[from] BuildError),
 }
 
 /// A simulated phone.
@@ -100,6 +124,7 @@ pub struct Phone {
     attestor: Attestor,
     client: Arc<HttpClient>,
     observations: Arc<FixedObservations>,
+    hardware: Option<Arc<HardwareKey>>,
     /// What the app calls the API by: tokens are bound to it.
     origin: String,
     platform: Platform,
@@ -119,6 +144,7 @@ impl Phone {
             app_version,
             platform,
             profile,
+            evidence,
             roots,
             step_up,
             storage,
@@ -138,6 +164,17 @@ impl Phone {
         let origin = config.origins.first().cloned().unwrap_or_default();
         config.token_by_default = true;
         let clock = SystemClock::default();
+        let hardware = match evidence {
+            Evidence::Software => None,
+            Evidence::Hardware { roots, chip } => {
+                let hardware = Hardware::new(platform, profile, chip, &roots, clock.wall_s())?;
+                Some(Arc::new(HardwareKey::new(hardware)))
+            }
+        };
+        let key: Arc<dyn DeviceKey> = match &hardware {
+            Some(key) => Arc::clone(key) as _,
+            None => Arc::new(SoftwareKey::default()),
+        };
         let observations = Arc::new(FixedObservations::new(
             profile.facts(platform),
             Profile::variables(platform),
@@ -146,7 +183,7 @@ impl Phone {
             config,
             Host {
                 transport: Arc::clone(&client) as _,
-                key: Arc::new(SoftwareKey::default()),
+                key,
                 storage,
                 clock: Arc::new(clock),
                 timer: Arc::new(TokioTimer(clock)),
@@ -160,6 +197,7 @@ impl Phone {
             attestor,
             client,
             observations,
+            hardware,
             origin,
             platform,
         })
@@ -180,6 +218,15 @@ impl Phone {
     /// Puts the app into other surroundings.
     pub fn move_to(&self, profile: Profile) {
         self.observations.replace(profile.facts(self.platform));
+        if let Some(key) = &self.hardware {
+            key.hardware().move_to(profile);
+        }
+    }
+
+    /// The hardware that vouches for the key, if any does.
+    #[must_use]
+    pub fn hardware(&self) -> Option<&Hardware> {
+        self.hardware.as_deref().map(HardwareKey::hardware)
     }
 
     /// Keeps session and policy fresh until dropped.

@@ -24,6 +24,8 @@ pub struct PolicySettings {
     pub emulator_rule: &'static str,
     /// Seconds that a session lives.
     pub session_lifetime_s: u64,
+    /// The `anchors` of simulated hardware, as YAML; nothing where only software vouches for keys.
+    pub anchors: String,
     /// The upstream of every route.
     pub upstream: &'static str,
     /// Further rules, as items of the YAML list.
@@ -45,6 +47,7 @@ impl PolicySettings {
             cloner_rule: "shadow",
             emulator_rule: "shadow",
             session_lifetime_s: 900,
+            anchors: String::new(),
             upstream: "bank",
             more_rules: "",
             more_routes: "",
@@ -60,6 +63,7 @@ impl PolicySettings {
             .replace("# {more_rules}", self.more_rules)
             .replace("# {more_routes}", self.more_routes)
             .replace("# {more_limits}", self.more_limits)
+            .replace("# {anchors}", &self.anchors)
             .replace("{upstream}", self.upstream)
             .replace("{version}", &self.version.to_string())
             .replace("{origin}", &self.origin)
@@ -76,6 +80,7 @@ impl PolicySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::TestRoots;
     use attest_core::jose::SigningKey;
     use ring::rand::SystemRandom;
 
@@ -91,5 +96,26 @@ mod tests {
             let compiled = attest_policy::compile("bank.yaml", &settings.source());
             assert!(compiled.is_ok(), "{:?}", compiled.err());
         }
+    }
+
+    #[test]
+    fn it_trusts_the_roots_of_its_world() {
+        let key = Jwk::published(&SigningKey::generate(&SystemRandom::new()).unwrap().public_point());
+        let roots = TestRoots::generate().unwrap();
+        let settings = PolicySettings {
+            anchors: roots.policy_anchors(),
+            ..PolicySettings::new("http://127.0.0.1:8470", key)
+        };
+        let compiled = attest_policy::compile("bank.yaml", &settings.source()).unwrap();
+        let anchors: Vec<_> = compiled
+            .gateway
+            .anchors
+            .iter()
+            .map(|anchor| anchor.der().unwrap())
+            .collect();
+        assert_eq!(
+            anchors,
+            [roots.android.der(), roots.android_p256.der(), roots.apple.der()]
+        );
     }
 }

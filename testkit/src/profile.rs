@@ -9,6 +9,20 @@ use attest_core::policy::Variables;
 
 /// The package of the sample app.
 pub const PACKAGE: &str = "com.example.bank";
+/// The team that publishes it for iOS.
+pub const TEAM: &str = "A1B2C3D4E5";
+/// SHA-256 of the certificate that signs it for Android.
+pub const SIGNER: [u8; 32] = [
+    0x3f, 0x7a, 0x1c, 0x0b, 0x9e, 0x2d, 0x48, 0x56, 0xa1, 0xb0, 0xc9, 0xd8, 0xe7, 0xf6, 0x05, 0x14, 0x23,
+    0x32, 0x41, 0x50, 0x6f, 0x7e, 0x8d, 0x9c, 0xab, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x00, 0x11,
+];
+/// SHA-256 of the certificate of those who repackage it.
+pub const FORGER: [u8; 32] = [
+    0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00,
+    0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff, 0x00, 0xff,
+];
+/// The package of the cloner app that it runs inside of.
+pub const CLONER_PACKAGE: &str = "org.fresh.space";
 
 /// The surroundings in which a simulated app runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -247,5 +261,27 @@ mod tests {
                 assert!(fact.parse::<FactRef>().is_ok(), "{fact}");
             }
         }
+    }
+
+    #[test]
+    fn the_signers_are_those_that_probes_and_policy_name() {
+        let hex = |digest: [u8; 32]| {
+            digest
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
+        let seen = |table: &[(&str, Said)]| {
+            let row = table.iter().find(|(fact, _)| *fact == "apk.signers").unwrap();
+            let Said::List([signer]) = row.1 else {
+                panic!("one signer");
+            };
+            (*signer).to_owned()
+        };
+        assert_eq!(hex(SIGNER), seen(GENUINE_ANDROID));
+        assert_eq!(hex(FORGER), seen(REPACKAGED));
+        let policy = include_str!("bank.yaml");
+        assert!(policy.contains(&format!("signers: ['{}']", hex(SIGNER))));
+        assert!(policy.contains(&format!("team: {TEAM}")));
     }
 }

@@ -15,10 +15,14 @@ use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 use crate::bank::Bank;
-use crate::phone::PhoneOptions;
+use crate::evidence::simulated::Chip;
+use crate::evidence::{BuildError, TestRoots};
+use crate::phone::{Evidence, PhoneOptions};
 use crate::policy::{ANDROID_APP, PolicySettings};
 
 const POLICY_FILE: &str = "policy.yaml";
+/// The keys of the roots that simulated hardware is vouched for by, for phones in other processes.
+const TEST_ROOTS_FILE: &str = "test-roots.pem";
 /// Free addresses tried before a start is given up.
 const ADDRESSES_TRIED: u32 = 3;
 
@@ -34,6 +38,9 @@ pub enum WorldError {
     /// The configuration, which is written here.
     #[error("configuration: {0}")]
     Config(String),
+    /// The roots of simulated hardware.
+    #[error("test roots: {0}")]
+    Roots(#[from] BuildError),
     /// The gateway.
     #[error("gateway: {0}")]
     Gateway(#[from] ServerError),
@@ -79,6 +86,7 @@ pub struct World {
     policy: Mutex<PolicySettings>,
     policy_file: PathBuf,
     roots: JwkSet,
+    test_roots: Arc<TestRoots>,
     origin: String,
     clock: Arc<dyn Clock>,
     faults: Faults,
@@ -104,10 +112,12 @@ impl World {
                 .map(attest_gateway::keys::NamedKey::public)
                 .collect(),
         };
+        let test_roots = Arc::new(TestRoots::generate()?);
+        std::fs::write(folder.path().join(TEST_ROOTS_FILE), test_roots.to_pem())?;
         let mut attempts = 0;
         let (server, origin, policy) = loop {
             attempts += 1;
-            match open(&options, &folder, &bank).await {
+            match open(&options, &folder, &bank, &test_roots).await {
                 // Somebody else took the port between the look and the listening.
                 Err(WorldError::Gateway(ServerError::Start(StartError::AddressInUse { .. })))
                     if attempts < ADDRESSES_TRIED => {}
@@ -120,6 +130,7 @@ impl World {
             policy: Mutex::new(policy),
             policy_file: folder.path().join(POLICY_FILE),
             roots,
+            test_roots,
             origin,
             clock: options.clock,
             faults: options.faults,
@@ -156,7 +167,7 @@ impl World {
         &self.origin
     }
 
-    /// The folder with `attest.toml`, `policy.yaml` and `keys/`.
+    /// The folder with `attest.toml`, `policy.yaml`, `test-roots.pem` and `keys/`.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -166,6 +177,21 @@ impl World {
     #[must_use]
     pub fn phone(&self) -> PhoneOptions {
         PhoneOptions::new(self.origin.clone(), ANDROID_APP, self.roots.clone())
+    }
+
+    /// Hardware of this world, for [`PhoneOptions::evidence`]: what its policy trusts.
+    #[must_use]
+    pub fn hardware(&self, chip: Chip) -> Evidence {
+        Evidence::Hardware {
+            roots: Arc::clone(&self.test_roots),
+            chip,
+        }
+    }
+
+    /// The roots that the policy trusts beside the platforms' own.
+    #[must_use]
+    pub const fn test_roots(&self) -> &Arc<TestRoots> {
+        &self.test_roots
     }
 
     /// Publishes a changed policy under the next version, as an admin would: the file is replaced as a whole.
@@ -209,12 +235,14 @@ async fn open(
     options: &WorldOptions,
     folder: &TempDir,
     bank: &Bank,
+    test_roots: &TestRoots,
 ) -> Result<(Server, String, PolicySettings), WorldError> {
     let address = free_address()?;
     let origin = format!("http://{address}");
     bank.set_audience(&origin);
     let mut policy = PolicySettings::new(origin.clone(), bank.otp_key());
     policy.upstream = options.upstream;
+    policy.anchors = test_roots.policy_anchors();
     (options.policy)(&mut policy);
     std::fs::write(folder.path().join(POLICY_FILE), policy.source())?;
     let config_file = folder.path().join("attest.toml");
