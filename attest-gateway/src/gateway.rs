@@ -212,6 +212,12 @@ impl Gateway {
         &self.bans
     }
 
+    /// The revocation list in force.
+    #[must_use]
+    pub const fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
     /// The policy in force and its source.
     #[must_use]
     pub const fn policies(&self) -> &Policies {

@@ -6,7 +6,7 @@ use attest_core::delivery::DeliveryShare;
 use attest_core::device::{DeviceId, Platform};
 use attest_core::encoding::base64url;
 use attest_core::environment::Environment;
-use attest_core::evidence::{EvidenceClaims, digest_text};
+use attest_core::evidence::{EvidenceClaims, client_data_hash, digest_text};
 use attest_core::finding::Findings;
 use attest_core::jose::jwk::thumbprint;
 use attest_core::jose::{Jwk, JwkSet, SigningKey, Unsigned};
@@ -34,6 +34,8 @@ pub struct Attacker {
     pub client: HttpClient,
     /// The gateway's public origin.
     pub origin: String,
+    /// The app that it claims to be, and its platform.
+    pub app: (&'static str, Platform),
     response_keys: JwkSet,
 }
 
@@ -44,7 +46,18 @@ pub struct Prepared {
     pub claims: EvidenceClaims,
     /// The platform's part.
     pub platform: Option<PlatformEvidence>,
+    /// A Play Integrity token beside it.
+    pub play_integrity: Option<String>,
     share: DeliveryShare,
+}
+
+impl Prepared {
+    /// What a platform has to sign for this evidence as it is now.
+    #[must_use]
+    pub fn client_data_hash(&self) -> [u8; 32] {
+        let unsigned = self.claims.prepare().unwrap();
+        client_data_hash(self.claims.purpose, unsigned.signing_input())
+    }
 }
 
 impl Attacker {
@@ -62,6 +75,7 @@ impl Attacker {
             key: SigningKey::generate(&SystemRandom::new()).unwrap(),
             client: HttpClient::new(gateway, "attacker/1").unwrap(),
             origin: origin.to_owned(),
+            app: (ANDROID_APP, Platform::Android),
             response_keys,
         }
     }
@@ -96,7 +110,7 @@ impl Attacker {
         } else {
             Purpose::Enroll
         };
-        let reply = self.ask(purpose, ANDROID_APP, device).await;
+        let reply = self.ask(purpose, self.app.0, device).await;
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
         serde_json::from_slice::<ChallengeResponse>(&reply.body)
             .unwrap()
@@ -113,9 +127,9 @@ impl Attacker {
                 Purpose::Enroll
             },
             challenge: self.challenge(device).await,
-            app: ANDROID_APP.to_owned(),
+            app: self.app.0.to_owned(),
             app_version: "4.2.0".to_owned(),
-            platform: Platform::Android,
+            platform: self.app.1,
             environment: Environment::Development,
             device,
             jwk: Jwk::p256(&self.key.public_point()),
@@ -127,6 +141,7 @@ impl Attacker {
         Prepared {
             claims,
             platform: device.is_none().then_some(PlatformEvidence::Software {}),
+            play_integrity: None,
             share,
         }
     }
@@ -148,7 +163,7 @@ impl Attacker {
         EvidenceRequest {
             evidence,
             platform: prepared.platform.clone(),
-            play_integrity: None,
+            play_integrity: prepared.play_integrity.clone(),
         }
     }
 

@@ -431,7 +431,10 @@ fn no_part_of_a_token_can_change() {
             verify(&parts.join("."), &GOOD, &google.keys(), NOW_S).map(drop)
         };
         assert_eq!(spoilt(&|bytes| bytes[0] ^= 1), Err(expect), "part {at}");
-        assert!(spoilt(&|bytes| bytes.truncate(bytes.len() - 1)).is_err(), "part {at} shorter");
+        assert!(
+            spoilt(&|bytes| bytes.truncate(bytes.len() - 1)).is_err(),
+            "part {at} shorter"
+        );
         assert!(spoilt(&|bytes| bytes.push(0)).is_err(), "part {at} longer");
         assert!(spoilt(&Vec::clear).is_err(), "part {at} empty");
     }
