@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use attest_core::appraisal::AppraisalResult;
-use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, Platform};
+use attest_core::appraisal::{AppraisalResult, AttestedPackages, PatchLevel, PlatformClaims};
+use attest_core::device::{BootState, DeviceId, EvidenceClass, KeyLevel, Platform};
 use attest_core::environment::Environment;
 use attest_core::finding::Findings;
 use attest_core::fleet::FleetSecret;
@@ -48,7 +48,7 @@ pub fn result() -> AppraisalResult {
         generation: 1,
         key_level: KeyLevel::Software,
         evidence_class: EvidenceClass::Software,
-        platform_claims: attest_core::appraisal::PlatformClaims::default(),
+        platform_claims: platform_claims(),
         evidence_at_s: NOW_S,
         enrolled_at_s: NOW_S - 1000,
         policy_version: 12,
@@ -58,6 +58,17 @@ pub fn result() -> AppraisalResult {
         },
         issued_at_s: NOW_S,
         expires_at_s: NOW_S + 900,
+    }
+}
+
+fn platform_claims() -> PlatformClaims {
+    PlatformClaims {
+        attested_packages: AttestedPackages::new(["com.example.bank", "com.host"]),
+        boot_state: Some(BootState::Verified),
+        boot_locked: Some(true),
+        os_patch: PatchLevel::from_attested(20_261_005),
+        certificate_devices: Some(3),
+        ..PlatformClaims::default()
     }
 }
 

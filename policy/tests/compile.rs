@@ -207,8 +207,8 @@ fn fields_of_the_wrong_form() {
     check("version: 1\n", "version: one\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found string \"one\"");
     check("version: 1\n", "version: 1.5\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found floating point `1.5`");
     check("version: 1\n", "version: -1\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found integer `-1`");
-    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `response_keys`, `tests`");
-    check("    package: com.example\n", "    pakage: com.example\n", "policy.yaml:7:5: apps[0].pakage: unknown field `pakage`, expected one of `id`, `platform`, `package`, `signers`, `previous_signers`, `team`, `bundle`, `min_version`, `evidence`");
+    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `revocation`, `anchors`, `response_keys`, `tests`");
+    check("    package: com.example\n", "    pakage: com.example\n", "policy.yaml:7:5: apps[0].pakage: unknown field `pakage`, expected one of `id`, `platform`, `package`, `signers`, `previous_signers`, `team`, `bundle`, `min_version`, `evidence`, `min_version_code`, `key_level_min`, `boot`, `patch_min`, `android`, `play_integrity`, `app_attest_environment`");
     check("category: debugger", "category: debuger", "policy.yaml:13:15: detectors[0].category: unknown word `debuger`, expected one of `cloner`, `emulator`, `root`, `hook`, `debugger`, `repackaging`, `jailbreak`, `simulator`, `resigning`, `policy`, `app`");
     check("then: deny", "then: refuse", "policy.yaml:21:11: rules[0].then: unknown word `refuse`, expected one of `allow`, `deny`, `step_up`");
     check("then: deny", "then: {step_up: {kind: sms}}", "policy.yaml:21:28: rules[0].then.step_up.kind: unknown word `sms`, expected one of `proof`, `user`");
@@ -266,6 +266,70 @@ fn meanings_that_do_not_hold() {
     check("  - name: traced\n    detector: {id: tracer, facts: {proc.tracer_pid: 7}, expect: hit}\n", "  - name: nothing\n", "policy.yaml:11:9: warning: detectors[0].id: detector `tracer` has no test\npolicy.yaml:31:5: tests[0]: a test has exactly one of `decision` and `detector`");
     check("signers: ['0000", "signers: ['ABCD", "policy.yaml:8:15: apps[0].signers[0]: a signer is the certificate's SHA-256 as 64 hex digits in lower case");
     check("platform: android\n    package", "platform: ios\n    package", "policy.yaml:5:5: apps[0]: `team` belongs to every ios app and to no other\npolicy.yaml:5:5: apps[0]: `bundle` belongs to every ios app and to no other\npolicy.yaml:7:14: apps[0].package: `package` belongs to every android app and to no other\npolicy.yaml:8:5: apps[0].signers: `signers` belong to every android app and to no other");
+}
+
+/// `more` is added to the app of the base.
+fn of_app(more: &str, expect: &str) {
+    check(
+        "    evidence: [software]\n",
+        &format!("    evidence: [software]\n{more}"),
+        expect,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_evidence_must_say() {
+    let all = "    min_version_code: 40200\n    key_level_min: strongbox\n    boot: {require: verified}\n    patch_min: {os: 2024-01-01, vendor: '2024-01', boot: 2024-01-05}\n    android: {unknown_tags: skip, name_mismatch: accept}\n";
+    of_app(all, "");
+    let app = good(&BASE.replacen("    evidence: [software]\n", &format!("    evidence: [software]\n{all}"), 1)).gateway.apps.remove(0);
+    let stated = [app.patch_min.os, app.patch_min.vendor, app.patch_min.boot].map(|level| level.unwrap().to_string());
+    assert_eq!(stated, ["2024-01-01", "2024-01-01", "2024-01-05"]);
+    of_app("    key_level_min: app-bound\n", "policy.yaml:10:20: apps[0].key_level_min: android keys are `software`, `hardware` or `strongbox`");
+    of_app("    key_level_min: tee\n", "policy.yaml:10:20: apps[0].key_level_min: unknown word `tee`, expected one of `software`, `app-bound`, `hardware`, `strongbox`");
+    of_app("    boot: {require: locked}\n", "policy.yaml:10:21: apps[0].boot.require: unknown word `locked`, expected one of `verified`, `any`");
+    of_app("    boot: {keys: [AA]}\n", "policy.yaml:10:19: apps[0].boot.keys[0]: a verified-boot key is 64 hex digits in lower case");
+    of_app("    patch_min: {os: 2024-13-01}\n", "policy.yaml:10:21: apps[0].patch_min.os: a patch level is a date such as 2024-01-05");
+    of_app("    patch_min: {os: 202401}\n", "policy.yaml:10:21: apps[0].patch_min.os: expected a string, found integer `202401`");
+    of_app("    patch_min: {system: 2024-01-01}\n", "policy.yaml:10:17: apps[0].patch_min.system: unknown field `system`, expected one of `os`, `vendor`, `boot`");
+    of_app("    android: {unknown_tags: ignore}\n", "policy.yaml:10:29: apps[0].android.unknown_tags: unknown word `ignore`, expected one of `refuse`, `skip`");
+    of_app("    play_integrity: required\n", "policy.yaml:10:21: apps[0].play_integrity: list `play_integrity` in `evidence`, too");
+    of_app("    app_attest_environment: production\n", "policy.yaml:10:29: apps[0].app_attest_environment: this belongs to ios apps");
+    check("rules:\n", "revocation: {file: revoked.json}\nrules:\n", "");
+    check("rules:\n", "revocation: {file: revoked.json, max_age_s: 0}\nrules:\n", "policy.yaml:17:45: revocation.max_age_s: must be between 60 and 2592000");
+    check("rules:\n", "revocation: {max_age_s: 60}\nrules:\n", "policy.yaml:17:13: revocation: `file` is missing");
+    check("rules:\n", "anchors: [{name: lab, pem: abc}]\nrules:\n", "policy.yaml:17:28: anchors[0].pem: expected one certificate as PEM, from `-----BEGIN CERTIFICATE-----` on");
+    check("rules:\n", "anchors: [{name: lab, evidence: play_integrity, pem: abc}]\nrules:\n", "policy.yaml:17:33: anchors[0].evidence: certificates are for `android_key` or `app_attest` evidence\npolicy.yaml:17:54: anchors[0].pem: expected one certificate as PEM, from `-----BEGIN CERTIFICATE-----` on");
+}
+
+#[test]
+fn a_production_policy_is_told_why_not() {
+    let production = BASE
+        .replace("environment: development", "environment: production")
+        .replace("evidence: [software]", "evidence: [android_key]");
+    let unrevoked = "policy.yaml:9:16: warning: apps[0].evidence[0]: without `revocation`, keys that leaked from phones and were revoked are still accepted";
+    assert_eq!(told(&production), unrevoked);
+    let production = production.replace("rules:\n", "revocation: {file: revoked.json}\nrules:\n");
+    let check = |from: &str, to: &str, expect: &str| {
+        assert!(production.contains(from), "{from}");
+        assert_eq!(told(&production.replacen(from, to, 1)), expect, "{to}");
+    };
+    assert_eq!(told(&production), "");
+    check(
+        "[android_key]\n",
+        "[android_key]\n    key_level_min: software\n",
+        "policy.yaml:10:20: apps[0].key_level_min: a production policy never accepts keys in software",
+    );
+    check(
+        "[android_key]\n",
+        "[android_key]\n    boot: {require: any}\n",
+        "policy.yaml:10:21: warning: apps[0].boot.require: a phone without verified boot may claim to run any app: refuse or limit it by a rule on `boot.state`",
+    );
+    check(
+        "value: tracer}\n    then: deny",
+        "value: tracer}\n    then: deny\n  - {id: qa, mode: enforce, why: QA., when: {fact: device.id, op: eq, value: d}, then: allow}",
+        "policy.yaml:23:10: warning: rules[1].id: rule `qa` has no test\npolicy.yaml:23:88: rules[1].then: a production policy lets no single devices past its rules: test devices belong to development",
+    );
 }
 
 #[test]

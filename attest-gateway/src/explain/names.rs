@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use attest_core::device::{EvidenceClass, KeyLevel, Platform, TokenKind};
+use attest_core::appraisal::Verdict;
+use attest_core::device::{BootState, EvidenceClass, KeyLevel, KeyProvisioning, Platform, TokenKind};
 use attest_core::facts::{FactId, FactRef, Kind, Value};
 use attest_core::policy::{Category, Condition, GatewayPolicy, Severity};
 use attest_core::problem::StepUpKind;
@@ -116,6 +117,24 @@ impl<'p> Names<'p> {
                 ]
                 .map(EvidenceClass::as_str),
             )
+            .chain(
+                [
+                    BootState::Verified,
+                    BootState::SelfSigned,
+                    BootState::Unverified,
+                    BootState::Failed,
+                ]
+                .map(BootState::as_str),
+            )
+            .chain(
+                [
+                    KeyProvisioning::Factory,
+                    KeyProvisioning::Rkp,
+                    KeyProvisioning::Unknown,
+                ]
+                .map(KeyProvisioning::as_str),
+            )
+            .chain(Verdict::KNOWN)
             .chain([TokenKind::Session, TokenKind::Proof].map(TokenKind::as_str))
             .chain([StepUpKind::Proof, StepUpKind::User].map(StepUpKind::as_str));
         words.extend(product.map(str::to_owned));

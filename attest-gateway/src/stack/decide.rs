@@ -12,7 +12,7 @@ use attest_core::token::binding::Bound;
 
 use super::Core;
 use super::bind::BoundRequest;
-use super::facts::{LazyText, Lists, RequestFacts};
+use super::facts::{LazyText, Lists, PlatformFacts, RequestFacts};
 use super::hygiene::OneOrMore;
 use super::route::RouteHandle;
 use super::step::Step;
@@ -60,6 +60,7 @@ impl Decide {
         let user = self.completed_by_user(bound, token, pseudonym);
         let proof = token.token().kind() == TokenKind::Proof;
         let mut step_ups = Vec::new();
+        let now_s = self.core.now_s();
         step_ups.extend(proof.then_some("proof"));
         step_ups.extend(user.is_some().then_some("user"));
         let facts = RequestFacts {
@@ -69,7 +70,9 @@ impl Decide {
             method: bound.parts.method.as_str(),
             path: bound.parts.uri.path(),
             device: &device,
-            now_s: self.core.now_s(),
+            now_s,
+            platform: PlatformFacts::new(&result.platform_claims, now_s),
+            revocation_age_s: None,
             requests_last_minute,
             step_ups,
             lists: Lists::default(),

@@ -1,6 +1,8 @@
 //! What rules can ask about one request: every fact is authentic by now. Lists are made on first use, so that a rule costs what it
 //! asks.
 
+mod platform;
+
 use std::cell::OnceCell;
 
 use attest_core::appraisal::AppraisalResult;
@@ -10,6 +12,7 @@ use attest_core::finding::{FindingSource, United};
 use attest_core::policy::CompiledGateway;
 use attest_core::token::binding::Bound;
 
+pub(super) use self::platform::PlatformFacts;
 use super::route::RouteHandle;
 
 /// The facts of one request.
@@ -21,6 +24,9 @@ pub(super) struct RequestFacts<'a> {
     pub(super) path: &'a str,
     pub(super) device: &'a LazyText<'a>,
     pub(super) now_s: u64,
+    pub(super) platform: PlatformFacts<'a>,
+    /// Seconds since the list of revoked attestation keys was made, where this gateway has one.
+    pub(super) revocation_age_s: Option<u64>,
     pub(super) requests_last_minute: u32,
     pub(super) step_ups: Vec<&'static str>,
     pub(super) lists: Lists<'a>,
@@ -163,7 +169,8 @@ impl FactSource for RequestFacts<'_> {
             }),
             FactId::COUNTER_DEVICE_REQUESTS_1M => Self::integer(self.requests_last_minute),
             FactId::STEP_UP_DONE => Answer::List(&self.step_ups),
-            _ => Answer::Error(NOT_OBSERVED),
+            FactId::REVOCATION_AGE_S => self.revocation_age_s.map_or(Answer::Absent, Self::integer),
+            other => self.platform.answer(other).unwrap_or(Answer::Error(NOT_OBSERVED)),
         }
     }
 }
