@@ -24,6 +24,7 @@ macro_rules! bodies {
 }
 
 bodies! {
+    android_key,
     base64url,
     bundle,
     challenge,

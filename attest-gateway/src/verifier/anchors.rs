@@ -3,7 +3,7 @@
 //! Keys are pinned and not certificates: a vendor renews the certificate of one key, and its end says nothing about the key. The
 //! roots of AOSP's software keystores are never added by accident: their private keys are public. Nothing is fetched.
 
-use ring::digest::{SHA256, digest};
+use attest_core::encoding::sha256;
 use x509_parser::certificate::X509CertificateParser;
 use x509_parser::nom::Parser as _;
 use x509_parser::pem::Pem;
@@ -53,7 +53,10 @@ impl Anchors {
         let mut position = 0;
         for block in Pem::iter_from_buffer(pem.as_bytes()) {
             let block = block.map_err(|_| AnchorError::Unreadable { position })?;
-            self = self.with_spki_sha256(key_of_root(&block, position)?)?;
+            if block.label != "CERTIFICATE" {
+                return Err(AnchorError::Unreadable { position });
+            }
+            self = self.with_spki_sha256(key_of_root(&block.contents, position)?)?;
             position += 1;
         }
         if position == 0 {
@@ -61,6 +64,15 @@ impl Anchors {
         } else {
             Ok(self)
         }
+    }
+
+    /// Adds the key of a certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`AnchorError`].
+    pub fn with_der(self, certificate: &[u8]) -> Result<Self, AnchorError> {
+        self.with_spki_sha256(key_of_root(certificate, 0)?)
     }
 
     /// Adds a key by the SHA-256 of its SubjectPublicKeyInfo.
@@ -99,29 +111,17 @@ pub(crate) fn is_software_root(spki_sha256: &[u8; 32]) -> bool {
     SOFTWARE_ROOTS.contains(spki_sha256)
 }
 
-/// The digest of a SubjectPublicKeyInfo.
-pub(crate) fn spki_sha256(spki: &[u8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (byte, digested) in bytes.iter_mut().zip(digest(&SHA256, spki).as_ref()) {
-        *byte = *digested;
-    }
-    bytes
-}
-
-fn key_of_root(block: &Pem, position: usize) -> Result<[u8; 32], AnchorError> {
-    if block.label != "CERTIFICATE" {
-        return Err(AnchorError::Unreadable { position });
-    }
+fn key_of_root(certificate: &[u8], position: usize) -> Result<[u8; 32], AnchorError> {
     let parsed = X509CertificateParser::new()
         .with_deep_parse_extensions(false)
-        .parse(&block.contents);
+        .parse(certificate);
     let Ok(([], certificate)) = parsed else {
         return Err(AnchorError::Unreadable { position });
     };
     if certificate.subject().as_raw() != certificate.issuer().as_raw() {
         return Err(AnchorError::NotARoot { position });
     }
-    Ok(spki_sha256(certificate.public_key().raw))
+    Ok(sha256(&[certificate.public_key().raw]))
 }
 
 /// Why a root cannot be added.
@@ -194,8 +194,8 @@ const GOOGLE: [[u8; 32]; 2] = [
     ],
 ];
 
-/// AOSP's software keystores: EC and RSA of Keymaster, EC of KeyMint.
-const SOFTWARE_ROOTS: [[u8; 32]; 3] = [
+/// AOSP's software keystores: EC and RSA.
+const SOFTWARE_ROOTS: [[u8; 32]; 2] = [
     [
         0xd5, 0x10, 0x0c, 0x79, 0x42, 0xef, 0x2e, 0x83, 0x10, 0xdc, 0x30, 0xef, 0x82, 0x72, 0x96, 0x80, 0xcf,
         0x48, 0xd6, 0x90, 0x73, 0x5c, 0x3f, 0x68, 0x17, 0x9a, 0x33, 0xc7, 0xc3, 0x70, 0xf2, 0x86,
@@ -203,10 +203,6 @@ const SOFTWARE_ROOTS: [[u8; 32]; 3] = [
     [
         0xf2, 0xc4, 0x74, 0x6f, 0x54, 0x59, 0x46, 0xc1, 0x00, 0xe7, 0x22, 0x97, 0xf8, 0xf9, 0x46, 0x34, 0x4d,
         0x70, 0x52, 0xf0, 0x3a, 0x2f, 0x69, 0x42, 0x21, 0xf9, 0xc8, 0x93, 0xb0, 0xe6, 0xf7, 0x11,
-    ],
-    [
-        0xb5, 0xa9, 0x4c, 0x54, 0x3a, 0xe0, 0xdc, 0x72, 0x17, 0x73, 0x94, 0x4b, 0xf1, 0xa9, 0x59, 0x15, 0xff,
-        0xa2, 0xcf, 0x22, 0x5c, 0x34, 0x4e, 0xd8, 0x1c, 0x6a, 0x28, 0xc1, 0x6e, 0xa5, 0x60, 0x93,
     ],
 ];
 
@@ -261,7 +257,7 @@ mod tests {
         check(
             Anchors::none()
                 .allow_software_roots()
-                .with_spki_sha256(SOFTWARE_ROOTS[2]),
+                .with_spki_sha256(SOFTWARE_ROOTS[1]),
             Ok(1),
         );
         let many = (0..=32).try_fold(Anchors::none(), |anchors, key| {

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 
 /// The vectors with their index.
-pub struct Corpus {
+pub(crate) struct Corpus {
     folder: PathBuf,
     entries: Vec<Json>,
 }
 
 /// How many of an origin's cases came out as they should.
 #[derive(Default)]
-pub struct Tally(BTreeMap<String, (usize, Vec<String>)>);
+pub(crate) struct Tally(BTreeMap<String, (usize, Vec<String>)>);
 
 /// The corpus; `None` prints how many cases were not run.
-pub fn corpus(cases: usize) -> Option<Corpus> {
+pub(crate) fn corpus(cases: usize) -> Option<Corpus> {
     let shared = std::env::var_os("ATTEST_SHARED").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
         PathBuf::from,
@@ -35,24 +35,24 @@ pub fn corpus(cases: usize) -> Option<Corpus> {
 
 impl Corpus {
     /// The entries of a kind.
-    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Json> {
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Json> {
         self.entries.iter().filter(move |entry| entry["kind"] == kind)
     }
 
     /// A file's bytes.
-    pub fn read(&self, file: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, file: &str) -> Vec<u8> {
         std::fs::read(self.folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
     /// A file's text.
-    pub fn text(&self, file: &str) -> String {
+    pub(crate) fn text(&self, file: &str) -> String {
         String::from_utf8_lossy(&self.read(file)).into_owned()
     }
 }
 
 impl Tally {
     /// Counts one case; what went wrong is told by [`Tally::report`].
-    pub fn count(&mut self, entry: &Json, outcome: Result<(), String>) {
+    pub(crate) fn count(&mut self, entry: &Json, outcome: Result<(), String>) {
         let (cases, wrong) = self.0.entry(text(entry, "source_repo").to_owned()).or_default();
         *cases += 1;
         wrong.extend(
@@ -63,7 +63,7 @@ impl Tally {
     }
 
     /// Prints a line for each origin, and fails if any case went wrong or there was none.
-    pub fn report(self, name: &str) {
+    pub(crate) fn report(self, name: &str) {
         println!("{name:<42} passed/total");
         let mut wrong = Vec::new();
         let mut total = 0;
@@ -83,12 +83,12 @@ impl Tally {
 }
 
 /// A member that is a text.
-pub fn text<'a>(entry: &'a Json, member: &str) -> &'a str {
+pub(crate) fn text<'a>(entry: &'a Json, member: &str) -> &'a str {
     entry[member].as_str().unwrap_or_default()
 }
 
 /// An RFC 3339 time in UTC as seconds since 1970.
-pub fn seconds(time: &str) -> u64 {
+pub(crate) fn seconds(time: &str) -> u64 {
     let number = |range: std::ops::Range<usize>| time[range].parse::<i64>().unwrap();
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
     // Days up to a date, with the year begun in March.

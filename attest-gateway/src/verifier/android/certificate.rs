@@ -3,6 +3,7 @@
 //! BasicConstraints, key usage and critical extensions are not looked at: real issuers get them wrong, and what keeps an attested
 //! key from issuing is that only a leaf may carry a KeyDescription. Other extensions are not parsed at all.
 
+use attest_core::encoding::sha256;
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::nom::Parser as _;
 
@@ -10,7 +11,6 @@ use super::error::Error;
 use super::public_key::{self, KeyAlgorithm};
 use super::work::Work;
 use super::{calendar, hex};
-use crate::verifier::anchors;
 
 /// A certificate and its place in the chain, from 0 for the leaf.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl<'a> Certificate<'a> {
         if parsed.signature_algorithm.algorithm != parsed.tbs_certificate.signature.algorithm {
             return Err(Error::CertificateUnreadable { position });
         }
-        let spki_sha256 = anchors::spki_sha256(parsed.public_key().raw);
+        let spki_sha256 = sha256(&[parsed.public_key().raw]);
         Ok(Self {
             position,
             spki_sha256,

@@ -11,7 +11,7 @@ pub(crate) struct Reader<'a> {
 
 /// An identifier octet's meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// The class in the two highest bits, constructed in the next one.
     form: u8,
     /// The number.
