@@ -1,6 +1,9 @@
 //! Writes the seeds that carry signatures or seals anew, with the keys of `attest_fuzz::fixture`. Needed only when a wire
 //! format changes: `cargo run -p attest-fuzz --example seeds`. It never touches a seed that it did not write.
 
+#[path = "seeds/platform.rs"]
+mod platform;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -49,6 +52,8 @@ fn main() -> Result<()> {
     tokens(&issuer, &kid, &device)?;
     evidence(&issuer, &device)?;
     support_code()?;
+    platform::app_attest()?;
+    platform::play_integrity()?;
     documents()
 }
 

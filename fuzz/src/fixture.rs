@@ -23,6 +23,17 @@ pub const SESSION_KEY: [u8; 32] = [5; 32];
 /// The ticket generation that is sealed under.
 pub const KEY_ID: u16 = 1;
 
+/// The app that App Attest evidence is about.
+pub const APPLE_APP: &str = "ABCDE12345.com.example.bank";
+/// What App Attest evidence was made for.
+pub const CLIENT_DATA_HASH: [u8; 32] = [5; 32];
+/// The package that Play Integrity tokens are about.
+pub const PLAY_PACKAGE: &str = "com.example.bank";
+/// What Play Integrity tokens were made for.
+pub const PLAY_REQUEST_HASH: &str = "aGFzaA";
+/// What Play Integrity tokens are encrypted for: 32 bytes of 9.
+pub const PLAY_DECRYPTION_KEY: &str = "CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=";
+
 /// The fleet.
 #[must_use]
 pub fn fleet() -> FleetSecret {

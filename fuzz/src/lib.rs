@@ -25,6 +25,8 @@ macro_rules! bodies {
 
 bodies! {
     android_key,
+    app_attest,
+    app_attest_assertion,
     base64url,
     bundle,
     challenge,
@@ -42,6 +44,7 @@ bodies! {
     jws_tampered,
     own_field,
     path_pattern,
+    play_integrity,
     policy_source,
     proof_token,
     request_binding,
