@@ -51,6 +51,7 @@ bodies! {
     request_target,
     response,
     session_token,
+    signing_block,
     step_up,
     support_code,
     ticket,

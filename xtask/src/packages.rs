@@ -15,7 +15,8 @@ pub(crate) fn provide(workspace: &Workspace, programs: &[Package]) -> Vec<Packag
         programs
             .iter()
             .copied()
-            .filter(|(program, _)| !answers(program, "--version"))
+            // aapt knows its version by a command only.
+            .filter(|(program, _)| !answers(program, "--version") && !answers(program, "version"))
             .collect::<Vec<_>>()
     };
     let wanted = missing();

@@ -12,11 +12,15 @@ use crate::deploy;
 use crate::fuzz;
 use crate::marker;
 use crate::outcome::Outcome;
+use crate::packages::{self, Package};
 use crate::workspace::{Workspace, typed};
 
 /// External vectors that tests read below `ATTEST_SHARED`, with the number of cases each holds. A test that reads a
 /// folder adds its line here.
 const CORPORA: [(&str, usize); 1] = [("device-facts", 15)];
+
+/// What makes and signs Android apps for the tests.
+const APP_TOOLS: [Package; 2] = [("aapt", "aapt"), ("apksigner", "apksigner")];
 
 /// The state of a run that steps share.
 pub(crate) struct Run<'a> {
@@ -108,6 +112,7 @@ pub(crate) fn tests(run: &mut Run<'_>) -> Outcome {
         command.args(["--lib", "--bins"]);
         "unit tests only; leave out --quick for the others"
     } else {
+        packages::provide(run.workspace, &APP_TOOLS);
         command.args(run.features());
         // Cargo builds the workspace's binaries before it runs any test.
         command.env(
@@ -142,6 +147,18 @@ pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
         succeeds(&mut command),
         "curl, h2load, grpcio, websockets and sslyze",
     )
+}
+
+/// Whether the tests had what makes and signs apps.
+pub(crate) fn apps(run: &mut Run<'_>) -> Outcome {
+    let missing = packages::provide(run.workspace, &APP_TOOLS);
+    match missing.first() {
+        None => Outcome::Passed("aapt and apksigner were there for the tests".into()),
+        Some((program, package)) => Outcome::ToolMissing {
+            tool: (*program).into(),
+            enable: format!("apt-get install {package}"),
+        },
+    }
 }
 
 /// Whether the external vectors were there for the tests.

@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         what: "formatting",
@@ -57,6 +57,12 @@ const STEPS: [Step; 10] = [
         what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway",
         quick: false,
         run: steps::clients,
+    },
+    Step {
+        name: "apps",
+        what: "tools that make and sign apps for the tests",
+        quick: false,
+        run: steps::apps,
     },
     Step {
         name: "corpus",

@@ -3,6 +3,7 @@
 //! Each command is one file that takes its arguments and two streams and returns how it ended. Nothing here panics on a closed
 //! pipe, and nothing is printed but through [`out`].
 
+mod app;
 #[cfg(feature = "dev")]
 mod clock;
 #[cfg(feature = "dev")]
@@ -72,6 +73,7 @@ struct Attest {
 enum Command {
     Gateway(gateway::Gateway),
     Token(token::Token),
+    App(app::App),
     Explain(explain::Explain),
     #[cfg(feature = "dev")]
     Demo(demo::Demo),
@@ -84,6 +86,7 @@ impl Command {
         match self {
             Self::Gateway(gateway) => gateway.run(out),
             Self::Token(token) => token.run(out),
+            Self::App(app) => app.run(out),
             Self::Explain(explain) => explain.run(out),
             #[cfg(feature = "dev")]
             Self::Demo(demo) => demo.run(out),

@@ -8,8 +8,10 @@ mod gateway;
 mod inspect;
 mod listener;
 mod logging;
+mod measure;
 #[cfg(unix)]
 mod operation;
 mod operator;
 mod support;
 mod verify;
+mod workshop;
