@@ -8,6 +8,8 @@
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 
+#[path = "evidence_spoiled/android.rs"]
+mod android;
 #[path = "evidence_spoiled/apple.rs"]
 mod apple;
 #[path = "evidence_spoiled/play.rs"]
@@ -47,7 +49,14 @@ impl Seen {
 #[test]
 fn every_verdict_is_reached() {
     let mut left: BTreeSet<_> = VerdictCode::ALL.iter().copied().collect();
-    for seen in [apple::attestations(), apple::assertions(), play::tokens()] {
+    let platforms = [
+        android::chains(),
+        android::keys(),
+        apple::attestations(),
+        apple::assertions(),
+        play::tokens(),
+    ];
+    for seen in platforms {
         left.retain(|code| !seen.codes.contains(code));
     }
     assert_eq!(left, BTreeSet::new());
