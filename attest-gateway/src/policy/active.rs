@@ -159,7 +159,7 @@ impl ActivePolicy {
         let audience = gateway.origins.first().and_then(|origin| normal_origin(origin));
         let audience = audience.ok_or(ActivationError::Audience)?;
         let issuers = issuers(&gateway)?;
-        let anchors = TrustAnchors::with(&gateway.anchors)?;
+        let anchors = TrustAnchors::with(&gateway.anchors, environment)?;
         let compiled = gateway.compile().map_err(ActivationError::Compile)?;
         if let Some(name) = compiled
             .upstreams()

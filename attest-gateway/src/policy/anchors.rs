@@ -1,5 +1,6 @@
 //! Where chains of platform evidence may end: what ships with a release, and what a policy adds.
 
+use attest_core::environment::Environment;
 use attest_core::policy::{Anchor, EvidenceKind};
 
 use super::ActivationError;
@@ -19,8 +20,8 @@ impl TrustAnchors {
     /// What ships with a release, and these.
     ///
     /// # Errors
-    /// [`ActivationError::Anchor`]; roots whose private keys are public are never taken.
-    pub fn with(anchors: &[Anchor]) -> Result<Self, ActivationError> {
+    /// [`ActivationError::Anchor`]: roots whose private keys are public are never taken, and those of tests not in production.
+    pub fn with(anchors: &[Anchor], environment: Environment) -> Result<Self, ActivationError> {
         let mut trusted = Self {
             android: Anchors::google(),
             apple: AppleAnchors::built_in(),
@@ -30,6 +31,12 @@ impl TrustAnchors {
                 name: anchor.name.clone(),
                 reason,
             };
+            let der = anchor.der().unwrap_or_default();
+            if environment == Environment::Production && is_of_tests(&der) {
+                return Err(refused(
+                    "a root of the test kit is for development only".to_owned(),
+                ));
+            }
             match anchor.evidence {
                 EvidenceKind::AppAttest => {
                     let apple = trusted.apple.with_pem(&anchor.pem);
@@ -44,3 +51,12 @@ impl TrustAnchors {
         Ok(trusted)
     }
 }
+
+/// The test kit makes new roots for each run, so they are known by their names.
+fn is_of_tests(certificate: &[u8]) -> bool {
+    let mark = TEST_ROOT_MARK.as_bytes();
+    certificate.windows(mark.len()).any(|part| part == mark)
+}
+
+/// What the common names of the test kit's roots begin with.
+const TEST_ROOT_MARK: &str = "Attest Test ";

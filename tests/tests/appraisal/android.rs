@@ -6,6 +6,10 @@ use attest_core::problem::ProblemCode as Code;
 use attest_testkit::evidence::android::{ChainBuilder, Shape, tag};
 use attest_testkit::profile::Profile;
 
+use attest_core::environment::Environment;
+use attest_core::policy::GatewayPolicy;
+use attest_gateway::policy::TrustAnchors;
+
 use crate::field::{Field, android_key, other_key, vouch};
 
 const SIGNER: &str = "3f7a1c0b9e2d4856a1b0c9d8e7f60514233241506f7e8d9cabbbccddeeff0011";
@@ -132,4 +136,18 @@ async fn what_policy_asks_for_later_is_asked_of_renewals_too() {
         "",
         "patch-level",
     );
+}
+
+#[tokio::test]
+async fn roots_of_tests_are_no_anchors_in_production() {
+    let field = Field::open("").await;
+    let active = field.scene.gateway().policies().active();
+    let policy: &GatewayPolicy = active.compiled().policy();
+    assert_eq!(policy.anchors.len(), 3);
+    for anchor in &policy.anchors {
+        let anchors = std::slice::from_ref(anchor);
+        TrustAnchors::with(anchors, Environment::Development).unwrap();
+        let error = TrustAnchors::with(anchors, Environment::Production).unwrap_err();
+        assert_eq!(error.code(), "policy-anchor", "{error}");
+    }
 }
