@@ -11,8 +11,9 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use attest_gateway::verifier::Work;
 use attest_gateway::verifier::anchors::Anchors;
-use attest_gateway::verifier::android::{Parameters, Work, verify, verify_counted};
+use attest_gateway::verifier::android::{Parameters, verify, verify_counted};
 use criterion::Criterion;
 use x509_parser::pem::Pem;
 

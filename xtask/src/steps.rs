@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, typed};
 
 /// External vectors that tests read below `ATTEST_SHARED`, with the number of cases each holds. A test that reads a
 /// folder adds its line here.
-const CORPORA: [(&str, usize); 1] = [("device-facts", 15)];
+const CORPORA: [(&str, usize); 2] = [("device-facts", 15), ("vectors", 86)];
 
 /// The state of a run that steps share.
 pub(crate) struct Run<'a> {
