@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use attest_core::encoding::sha256;
+use attest_gateway::verifier::Work;
 use attest_gateway::verifier::anchors::Anchors;
-use attest_gateway::verifier::android::{Parameters, Work, verify, verify_counted};
+use attest_gateway::verifier::android::{Parameters, verify, verify_counted};
 use attest_gateway::verifier::apple::{
     AppleAnchors, AssertionParameters, AttestationParameters, verify_assertion, verify_attestation,
 };

@@ -1,7 +1,8 @@
 //! An Android key attestation.
 
+use attest_gateway::verifier::Work;
 use attest_gateway::verifier::anchors::Anchors;
-use attest_gateway::verifier::android::{Parameters, Work, key_description, verify_counted};
+use attest_gateway::verifier::android::{Parameters, key_description, verify_counted};
 
 /// 2026-11-22, when the seeds' chains hold.
 const NOW_S: u64 = 1_795_305_600;
@@ -18,7 +19,7 @@ pub fn android_key(data: &[u8]) -> bool {
     let parameters = Parameters { unknown_tags: true, ..Parameters::default() };
     let mut work = Work::default();
     let outcome = verify_counted(&chain, &parameters, &root.unwrap_or_default(), None, NOW_S, &mut work);
-    assert!(work.bytes_parsed <= BYTES && work.signatures_checked <= SIGNATURES, "{work:?}");
+    assert!(work.bytes <= BYTES && work.signatures <= SIGNATURES, "{work:?}");
     if let Ok(facts) = &outcome {
         assert!(serde_json::to_string(facts).is_ok(), "{facts:?} cannot be shown");
     }

@@ -9,8 +9,8 @@ use x509_parser::nom::Parser as _;
 
 use super::error::Error;
 use super::public_key::{self, KeyAlgorithm};
-use super::work::Work;
 use super::{calendar, hex};
+use crate::verifier::{Work, p256};
 
 /// A certificate and its place in the chain, from 0 for the leaf.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     pub(super) fn read(der: &'a [u8], position: usize, work: &mut Work) -> Result<Self, Error> {
-        work.bytes_parsed = work.bytes_parsed.saturating_add(der.len());
+        work.read(der);
         let parsed = X509CertificateParser::new()
             .with_deep_parse_extensions(false)
             .parse(der);
@@ -56,7 +56,7 @@ impl<'a> Certificate<'a> {
             public_key::verification(issuer.parsed.public_key(), &self.parsed.signature_algorithm)
                 .filter(|_| signature.unused_bits == 0)
                 .ok_or(Error::AlgorithmUnsupported { position })?;
-        work.signatures_checked = work.signatures_checked.saturating_add(1);
+        work.verified(1);
         verification
             .verify(self.parsed.tbs_certificate.as_ref(), &signature.data)
             .map_err(|_| Error::SignatureForged { position })
@@ -91,7 +91,7 @@ impl<'a> Certificate<'a> {
     }
 
     pub(super) fn p256_point(&self) -> Option<[u8; 65]> {
-        public_key::p256_point(self.parsed.public_key())
+        p256::point_of_spki(self.parsed.public_key().raw)
     }
 
     /// The subject as pairs of attribute type and text; text that is none is empty.

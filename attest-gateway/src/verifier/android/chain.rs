@@ -7,7 +7,7 @@ use super::certificate::Certificate;
 use super::error::Error;
 use super::parameters::Parameters;
 use super::provisioning::Provisioning;
-use super::work::Work;
+use crate::verifier::Work;
 use crate::verifier::anchors::{self, Anchors};
 use crate::verifier::revocation::Revocations;
 

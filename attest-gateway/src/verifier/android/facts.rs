@@ -14,6 +14,7 @@ use super::parameters::Parameters;
 use super::patch_level::PatchLevel;
 use super::provisioning::{Provisioning, ProvisioningRecord};
 use super::public_key::KeyAlgorithm;
+use crate::verifier::hexadecimal;
 
 /// What a true attestation says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +34,7 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provisioning_info: Option<ProvisioningRecord>,
     /// The root's key.
-    #[serde(serialize_with = "hex::one")]
+    #[serde(serialize_with = "hexadecimal::serialize")]
     pub root_spki_sha256: [u8; 32],
     /// The certificates from the leaf up, without the root.
     pub chain: Vec<ChainLink>,
@@ -43,7 +44,7 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub misnamed: Vec<usize>,
     /// What the attestation answers.
-    #[serde(serialize_with = "hex::one")]
+    #[serde(serialize_with = "hexadecimal::serialize")]
     pub challenge: Vec<u8>,
     /// The packages of the app that asked for the key, as the operating system says.
     pub packages: Vec<AttestedPackage>,
@@ -98,7 +99,7 @@ pub struct ChainLink {
     /// Its end.
     pub not_after: String,
     /// Its key.
-    #[serde(serialize_with = "hex::one")]
+    #[serde(serialize_with = "hexadecimal::serialize")]
     pub spki_sha256: [u8; 32],
 }
 
@@ -108,7 +109,7 @@ pub struct Vouching {
     /// Its serial in hexadecimal, as revocation lists write it.
     pub serial: String,
     /// Its key.
-    #[serde(serialize_with = "hex::one")]
+    #[serde(serialize_with = "hexadecimal::serialize")]
     pub spki_sha256: [u8; 32],
 }
 
@@ -131,7 +132,7 @@ pub struct Boot {
     /// Locked, and vouched for by the maker or a key that the parameters list: what the operating system says may be believed.
     pub accepted: bool,
     /// The key that the system was verified with.
-    #[serde(serialize_with = "hex::one")]
+    #[serde(serialize_with = "hexadecimal::serialize")]
     pub key: Vec<u8>,
     /// A digest over what was verified.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "hex::some")]

@@ -1,23 +1,12 @@
-//! Bytes as lower-case hexadecimal digits, for what facts show.
-
-use std::fmt::Write as _;
+//! Bytes as facts show them: lower-case hexadecimal digits.
 
 use serde::Serializer;
 
-/// Two digits for each byte.
-pub(super) fn encode(bytes: &[u8]) -> String {
-    bytes.iter().fold(
-        String::with_capacity(bytes.len().saturating_mul(2)),
-        |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        },
-    )
-}
+use crate::verifier::hexadecimal::hexadecimal;
 
 /// A number's digits without leading zeros, as revocation lists write serials.
 pub(super) fn unpadded(number: &[u8]) -> String {
-    let padded = encode(number);
+    let padded = hexadecimal(number);
     let digits = padded.trim_start_matches('0');
     if digits.is_empty() {
         "0".to_owned()
@@ -26,17 +15,32 @@ pub(super) fn unpadded(number: &[u8]) -> String {
     }
 }
 
-pub(super) fn one<S: Serializer>(bytes: &impl AsRef<[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&encode(bytes.as_ref()))
-}
-
+/// For `serde(serialize_with)`.
 pub(super) fn some<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
     match bytes {
-        Some(bytes) => one(bytes, serializer),
+        Some(bytes) => serializer.serialize_str(&hexadecimal(bytes)),
         None => serializer.serialize_none(),
     }
 }
 
+/// For `serde(serialize_with)`.
 pub(super) fn each<S: Serializer>(all: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(all.iter().map(|bytes| encode(bytes)))
+    serializer.collect_seq(all.iter().map(|bytes| hexadecimal(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_lose_their_leading_zeros_and_no_other() {
+        for (number, expect) in [
+            (&[0, 0x0a, 0x10][..], "a10"),
+            (&[0xff, 0], "ff00"),
+            (&[0, 0], "0"),
+            (&[], "0"),
+        ] {
+            assert_eq!(unpadded(number), expect);
+        }
+    }
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 pub use super::application_id::{ApplicationId, Package};
 pub use super::authorization_list::AuthorizationList;
-use super::der::{DerError, Reader, Tag};
+pub use super::der::DerError;
+use super::der::{Reader, Tag};
 pub use super::root_of_trust::{BootState, RootOfTrust};
 
 /// The attested properties of a key.

@@ -36,7 +36,6 @@ mod public_key;
 mod root_of_trust;
 #[cfg(test)]
 pub(crate) mod tests;
-mod work;
 
 pub use self::error::{Error, PatchedPart};
 pub use self::facts::{AttestedPackage, Boot, ChainLink, Facts, Patch, Vouching};
@@ -45,9 +44,9 @@ pub use self::parameters::{Parameters, PatchFloors};
 pub use self::patch_level::{PatchLevel, PatchLevelError};
 pub use self::provisioning::{Provisioning, ProvisioningRecord};
 pub use self::public_key::KeyAlgorithm;
-pub use self::work::Work;
 
 use self::chain::Chain;
+use super::Work;
 use super::anchors::Anchors;
 use super::revocation::Revocations;
 
@@ -98,7 +97,7 @@ pub fn verify_counted(
         let eat = chain.leaf.extension(certificate::KEY_DESCRIPTION_EAT)?;
         return Err(eat.map_or(Error::KeyDescriptionMissing, |_| Error::EatUnsupported));
     };
-    work.bytes_parsed = work.bytes_parsed.saturating_add(extension.len());
+    work.read(extension);
     let attested = key_description::parse(extension)?;
     parameters.vouched_by_hardware(&attested, chain.provisioning)?;
     let boot = attested

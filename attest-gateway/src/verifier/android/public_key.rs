@@ -118,12 +118,6 @@ pub(super) fn verification<'k>(
     ))
 }
 
-/// The uncompressed point of a P-256 key.
-pub(super) fn p256_point(key: &SubjectPublicKeyInfo<'_>) -> Option<[u8; 65]> {
-    let point = <[u8; 65]>::try_from(key.subject_public_key.data.as_ref()).ok()?;
-    (KeyAlgorithm::of(key) == KeyAlgorithm::EcP256 && point.starts_with(&[4])).then_some(point)
-}
-
 fn is_null(parameters: &x509_parser::asn1_rs::Any<'_>) -> bool {
     parameters.header.tag() == x509_parser::asn1_rs::Tag::Null && parameters.data.is_empty()
 }

@@ -133,7 +133,7 @@ fn shapes_are_exact() {
 
 #[test]
 fn only_the_leaf_may_attest() {
-    for oid in [KEY_DESCRIPTION, super::certificate::KEY_DESCRIPTION_EAT] {
+    for oid in [KEY_DESCRIPTION, certificate::KEY_DESCRIPTION_EAT] {
         check(
             &factory(|scene| scene.links[1].extensions.push((oid.to_vec(), vec![]))),
             &NONE,
@@ -154,7 +154,7 @@ fn only_the_leaf_may_attest() {
         scene.attested.absent = true;
         scene.links[0]
             .extensions
-            .push((super::certificate::KEY_DESCRIPTION_EAT.to_vec(), vec![]));
+            .push((certificate::KEY_DESCRIPTION_EAT.to_vec(), vec![]));
     });
     check(&eat, &NONE, "unsupported");
     let twice = factory(|scene| {

@@ -6,7 +6,6 @@ use super::forge::{
     Description, application, der, enumerated, integer, octets, root_of_trust, sequence, set, tagged,
 };
 use super::key_description::{BootState, KeyDescription, KeyDescriptionError, parse};
-use super::*;
 
 /// The code of what refuses the reading, or `ok`.
 fn check(attested: &Description, expect: &str) {

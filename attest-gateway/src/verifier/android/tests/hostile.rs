@@ -16,10 +16,7 @@ fn counted(chain: &[Vec<u8>], anchors: &Anchors) -> (Result<Facts, Error>, Work)
         ..Parameters::default()
     };
     let outcome = verify_counted(&chain, &parameters, anchors, None, NOW_S, &mut work);
-    assert!(
-        work.bytes_parsed <= BYTES && work.signatures_checked <= 4,
-        "{work:?}"
-    );
+    assert!(work.bytes <= BYTES && work.signatures <= 4, "{work:?}");
     (outcome, work)
 }
 
@@ -28,6 +25,9 @@ fn check(scene: &Scene, expect: &str) -> Work {
     assert_eq!(word(&outcome), expect, "{outcome:?}");
     work
 }
+
+/// What is done to a scene with some bytes.
+type Spoil = fn(&mut Scene, Vec<u8>);
 
 /// So many sequences, one in the other.
 fn nested(depth: usize) -> Vec<u8> {
@@ -55,11 +55,8 @@ fn a_true_chain_costs_its_size_and_a_signature_for_each_certificate() {
     for (scene, signatures) in [(Scene::factory(), 3), (Scene::rkp(), 4)] {
         let chain = scene.chain();
         let (outcome, work) = counted(&chain, &scene.anchors());
-        assert_eq!((word(&outcome), work.signatures_checked), ("ok", signatures));
-        assert_eq!(
-            work.bytes_parsed,
-            chain.concat().len() + scene.attested.encode().len()
-        );
+        assert_eq!((word(&outcome), work.signatures), ("ok", signatures));
+        assert_eq!(work.bytes, chain.concat().len() + scene.attested.encode().len());
     }
 }
 
@@ -67,17 +64,17 @@ fn a_true_chain_costs_its_size_and_a_signature_for_each_certificate() {
 fn strangers_get_no_signature_checked() {
     for scene in [Scene::factory(), Scene::rkp()] {
         let (outcome, work) = counted(&scene.chain(), &Anchors::google());
-        assert_eq!((word(&outcome), work.signatures_checked), ("anchor-unknown", 0));
+        assert_eq!((word(&outcome), work.signatures), ("anchor-unknown", 0));
     }
     let forged = spoilt(Scene::rkp(), |scene| scene.links[3].forged = true);
-    assert_eq!(check(&forged, "signature").signatures_checked, 1);
+    assert_eq!(check(&forged, "signature").signatures, 1);
 }
 
 #[test]
 fn depth_costs_nothing() {
     let deep = nested(1_500);
     assert!(deep.len() < 7_000);
-    let spoils: [(fn(&mut Scene, Vec<u8>), &str); 6] = [
+    let spoils: [(Spoil, &str); 6] = [
         (
             |scene, deep| scene.links[0].extensions.push((vec![0x55, 0x1d, 31], deep)),
             "ok",
@@ -87,7 +84,8 @@ fn depth_costs_nothing() {
             |scene, _| scene.links[0].algorithm = sequence(&[vec![6, 1, 1], nested(700)]),
             "unsupported",
         ),
-        (|scene, deep| scene.links[0].subject = deep, "parse"),
+        // Nobody asks how the leaf is called.
+        (|scene, deep| scene.links[0].subject = deep, "ok"),
         (|scene, deep| scene.attested.hardware(1, deep), "parse"),
         (|scene, deep| scene.attested.hardware(2_000, deep), "ok"),
     ];
@@ -107,12 +105,12 @@ fn depth_costs_nothing() {
 
 #[test]
 fn huge_numbers_and_many_elements_cost_their_size() {
-    let number = |length: usize| der(&[2], &vec![0x7f; length]);
-    let spoils: [(&dyn Fn(&mut Scene), &str); 5] = [
-        (&|scene| scene.links[0].serial = vec![0x7f; 7_000], "ok"),
-        (&|scene| scene.attested.hardware(705, number(7_000)), "parse"),
+    let number = der(&[2], &[0x7f; 7_000]);
+    let spoils: [(Spoil, &str); 5] = [
+        (|scene, number| scene.links[0].serial = number, "ok"),
+        (|scene, number| scene.attested.hardware(705, number), "parse"),
         (
-            &|scene| {
+            |scene, _| {
                 scene
                     .attested
                     .hardware
@@ -121,7 +119,7 @@ fn huge_numbers_and_many_elements_cost_their_size() {
             "ok",
         ),
         (
-            &|scene| {
+            |scene, _| {
                 scene
                     .attested
                     .hardware(1, der(&[0x31], &integer(2).repeat(2_500)))
@@ -129,12 +127,15 @@ fn huge_numbers_and_many_elements_cost_their_size() {
             "ok",
         ),
         (
-            &|scene| scene.links[0].subject = name(&vec![(&[0x55, 4, 3][..], "a"); 500]),
+            |scene, _| scene.links[0].subject = name(&vec![(&[0x55, 4, 3][..], "a"); 500]),
             "ok",
         ),
     ];
     for (spoil, expect) in spoils {
-        check(&spoilt(Scene::factory(), spoil), expect);
+        check(
+            &spoilt(Scene::factory(), |scene| spoil(scene, number.clone())),
+            expect,
+        );
     }
 }
 
