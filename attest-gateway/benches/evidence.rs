@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::string_slice,
     clippy::indexing_slicing,
     reason = "a benchmark fails by panicking and speaks by printing"
 )]
@@ -95,8 +94,8 @@ fn text<'a>(entry: &'a Json, member: &str) -> &'a str {
 }
 
 fn hex(digits: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-    (0..digits.len()).step_by(2).map(byte).collect()
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.as_bytes().chunks(2).map(byte).collect()
 }
 
 fn apple(criterion: &mut Criterion, index: &Json) {

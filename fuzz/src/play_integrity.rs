@@ -18,7 +18,7 @@ static KEYS: LazyLock<Option<PlayKeys>> = LazyLock::new(|| {
 /// no other.
 pub fn play_integrity(data: &[u8]) -> bool {
     let token = crate::text(data);
-    let keys = KEYS.as_ref().expect("the keys of the seeds are some");
+    let Some(keys) = KEYS.as_ref() else { return false };
     let parameters = Parameters {
         package: PLAY_PACKAGE,
         binding: Some(Binding::RequestHash(PLAY_REQUEST_HASH)),

@@ -15,8 +15,8 @@ const CASES: usize = 27;
 
 /// Bytes in hexadecimal digits.
 fn hex(digits: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-    (0..digits.len()).step_by(2).map(byte).collect()
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.as_bytes().chunks(2).map(byte).collect()
 }
 
 /// Bytes in the base64 of RFC 4648 section 4.

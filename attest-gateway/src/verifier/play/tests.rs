@@ -10,7 +10,7 @@ use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::verifier::VerdictCode;
+use crate::verifier::p256::PREFIX;
 
 const NOW_S: u64 = 1_795_305_600;
 const WRAPPING: [u8; 32] = [9; 32];
@@ -30,9 +30,7 @@ impl Google {
     }
 
     fn keys(&self) -> PlayKeys {
-        let prefix = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
-        let digits = |at: usize| u8::from_str_radix(&prefix[at..at + 2], 16).unwrap();
-        let mut spki: Vec<u8> = (0..prefix.len()).step_by(2).map(digits).collect();
+        let mut spki = PREFIX.to_vec();
         spki.extend(self.signing.public_point());
         PlayKeys::from_base64(&STANDARD.encode(WRAPPING), &STANDARD.encode(spki)).unwrap()
     }
@@ -171,49 +169,30 @@ fn a_token_may_tell_less() {
 #[test]
 fn a_payload_spoilt_in_one_place_is_refused_for_that() {
     let google = Google::new();
-    let check = |pointer: &str, value: Value, expect: Error, code: VerdictCode| {
+    let check = |pointer: &str, value: Value, expect: Error| {
         let mut payload = payload();
         *payload.pointer_mut(pointer).unwrap() = value;
         let found = verify(&google.token(&payload), &GOOD, &google.keys(), NOW_S);
         assert_eq!(found.map(drop), Err(expect), "{pointer}");
-        assert_eq!(expect.code(), code, "{pointer}");
     };
-    use VerdictCode as Code;
     let time = "/requestDetails/timestampMillis";
     let millis = |seconds: u64, more: u64| json!((seconds * 1000 + more).to_string());
     check(
         "/requestDetails/requestPackageName",
         json!("com.example.fake"),
         Error::Package,
-        Code::Application,
     );
-    check(
-        "/requestDetails/requestHash",
-        json!("aGFzaB"),
-        Error::RequestHash,
-        Code::Nonce,
-    );
-    check(
-        "/requestDetails/requestHash",
-        Value::Null,
-        Error::RequestHash,
-        Code::Nonce,
-    );
-    check(
-        time,
-        millis(NOW_S + FUTURE_TOLERANCE_S, 1),
-        Error::FromFuture,
-        Code::NotYetValid,
-    );
-    check(time, millis(NOW_S - 601, 999), Error::TooOld, Code::Expired);
-    check(time, json!(u64::MAX), Error::FromFuture, Code::NotYetValid);
+    check("/requestDetails/requestHash", json!("aGFzaB"), Error::RequestHash);
+    check("/requestDetails/requestHash", Value::Null, Error::RequestHash);
+    check(time, millis(NOW_S + FUTURE_TOLERANCE_S, 1), Error::FromFuture);
+    check(time, millis(NOW_S - 601, 999), Error::TooOld);
+    check(time, json!(u64::MAX), Error::FromFuture);
     check(
         time,
         json!("-1"),
         Error::MemberForm {
             member: "timestampMillis",
         },
-        Code::Parse,
     );
     check(
         time,
@@ -221,17 +200,15 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::MemberForm {
             member: "timestampMillis",
         },
-        Code::Parse,
     );
-    check(time, json!(-1), Error::Payload, Code::Parse);
-    check(time, json!(1.5), Error::Payload, Code::Parse);
+    check(time, json!(-1), Error::Payload);
+    check(time, json!(1.5), Error::Payload);
     check(
         time,
         Value::Null,
         Error::Member {
             member: "timestampMillis",
         },
-        Code::Parse,
     );
     check(
         "/requestDetails",
@@ -239,7 +216,6 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::Member {
             member: "requestDetails",
         },
-        Code::Parse,
     );
     check(
         "/requestDetails/requestPackageName",
@@ -247,13 +223,11 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::Member {
             member: "requestPackageName",
         },
-        Code::Parse,
     );
     check(
         "/deviceIntegrity/deviceRecognitionVerdict",
         json!("MEETS"),
         Error::Payload,
-        Code::Parse,
     );
     check(
         "/deviceIntegrity/deviceRecognitionVerdict",
@@ -261,7 +235,6 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::MemberTooLong {
             member: "deviceRecognitionVerdict",
         },
-        Code::Limit,
     );
     check(
         "/environmentDetails/playProtectVerdict",
@@ -269,7 +242,6 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::MemberTooLong {
             member: "playProtectVerdict",
         },
-        Code::Limit,
     );
     check(
         "/appIntegrity/certificateSha256Digest",
@@ -277,7 +249,6 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         Error::MemberForm {
             member: "certificateSha256Digest",
         },
-        Code::Parse,
     );
 }
 
@@ -321,12 +292,10 @@ fn a_nonce_may_be_padded() {
 #[test]
 fn nothing_but_the_one_kind_of_token_is_read() {
     let google = Google::new();
-    let check = |token: &str, expect: Error, code: VerdictCode| {
+    let check = |token: &str, expect: Error| {
         let found = verify(token, &GOOD, &google.keys(), NOW_S);
         assert_eq!(found.map(drop), Err(expect), "{token}");
-        assert_eq!(expect.code(), code);
     };
-    use VerdictCode as Code;
     let plain = payload().to_string();
     let inner = google.signed(JWS, &plain);
     let header = |header: &str| encrypted(header, &inner);
@@ -335,68 +304,46 @@ fn nothing_but_the_one_kind_of_token_is_read() {
     let typed = r#"{"typ":"JWT","cty":"JWT","kid":"1","enc":"A256GCM","alg":"A256KW"}"#;
     assert!(verify(&header(typed), &GOOD, &google.keys(), NOW_S).is_ok());
 
-    check(
-        &header(r#"{"alg":"dir","enc":"A256GCM"}"#),
-        Error::KeyAlgorithm,
-        Code::Unsupported,
-    );
-    check(
-        &header(r#"{"alg":"A256KW","enc":"A128GCM"}"#),
-        Error::Encryption,
-        Code::Unsupported,
-    );
+    check(&header(r#"{"alg":"dir","enc":"A256GCM"}"#), Error::KeyAlgorithm);
+    check(&header(r#"{"alg":"A256KW","enc":"A128GCM"}"#), Error::Encryption);
     check(
         &header(r#"{"alg":"A256KW","enc":"A256GCM","zip":"DEF"}"#),
         Error::Extension,
-        Code::Unsupported,
     );
     check(
         &header(r#"{"alg":"A256KW","enc":"A256GCM","crit":[]}"#),
         Error::Extension,
-        Code::Unsupported,
     );
-    check(&header(r#"{"alg":"A256KW"}"#), Error::Header, Code::Parse);
+    check(&header(r#"{"alg":"A256KW"}"#), Error::Header);
     check(
         &header(r#"{"alg":"dir","alg":"A256KW","enc":"A256GCM"}"#),
         Error::Header,
-        Code::Parse,
     );
-    check(&inner, Error::Shape, Code::Parse);
-    check(&format!("{}.", header(JWE)), Error::Shape, Code::Parse);
-    check("", Error::Shape, Code::Parse);
+    check(&inner, Error::Shape);
+    check(&format!("{}.", header(JWE)), Error::Shape);
+    check("", Error::Shape);
 
     let jws = |header: &str, payload: &str| encrypted(JWE, &google.signed(header, payload));
-    check(
-        &jws(r#"{"alg":"HS256"}"#, &plain),
-        Error::Inner(JwsError::Alg),
-        Code::Unsupported,
-    );
-    check(
-        &jws(r#"{"alg":"none"}"#, &plain),
-        Error::Inner(JwsError::Alg),
-        Code::Unsupported,
-    );
+    check(&jws(r#"{"alg":"HS256"}"#, &plain), Error::Inner(JwsError::Alg));
+    check(&jws(r#"{"alg":"none"}"#, &plain), Error::Inner(JwsError::Alg));
     check(
         &jws(r#"{"alg":"ES256","zip":"DEF"}"#, &plain),
         Error::Inner(JwsError::Crit),
-        Code::Unsupported,
     );
     check(
         &jws(r#"{"alg":"ES256","jwk":{}}"#, &plain),
         Error::Inner(JwsError::EmbeddedKey),
-        Code::Unsupported,
     );
     let repeated = plain.replacen(
         "\"requestHash\"",
         "\"nonce\":\"a\",\"nonce\":\"b\",\"requestHash\"",
         1,
     );
-    check(&jws(JWS, &repeated), Error::Payload, Code::Parse);
-    check(&jws(JWS, "[]"), Error::Payload, Code::Parse);
+    check(&jws(JWS, &repeated), Error::Payload);
+    check(&jws(JWS, "[]"), Error::Payload);
     check(
         &encrypted(JWE, &Google::new().signed(JWS, &plain)),
         Error::Inner(JwsError::Signature),
-        Code::Signature,
     );
     let found = MAX_TOKEN_BYTES + 1;
     check(
@@ -405,7 +352,6 @@ fn nothing_but_the_one_kind_of_token_is_read() {
             found,
             limit: MAX_TOKEN_BYTES,
         },
-        Code::Limit,
     );
 }
 
