@@ -10,6 +10,7 @@ mod clock;
 mod demo;
 #[cfg(feature = "dev")]
 mod device;
+mod evidence;
 mod explain;
 mod gateway;
 mod input;
@@ -74,6 +75,7 @@ enum Command {
     Gateway(gateway::Gateway),
     Token(token::Token),
     App(app::App),
+    Evidence(evidence::Evidence),
     Explain(explain::Explain),
     #[cfg(feature = "dev")]
     Demo(demo::Demo),
@@ -87,6 +89,7 @@ impl Command {
             Self::Gateway(gateway) => gateway.run(out),
             Self::Token(token) => token.run(out),
             Self::App(app) => app.run(out),
+            Self::Evidence(evidence) => evidence.run(out),
             Self::Explain(explain) => explain.run(out),
             #[cfg(feature = "dev")]
             Self::Demo(demo) => demo.run(out),

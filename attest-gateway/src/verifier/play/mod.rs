@@ -72,6 +72,23 @@ pub fn verify_counted(
     now_s: u64,
     work: &mut Work,
 ) -> Result<Facts, Error> {
+    let facts = opened(token, keys, work)?;
+    agree(&facts, parameters, now_s)?;
+    Ok(facts)
+}
+
+/// The verdicts of a token that Google made for this app's keys, at whatever time and for whatever request.
+///
+/// # Errors
+/// [`Error`], but none about package, request and age.
+///
+/// # Security
+/// To show why a token is refused. A token that was used, or that another request asked for, passes here.
+pub fn authentic(token: &str, keys: &PlayKeys) -> Result<Facts, Error> {
+    opened(token, keys, &mut Work::default())
+}
+
+fn opened(token: &str, keys: &PlayKeys, work: &mut Work) -> Result<Facts, Error> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Error::TooLong {
             found: token.len(),
@@ -86,9 +103,7 @@ pub fn verify_counted(
     work.verified(1);
     let payload = signed.verify(keys.verifying())?;
     work.read(&payload);
-    let facts = payload::read(&payload)?;
-    agree(&facts, parameters, now_s)?;
-    Ok(facts)
+    payload::read(&payload)
 }
 
 /// In Google's order: package, request, age.
