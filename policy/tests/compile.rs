@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use attest_core::{
-    facts::Platform,
+    facts::{FactId, Origin, Platform},
     policy::{DevicePolicy, GatewayPolicy, Variables},
 };
 use attest_policy::{Compiled, EXAMPLE, Level, compile, schema};
@@ -330,6 +330,28 @@ fn a_production_policy_is_told_why_not() {
         "value: tracer}\n    then: deny\n  - {id: qa, mode: enforce, why: QA., when: {fact: device.id, op: eq, value: d}, then: allow}",
         "policy.yaml:23:10: warning: rules[1].id: rule `qa` has no test\npolicy.yaml:23:88: rules[1].then: a production policy lets no single devices past its rules: test devices belong to development",
     );
+}
+
+#[test]
+fn the_page_for_authors_names_every_fact_of_the_proof() {
+    let page = include_str!("../../docs/policy.md");
+    let elsewhere = |name: &str| {
+        [
+            "findings.",
+            "device.",
+            "policy.",
+            "app.id",
+            "app.platform",
+            "app.version",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
+    };
+    for fact in
+        FactId::all().filter(|fact| fact.entry().origin == Origin::Verifier && !elsewhere(fact.name()))
+    {
+        assert!(page.contains(&format!("`{fact}`")), "{fact}");
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Decide {
             device: &device,
             now_s,
             platform: PlatformFacts::new(&result.platform_claims, now_s),
-            revocation_age_s: None,
+            revocations: &gateway.revocations,
             requests_last_minute,
             step_ups,
             lists: Lists::default(),

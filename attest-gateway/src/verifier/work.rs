@@ -4,19 +4,19 @@
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
     /// Bytes handed to a parser, each time one of them was.
-    pub bytes_parsed: usize,
+    pub bytes: usize,
     /// Signatures verified, good or bad.
-    pub signatures_checked: usize,
+    pub signatures: usize,
 }
 
 impl Work {
     /// Counts what a parser is about to look at.
     pub(super) const fn read(&mut self, bytes: &[u8]) {
-        self.bytes_parsed = self.bytes_parsed.saturating_add(bytes.len());
+        self.bytes = self.bytes.saturating_add(bytes.len());
     }
 
     /// Counts signatures that are or were verified.
     pub(super) const fn verified(&mut self, signatures: usize) {
-        self.signatures_checked = self.signatures_checked.saturating_add(signatures);
+        self.signatures = self.signatures.saturating_add(signatures);
     }
 }

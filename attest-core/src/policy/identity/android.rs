@@ -4,8 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     appraisal::{PatchLevel, PlatformClaims},
-    device::BootState,
-    encoding::hex,
     policy::{Fault, error::Errors, verify::bounded},
 };
 
@@ -35,19 +33,6 @@ pub enum BootRequire {
 }
 
 impl Boot {
-    /// True if a phone that booted so may enrol.
-    #[must_use]
-    pub fn accepts(&self, state: BootState, locked: bool, key: &[u8]) -> bool {
-        match (self.require, state) {
-            (BootRequire::Any, _) => true,
-            (BootRequire::Verified, BootState::Verified) => locked,
-            (BootRequire::Verified, BootState::SelfSigned) => {
-                locked && self.keys.iter().any(|listed| *listed == hex(key))
-            }
-            (BootRequire::Verified, BootState::Unverified | BootState::Failed) => false,
-        }
-    }
-
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -156,36 +141,6 @@ const MAX_BOOT_KEYS: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn boots() {
-        let listed = Boot {
-            keys: vec![hex([7; 32])],
-            ..Boot::default()
-        };
-        let any = Boot {
-            require: BootRequire::Any,
-            ..Boot::default()
-        };
-        let check = |boot: &Boot, state: BootState, locked: bool, key: &[u8], expect: bool| {
-            assert_eq!(
-                boot.accepts(state, locked, key),
-                expect,
-                "{boot:?} {state} {locked}"
-            );
-        };
-        let (plain, key) = (Boot::default(), [7; 32]);
-        check(&plain, BootState::Verified, true, &[], true);
-        check(&plain, BootState::Verified, false, &[], false);
-        check(&plain, BootState::SelfSigned, true, &key, false);
-        check(&listed, BootState::SelfSigned, true, &key, true);
-        check(&listed, BootState::SelfSigned, false, &key, false);
-        check(&listed, BootState::SelfSigned, true, &[8; 32], false);
-        check(&listed, BootState::SelfSigned, true, &[], false);
-        check(&listed, BootState::Unverified, true, &key, false);
-        check(&listed, BootState::Failed, true, &key, false);
-        check(&any, BootState::Failed, false, &[], true);
-    }
 
     #[test]
     fn patches() {

@@ -14,6 +14,7 @@ use attest_core::token::binding::Bound;
 
 pub(super) use self::platform::PlatformFacts;
 use super::route::RouteHandle;
+use crate::revocations::Revocations;
 
 /// The facts of one request.
 pub(super) struct RequestFacts<'a> {
@@ -25,8 +26,7 @@ pub(super) struct RequestFacts<'a> {
     pub(super) device: &'a LazyText<'a>,
     pub(super) now_s: u64,
     pub(super) platform: PlatformFacts<'a>,
-    /// Seconds since the list of revoked attestation keys was made, where this gateway has one.
-    pub(super) revocation_age_s: Option<u64>,
+    pub(super) revocations: &'a Revocations,
     pub(super) requests_last_minute: u32,
     pub(super) step_ups: Vec<&'static str>,
     pub(super) lists: Lists<'a>,
@@ -169,7 +169,10 @@ impl FactSource for RequestFacts<'_> {
             }),
             FactId::COUNTER_DEVICE_REQUESTS_1M => Self::integer(self.requests_last_minute),
             FactId::STEP_UP_DONE => Answer::List(&self.step_ups),
-            FactId::REVOCATION_AGE_S => self.revocation_age_s.map_or(Answer::Absent, Self::integer),
+            FactId::REVOCATION_AGE_S => match self.revocations.active() {
+                Some(listed) => age(listed.as_of_s),
+                None => Answer::Absent,
+            },
             other => self.platform.answer(other).unwrap_or(Answer::Error(NOT_OBSERVED)),
         }
     }

@@ -59,7 +59,7 @@ fn a_genuine_attestation_says_what_it_says() {
         (facts.leaf.not_before_s, facts.leaf.not_after_s),
         (seconds(0), seconds(3))
     );
-    assert_eq!(work.signatures_checked, 2);
+    assert_eq!(work.signatures, 2);
 
     let json = serde_json::to_value(&facts).unwrap();
     assert_eq!(json["environment"], "production");
@@ -325,7 +325,7 @@ fn no_object_costs_more_than_its_bytes_thrice_and_two_signatures() {
         let found =
             verify_attestation_counted(object, &parameters(&key_id), &APPLE.anchors(), NOW_S, &mut work);
         assert_eq!(found.map(drop), Err(expect));
-        assert_eq!((work.bytes_parsed, work.signatures_checked), (bytes, 0));
+        assert_eq!((work.bytes, work.signatures), (bytes, 0));
         let mut work = Work::default();
         let assertion = AssertionParameters {
             app_ids: &[APP],
@@ -334,7 +334,7 @@ fn no_object_costs_more_than_its_bytes_thrice_and_two_signatures() {
             counter_floor: 0,
         };
         assert!(verify_assertion_counted(object, &assertion, &mut work).is_err());
-        assert!(work.bytes_parsed <= MAX_ASSERTION_BYTES && work.signatures_checked == 0);
+        assert!(work.bytes <= MAX_ASSERTION_BYTES && work.signatures == 0);
     };
     let found = MAX_ATTESTATION_BYTES + 1;
     check(
