@@ -3,6 +3,10 @@
 mod attack;
 #[cfg(unix)]
 mod doctor;
+// Evidence is made by the testkit, which the deployable build does not have.
+#[cfg(feature = "dev")]
+mod evidence;
+mod evidence_corpus;
 mod explain;
 mod gateway;
 mod inspect;
