@@ -126,9 +126,7 @@ fn headers(check: Check<'_>) {
     check("another signature", Some(Signature), &|it| {
         it.signature = Some(vec![1; 64])
     });
-    check("no signature", Some(Parse), &|it| {
-        it.signature = Some(Vec::new())
-    });
+    check("no signature", Some(Parse), &|it| it.signature = Some(Vec::new()));
     check("no JWS inside", Some(Parse), &|it| {
         it.plaintext = Some("{}".to_owned())
     });
