@@ -30,11 +30,13 @@ pub enum Fault {
     SendTwice,
     /// A changed policy ends the sessions that began under an earlier one.
     EndSessions,
+    /// Platform evidence that does not hold is taken for software's.
+    BelieveEvidence,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SkipBinding,
         Self::SkipSingleUse,
         Self::ForwardRefused,
@@ -48,6 +50,7 @@ impl Fault {
         Self::RefuseEnrolment,
         Self::SendTwice,
         Self::EndSessions,
+        Self::BelieveEvidence,
     ];
 
     /// Its name on a command line.
@@ -67,6 +70,7 @@ impl Fault {
             Self::RefuseEnrolment => "refuse-enrolment",
             Self::SendTwice => "send-twice",
             Self::EndSessions => "end-sessions",
+            Self::BelieveEvidence => "believe-evidence",
         }
     }
 }

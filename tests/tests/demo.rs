@@ -97,6 +97,10 @@ const fn must_fail(fault: Fault) -> &'static [&'static str] {
         Fault::RefuseEnrolment => &["genuine-users-never-see-an-error", "every-chapter-is-played"],
         Fault::SendTwice => &["bank-and-actors-count-the-same"],
         Fault::EndSessions => &["with-the-sessions-they-hold"],
+        Fault::BelieveEvidence => &[
+            "evidence-that-does-not-hold-is-refused",
+            "no-hostile-request-reaches-the-bank",
+        ],
     }
 }
 

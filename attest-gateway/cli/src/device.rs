@@ -1,8 +1,9 @@
-//! `attest device`: a simulated phone for QA and load. It is the SDK itself over real HTTP, with a software key and the facts of a
-//! profile, so a gateway takes it for exactly what its policy takes such phones for.
+//! `attest device`: a simulated phone for QA and load. It is the SDK itself over real HTTP, with a software key, the facts of a
+//! profile and, if asked, simulated hardware, so a gateway takes it for exactly what its policy takes such phones for.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,7 +12,9 @@ use attest_core::device::Platform;
 use attest_core::jose::{Jwk, JwkSet};
 use attest_mobile::Headers;
 use attest_testkit::client::HttpClient;
-use attest_testkit::phone::{Phone, PhoneOptions};
+use attest_testkit::evidence::TestRoots;
+use attest_testkit::evidence::simulated::Chip;
+use attest_testkit::phone::{Evidence, Phone, PhoneOptions};
 use attest_testkit::profile::Profile;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -44,6 +47,14 @@ pub(crate) struct Device {
     /// The operating system: android or ios. By default ios for app ids that contain `ios`.
     #[arg(long, value_parser = platform)]
     platform: Option<Platform>,
+    /// What vouches for the phone's key: nothing (software), or its simulated hardware, with Android keys in the trusted
+    /// environment (hardware) or a chip of their own (strongbox).
+    #[arg(long, value_enum, default_value_t = Vouching::Software, requires_ifs = [("hardware", "test_roots"), ("strongbox", "test_roots")])]
+    evidence: Vouching,
+    /// The keys of the test roots that simulated hardware is vouched for by. A file that is not there is made, and what a
+    /// development gateway's policy needs to trust them is printed.
+    #[arg(long, value_name = "FILE")]
+    test_roots: Option<std::path::PathBuf>,
     /// The app's version.
     #[arg(long, value_name = "VERSION", default_value = "4.2.0")]
     app_version: String,
@@ -83,8 +94,37 @@ pub(crate) struct Device {
     print_token: bool,
 }
 
+/// What vouches for a simulated phone's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Vouching {
+    Software,
+    Hardware,
+    Strongbox,
+}
+
 fn platform(word: &str) -> Result<Platform, String> {
     Platform::parse(word).ok_or_else(|| "known platforms are android and ios".to_owned())
+}
+
+/// The roots in a file; new ones, told to the user, if there is no file.
+fn test_roots(path: &Path, out: &mut Out<'_>) -> Result<TestRoots, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => TestRoots::from_pem(&text).map_err(|error| told(&error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let roots = TestRoots::generate().map_err(|error| told(&error))?;
+            std::fs::write(path, roots.to_pem()).map_err(|error| told(&error))?;
+            writeln!(
+                out.err,
+                "made {}; a development gateway's policy trusts it by\n\n{}",
+                path.display(),
+                roots.policy_anchors()
+            )
+            .map_err(|error| error.to_string())?;
+            Ok(roots)
+        }
+        Err(error) => Err(told(&error)),
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -170,10 +210,25 @@ impl Device {
             Platform::Android
         });
         options.profile = self.profile;
+        options.evidence = self.vouching(out)?;
         options.app_version.clone_from(&self.app_version);
         options.base_path.clone_from(&self.base_path);
         options.origins.extend(self.origin.clone());
         Phone::new(options).map_err(|error| error.to_string())
+    }
+
+    fn vouching(&self, out: &mut Out<'_>) -> Result<Evidence, String> {
+        let chip = match self.evidence {
+            Vouching::Software => return Ok(Evidence::Software),
+            Vouching::Hardware => Chip::TrustedEnvironment,
+            Vouching::Strongbox => Chip::StrongBox,
+        };
+        let path = self
+            .test_roots
+            .as_deref()
+            .ok_or("--evidence needs --test-roots FILE")?;
+        let roots = Arc::new(test_roots(path, out)?);
+        Ok(Evidence::Hardware { roots, chip })
     }
 
     async fn load(&self, out: &mut Out<'_>) -> Result<Summary, String> {

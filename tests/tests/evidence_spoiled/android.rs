@@ -85,6 +85,7 @@ pub(super) fn chains() -> Seen {
     let scene = Scene::new();
     accepted(&scene, &mut seen);
     certificates(&scene, &mut seen);
+    shapes(&scene, &mut seen);
     presented(&scene, &mut seen);
     revoked(&scene, &mut seen);
     seen
@@ -229,14 +230,32 @@ fn certificates(scene: &Scene, seen: &mut Seen) {
                 },
             );
         }
+    }
+}
+
+/// Chains that are signed well, of a shape that no phone has.
+fn shapes(scene: &Scene, seen: &mut Seen) {
+    let mut check = |what: &str, shape: Shape, expect: Option<VerdictCode>, change: Change<'_>| {
+        let chain = scene.valid(shape).with(change).build().unwrap();
+        seen.check(
+            &format!("{what}, {shape:?}"),
+            scene.verdict(&chain, &scene.strict()),
+            expect,
+        );
+    };
+    let attested = TestKey::p256().unwrap();
+    let extend = |it: &mut ChainBuilder| {
+        it.certificates[0].key = SubjectKey::Held(attested.clone());
+        let forged = Template::leaf(name(&[("CN", "Forged")]), SubjectKey::Point(scene.device_key));
+        it.certificates.insert(0, forged);
+    };
+    for shape in [Shape::Factory, Shape::Rkp] {
         check(
             "an attested key that issues",
             shape,
             Some(KeyDescriptionMisplaced),
             &|it| {
-                it.certificates[0].key = SubjectKey::Held(stranger.clone());
-                let forged = Template::leaf(name(&[("CN", "Forged")]), SubjectKey::Point(scene.device_key));
-                it.certificates.insert(0, forged);
+                extend(it);
                 it.described = vec![0, 1];
             },
         );
@@ -244,11 +263,7 @@ fn certificates(scene: &Scene, seen: &mut Seen) {
             "an attested key that issues, hiding it",
             shape,
             Some(ChainShape),
-            &|it| {
-                it.certificates[0].key = SubjectKey::Held(stranger.clone());
-                let forged = Template::leaf(name(&[("CN", "Forged")]), SubjectKey::Point(scene.device_key));
-                it.certificates.insert(0, forged);
-            },
+            &extend,
         );
         check("one issuer less", shape, Some(ChainShape), &|it| {
             drop(it.certificates.remove(1))
@@ -341,6 +356,7 @@ pub(super) fn keys() -> Seen {
         it.certificates[0].key = SubjectKey::Point(stranger)
     });
     switches(&scene, &mut seen);
+    demands(&scene, &mut seen);
     seen
 }
 
@@ -588,6 +604,16 @@ fn switches(scene: &Scene, seen: &mut Seen) {
         rename(it);
         it.certificates[1].signer = Some(TestKey::p256().unwrap());
     });
+}
+
+/// What else a caller may ask, and what development permits.
+fn demands(scene: &Scene, seen: &mut Seen) {
+    let strict = scene.strict();
+    let mut check =
+        |what: &str, expect: Option<VerdictCode>, parameters: Parameters<'_>, change: Change<'_>| {
+            let chain = scene.valid(Shape::Factory).with(change).build().unwrap();
+            seen.check(what, scene.verdict(&chain, &parameters), expect);
+        };
     let chip = Parameters {
         level_min: Some(SecurityLevel::StrongBox),
         ..strict

@@ -97,6 +97,16 @@ impl Actor {
         false
     }
 
+    /// Notes that the service refused, so that there was nothing to send the request with.
+    pub(super) fn note_refusal(&self, code: &str) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        count.sent += 1;
+        count.denied += 1;
+        if !count.codes.iter().any(|known| known == code) {
+            count.codes.push(code.to_owned());
+        }
+    }
+
     /// Notes that there was no reply.
     pub(super) fn note_failure(&self, why: String) {
         let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);

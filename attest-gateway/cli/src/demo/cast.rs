@@ -18,6 +18,7 @@ pub(super) struct Cast {
     pub(super) faker: Actor,
     pub(super) banned: Arc<Actor>,
     pub(super) repackaged: Arc<Actor>,
+    pub(super) betrayed: Arc<Actor>,
     pub(super) cloner: Arc<Actor>,
     pub(super) emulator: Arc<Actor>,
 }
@@ -28,7 +29,7 @@ impl Cast {
         Self {
             customers: [
                 shared("customer 1 (Android)", Kind::Genuine),
-                shared("customer 2 (Android)", Kind::Genuine),
+                shared("customer 2 (StrongBox)", Kind::Genuine),
                 shared("customer 3 (iOS)", Kind::Genuine),
             ],
             confirming: shared("customer adding a payee", Kind::Genuine),
@@ -42,6 +43,7 @@ impl Cast {
             faker: Actor::new("fakes our headers", Kind::Hostile),
             banned: shared("the lost phone, banned", Kind::Hostile),
             repackaged: shared("repackaged app", Kind::Hostile),
+            betrayed: shared("apps that the hardware betrays", Kind::Hostile),
             cloner: shared("phone inside a cloner", Kind::Shadowed),
             emulator: shared("emulator", Kind::Shadowed),
         }
@@ -57,7 +59,8 @@ impl Cast {
             &self.mover,
             &self.faker,
         ]);
-        all.extend([&*self.banned, &*self.repackaged, &*self.cloner, &*self.emulator]);
+        all.extend([&*self.banned, &*self.repackaged, &*self.betrayed]);
+        all.extend([&*self.cloner, &*self.emulator]);
         all
     }
 

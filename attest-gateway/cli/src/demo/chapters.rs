@@ -10,7 +10,8 @@ use attest_core::problem::ProblemCode;
 use attest_gateway::store::{Ban, BanKind, BanScope};
 use attest_gateway::tally::Passed;
 use attest_testkit::client::HttpClient;
-use attest_testkit::phone::Phone;
+use attest_testkit::evidence::simulated::Chip;
+use attest_testkit::phone::{Evidence, Phone};
 use attest_testkit::policy::IOS_APP;
 use attest_testkit::profile::Profile;
 use attest_testkit::world::World;
@@ -33,10 +34,21 @@ pub(super) async fn pause(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
+/// A phone whose key nothing vouches for: the sample bank still accepts them, and looks at what detectors find.
 fn phone(world: &World, platform: Platform, profile: Profile) -> Result<Phone, String> {
+    phone_with(world, platform, profile, Evidence::Software)
+}
+
+fn phone_with(
+    world: &World,
+    platform: Platform,
+    profile: Profile,
+    evidence: Evidence,
+) -> Result<Phone, String> {
     let mut options = world.phone();
     options.platform = platform;
     options.profile = profile;
+    options.evidence = evidence;
     if platform == Platform::Ios {
         IOS_APP.clone_into(&mut options.app);
     }
@@ -48,16 +60,20 @@ pub(super) fn open_for_business(
     cast: &Cast,
     stop: &Arc<AtomicBool>,
 ) -> Result<Vec<JoinHandle<()>>, String> {
-    let platforms = [Platform::Android, Platform::Android, Platform::Ios];
-    let begin = |(actor, platform): (&Arc<Actor>, Platform)| {
-        let phone = phone(world, platform, Profile::Genuine)?;
+    let phones = [
+        (Platform::Android, Chip::TrustedEnvironment),
+        (Platform::Android, Chip::StrongBox),
+        (Platform::Ios, Chip::TrustedEnvironment),
+    ];
+    let begin = |(actor, (platform, chip)): (&Arc<Actor>, (Platform, Chip))| {
+        let phone = phone_with(world, platform, Profile::Genuine, world.hardware(chip))?;
         Ok(tokio::spawn(customers::live(
             Arc::clone(actor),
             phone,
             Arc::clone(stop),
         )))
     };
-    cast.customers.iter().zip(platforms).map(begin).collect()
+    cast.customers.iter().zip(phones).map(begin).collect()
 }
 
 pub(super) async fn attack(
@@ -89,7 +105,25 @@ pub(super) async fn attack(
         customers::request(&cast.repackaged, &repackaged, "POST", "/v1/login", "{}").await;
     }
     tell(timeline, &cast.repackaged);
+    betray(world, cast).await?;
+    tell(timeline, &cast.betrayed);
     pause(2000).await;
+    Ok(())
+}
+
+/// Apps that hide from every detector, on phones whose hardware and system say what they are.
+async fn betray(world: &World, cast: &Cast) -> Result<(), String> {
+    for (platform, profile) in [
+        (Platform::Android, Profile::Repackaged),
+        (Platform::Android, Profile::Cloner),
+        (Platform::Android, Profile::Emulator),
+        (Platform::Ios, Profile::Repackaged),
+    ] {
+        let hardware = world.hardware(Chip::TrustedEnvironment);
+        let phone = phone_with(world, platform, profile, hardware)?;
+        phone.hide();
+        customers::request(&cast.betrayed, &phone, "POST", "/v1/login", "{}").await;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use attest_core::problem::StepUpRequest;
 use attest_mobile::foreign::{BoxFuture, StepUpOutcome, StepUpPrompt};
-use attest_mobile::{Headers, Sent};
+use attest_mobile::{AttestError, Headers, SendError, Sent};
 use attest_testkit::bank::{Bank, StepUpCall};
 use attest_testkit::phone::Phone;
 
@@ -29,6 +29,10 @@ pub(super) async fn request(
         Ok(sent) => {
             actor.note(&sent.reply, false);
             Some(sent)
+        }
+        Err(SendError::Attest(AttestError::Refused { code, .. })) => {
+            actor.note_refusal(code);
+            None
         }
         Err(error) => {
             actor.note_failure(error.to_string());

@@ -113,8 +113,10 @@ async fn keep(world: &World, out: &mut Out<'_>) -> Result<(), String> {
          \x20 curl -s {origin}/.attest/v1/jwks.json                     # keys that verify attestations\n\
          \x20 {attest} device --gateway {origin} --app bank-android --requests 20 --method POST --path /v1/payments\n\
          \x20 {attest} device --gateway {origin} --app bank-android --profile cloner --method POST --path /v1/payments\n\
+         \x20 {attest} device --gateway {origin} --app bank-android --evidence hardware --test-roots {}/test-roots.pem\n\
          \x20 {attest} explain SUPPORT-CODE --config {}/attest.toml\n\n\
          Change {}/policy.yaml (with a higher version) and repeat. Ctrl-C ends it.\n",
+        world.folder().display(),
         world.folder().display(),
         world.folder().display(),
     );

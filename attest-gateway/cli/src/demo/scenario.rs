@@ -105,6 +105,7 @@ fn compare(world: &World, cast: &Cast, expectations: &mut Expectations) {
         ("moved-tokens-are-refused", &cast.mover),
         ("faked-headers-are-refused", &cast.faker),
         ("repackaged-app-is-refused", &*cast.repackaged),
+        ("evidence-that-does-not-hold-is-refused", &*cast.betrayed),
     ] {
         let count = actor.count();
         let refused =
