@@ -148,7 +148,7 @@ pub enum Error {
     #[error("another signer")]
     OtherSigner,
     /// The boot state is not accepted. `boot-state`
-    #[error("boot is {state:?}, locked: {locked:?}")]
+    #[error("{}", boot_words(*.state, *.locked))]
     BootNotAccepted {
         /// Who vouches for the system, where the hardware says so.
         state: Option<BootState>,
@@ -228,4 +228,20 @@ impl Error {
             }
         }
     }
+}
+
+fn boot_words(state: Option<BootState>, locked: Option<bool>) -> String {
+    let lock = match locked {
+        Some(true) => "locked",
+        Some(false) => "unlocked",
+        None => return "the hardware says nothing about the boot".to_owned(),
+    };
+    let system = match state {
+        Some(BootState::Verified) => "the maker's",
+        Some(BootState::SelfSigned) => "signed by a key that is not accepted",
+        Some(BootState::Unverified) => "not verified",
+        Some(BootState::Failed) => "one that failed verification",
+        None => "unknown",
+    };
+    format!("the bootloader is {lock}, the system is {system}")
 }
