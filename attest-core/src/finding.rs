@@ -48,10 +48,17 @@ impl Findings {
     #[must_use]
     pub fn compact(mut self) -> Self {
         if self.inconclusive.len() > MAX_INCONCLUSIVE_NAMED {
-            let named = u32::try_from(self.inconclusive.len()).unwrap_or(u32::MAX);
-            self.inconclusive_more = self.inconclusive_more.saturating_add(named);
-            self.inconclusive.clear();
+            self = self.counted();
         }
+        self
+    }
+
+    /// The same findings with all inconclusive ids as a count: the smallest form that loses no hit.
+    #[must_use]
+    pub fn counted(mut self) -> Self {
+        let named = u32::try_from(self.inconclusive.len()).unwrap_or(u32::MAX);
+        self.inconclusive_more = self.inconclusive_more.saturating_add(named);
+        self.inconclusive.clear();
         self
     }
 

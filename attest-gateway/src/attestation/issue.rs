@@ -69,8 +69,14 @@ pub(super) fn session(
         expires_at_s: now_s.saturating_add(limits.session_lifetime_s),
     };
     let session_key = Redacted::new(random_array::<32>(&gateway.rng).map_err(|_| unavailable("random"))?);
-    let body = TicketBody { result, session_key };
-    let ticket = live.sealer.seal(&body, now_s, &gateway.rng).map_err(|error| {
+    let mut body = TicketBody { result, session_key };
+    let mut sealed = live.sealer.seal(&body, now_s, &gateway.rng);
+    if sealed == Err(TicketError::TooLarge) {
+        // Much was found and more was not: what was not found out still counts, nameless.
+        body.result.findings = body.result.findings.counted();
+        sealed = live.sealer.seal(&body, now_s, &gateway.rng);
+    }
+    let ticket = sealed.map_err(|error| {
         if error == TicketError::TooLarge {
             Refusal::new(ProblemCode::EvidenceRefused, "findings-too-many")
         } else {

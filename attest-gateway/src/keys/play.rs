@@ -9,7 +9,7 @@ use attest_core::redacted::Redacted;
 use serde::Deserialize;
 
 use super::files::{KeyFileError, read_bounded};
-use crate::verifier::play::PlayKeys;
+use crate::verifier::play::{PlayKeys, PlayKeysError};
 
 /// The folder, inside the key folder.
 pub const PLAY_FOLDER: &str = "play-integrity";
@@ -52,10 +52,10 @@ pub(super) fn read(directory: &Path) -> Result<BTreeMap<String, PlayKeys>, KeyFi
         })?;
         let play = PlayKeys::from_base64(file.decryption_key.reveal(), file.verification_key.reveal())
             .map_err(|error| match error {
-                crate::verifier::play::PlayKeysError::Decryption => {
-                    content("`decryption_key` is base64 of 32 bytes")
+                PlayKeysError::Decryption => content("`decryption_key` is base64 of 32 bytes"),
+                PlayKeysError::Verification => {
+                    content("`verification_key` is base64 of a P-256 public key in DER")
                 }
-                _ => content("`verification_key` is base64 of a P-256 public key in DER"),
             })?;
         keys.insert(app.to_owned(), play);
     }

@@ -91,7 +91,28 @@ impl AppraisalError {
         match verdict {
             VerdictCode::Parse | VerdictCode::Limit => ProblemCode::EvidenceMalformed,
             VerdictCode::RevocationStale => ProblemCode::Unavailable,
-            _ => ProblemCode::EvidenceRefused,
+            VerdictCode::AnchorUnknown
+            | VerdictCode::ChainShape
+            | VerdictCode::NameChaining
+            | VerdictCode::Signature
+            | VerdictCode::Expired
+            | VerdictCode::NotYetValid
+            | VerdictCode::Revoked
+            | VerdictCode::KeyDescriptionMissing
+            | VerdictCode::KeyDescriptionMisplaced
+            | VerdictCode::KeyUse
+            | VerdictCode::SoftwareLevel
+            | VerdictCode::Origin
+            | VerdictCode::BootState
+            | VerdictCode::Challenge
+            | VerdictCode::Application
+            | VerdictCode::Signer
+            | VerdictCode::PatchLevel
+            | VerdictCode::Environment
+            | VerdictCode::Nonce
+            | VerdictCode::KeyId
+            | VerdictCode::Counter
+            | VerdictCode::Unsupported => ProblemCode::EvidenceRefused,
         }
     }
 }

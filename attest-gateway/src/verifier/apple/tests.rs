@@ -366,7 +366,7 @@ fn no_object_costs_more_than_its_bytes_thrice_and_two_signatures() {
 
 #[test]
 fn an_assertion_verifies_once_for_each_counter() {
-    let mut phone = Phone::new();
+    let phone = Phone::new();
     let key: [u8; 65] = phone.point().try_into().unwrap();
     let good = AssertionParameters {
         app_ids: &[APP],
@@ -444,7 +444,18 @@ fn an_assertion_verifies_once_for_each_counter() {
             limit: MAX_ASSERTION_BYTES,
         }),
     );
+}
 
+#[test]
+fn an_assertion_of_ios_27_says_more() {
+    let mut phone = Phone::new();
+    let key: [u8; 65] = phone.point().try_into().unwrap();
+    let good = AssertionParameters {
+        app_ids: &[APP],
+        key: &key,
+        client_data_hash: &CLIENT_DATA_HASH,
+        counter_floor: 6,
+    };
     let extended = vec![
         (
             text("apple_validation_category_01"),

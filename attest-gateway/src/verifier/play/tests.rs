@@ -175,6 +175,9 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
         let found = verify(&google.token(&payload), &GOOD, &google.keys(), NOW_S);
         assert_eq!(found.map(drop), Err(expect), "{pointer}");
     };
+    let form = |member| Error::MemberForm { member };
+    let absent = |member| Error::Member { member };
+    let long = |member| Error::MemberTooLong { member };
     let time = "/requestDetails/timestampMillis";
     let millis = |seconds: u64, more: u64| json!((seconds * 1000 + more).to_string());
     check(
@@ -187,42 +190,16 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
     check(time, millis(NOW_S + FUTURE_TOLERANCE_S, 1), Error::FromFuture);
     check(time, millis(NOW_S - 601, 999), Error::TooOld);
     check(time, json!(u64::MAX), Error::FromFuture);
-    check(
-        time,
-        json!("-1"),
-        Error::MemberForm {
-            member: "timestampMillis",
-        },
-    );
-    check(
-        time,
-        json!(""),
-        Error::MemberForm {
-            member: "timestampMillis",
-        },
-    );
+    check(time, json!("-1"), form("timestampMillis"));
+    check(time, json!(""), form("timestampMillis"));
     check(time, json!(-1), Error::Payload);
     check(time, json!(1.5), Error::Payload);
-    check(
-        time,
-        Value::Null,
-        Error::Member {
-            member: "timestampMillis",
-        },
-    );
-    check(
-        "/requestDetails",
-        Value::Null,
-        Error::Member {
-            member: "requestDetails",
-        },
-    );
+    check(time, Value::Null, absent("timestampMillis"));
+    check("/requestDetails", Value::Null, absent("requestDetails"));
     check(
         "/requestDetails/requestPackageName",
         Value::Null,
-        Error::Member {
-            member: "requestPackageName",
-        },
+        absent("requestPackageName"),
     );
     check(
         "/deviceIntegrity/deviceRecognitionVerdict",
@@ -232,23 +209,17 @@ fn a_payload_spoilt_in_one_place_is_refused_for_that() {
     check(
         "/deviceIntegrity/deviceRecognitionVerdict",
         json!(vec!["MEETS"; 33]),
-        Error::MemberTooLong {
-            member: "deviceRecognitionVerdict",
-        },
+        long("deviceRecognitionVerdict"),
     );
     check(
         "/environmentDetails/playProtectVerdict",
         json!("N".repeat(769)),
-        Error::MemberTooLong {
-            member: "playProtectVerdict",
-        },
+        long("playProtectVerdict"),
     );
     check(
         "/appIntegrity/certificateSha256Digest",
         json!(["+"]),
-        Error::MemberForm {
-            member: "certificateSha256Digest",
-        },
+        form("certificateSha256Digest"),
     );
 }
 
