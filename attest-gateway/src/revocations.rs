@@ -63,6 +63,8 @@ pub struct Revocations {
     active: ArcSwapOption<Listed>,
     key: MacKey,
     seen: Mutex<Seen>,
+    /// Held while devices are cut off, so that nobody is cut twice and who returns knows that it was done.
+    cutting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ impl Revocations {
             active: ArcSwapOption::empty(),
             key: MacKey::new(&fleet.subkey(KeyUse::CertificateSerial, 1)),
             seen: Mutex::default(),
+            cutting: tokio::sync::Mutex::default(),
         }
     }
 
@@ -200,6 +203,7 @@ impl Gateway {
     /// # Errors
     /// [`StoreError`]: nobody was cut for certain; the next call tries again.
     pub async fn cut_revoked(&self) -> Result<usize, StoreError> {
+        let _one_at_a_time = self.revocations.cutting.lock().await;
         let pending = self.revocations.seen().pending.clone();
         let mut cut = 0;
         for part in pending.chunks(LOOKED_UP_AT_ONCE) {
