@@ -478,6 +478,25 @@ fn software_roots_are_trusted_by_nobody_who_did_not_ask_twice() {
 }
 
 #[test]
+fn p256_signs_with_sha384_too() {
+    let Some(corpus) = corpus(1) else { return };
+    let file = "android/google_ka_p256_sha384_intermediate.pem";
+    let chain = attest_tests::pem::certificates(&corpus.text(file));
+    let anchors = Anchors::none().with_der(&chain[2]).unwrap();
+    let software = Parameters {
+        software_chains: true,
+        ..Parameters::default()
+    };
+    // All its signatures hold; then its leaf's KeyDescription is none.
+    let outcome = verified(&chain, &software, &anchors, LATER);
+    assert!(matches!(outcome, Err(Error::KeyDescription(_))), "{outcome:?}");
+    assert_eq!(
+        measured(&verified(&chain, &Parameters::default(), &anchors, LATER)),
+        "chain-shape"
+    );
+}
+
+#[test]
 fn any_serial_on_the_list_revokes() {
     let Some(corpus) = corpus(76) else { return };
     let published = RevocationList::parse(&corpus.read("revocation/status_google_test.json")).unwrap();
