@@ -6,7 +6,7 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde::Serialize;
 
 use super::MAX_ASSERTION_BYTES;
-use super::authenticator::{AuthenticatorData, ExtensionFacts};
+use super::authenticator::{Authenticator, ExtensionFacts};
 use super::cbor::{Members, read_whole};
 use super::error::Error;
 use crate::verifier::Work;
@@ -67,7 +67,7 @@ pub fn verify_assertion_counted(
     let signature = members.take_bytes("signature")?;
     let authenticator_data = members.take_bytes("authenticatorData")?;
     work.read(&authenticator_data);
-    let authenticator = AuthenticatorData::parse(&authenticator_data)?;
+    let authenticator = Authenticator::parse(&authenticator_data)?;
     let app_id = authenticator.application(parameters.app_ids)?;
     if authenticator.counter <= parameters.counter_floor {
         return Err(Error::CounterNotAbove {

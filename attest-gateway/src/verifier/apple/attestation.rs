@@ -7,7 +7,7 @@ use attest_core::encoding::sha256;
 use serde::{Serialize, Serializer};
 
 use super::anchors::AppleAnchors;
-use super::authenticator::{AppleEnvironment, AuthenticatorData, Credential, ExtensionFacts};
+use super::authenticator::{AppleEnvironment, Authenticator, Credential, ExtensionFacts};
 use super::cbor::{Members, read_whole};
 use super::error::Error;
 use super::leaf::{self, Leaf};
@@ -122,7 +122,7 @@ pub fn verify_attestation_counted(
 ) -> Result<AttestationFacts, Error> {
     let statement = Statement::parse(object, work)?;
     work.read(&statement.authenticator_data);
-    let authenticator = AuthenticatorData::parse(&statement.authenticator_data)?;
+    let authenticator = Authenticator::parse(&statement.authenticator_data)?;
     let app_id = authenticator.application(parameters.app_ids)?;
     if authenticator.counter != 0 {
         return Err(Error::CounterNotZero {

@@ -54,7 +54,7 @@ pub struct ExtensionFacts {
 
 /// Authenticator data, taken apart.
 #[derive(Debug)]
-pub(super) struct AuthenticatorData {
+pub(super) struct Authenticator {
     pub(super) rp_id_hash: [u8; 32],
     pub(super) counter: u32,
     pub(super) credential: Option<Credential>,
@@ -76,7 +76,7 @@ impl Credential {
     }
 }
 
-impl AuthenticatorData {
+impl Authenticator {
     /// The app among `app_ids` that this is about.
     pub(super) fn application<'a>(&self, app_ids: &[&'a str]) -> Result<&'a str, Error> {
         let named = |app_id: &&&str| attest_core::encoding::sha256(&[app_id.as_bytes()]) == self.rp_id_hash;
