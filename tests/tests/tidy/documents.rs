@@ -65,6 +65,7 @@ fn defines(source: &str, name: &str) -> bool {
     source.lines().map(str::trim).any(|line| {
         let line = line
             .strip_prefix("pub(crate) ")
+            .or(line.strip_prefix("pub(super) "))
             .or(line.strip_prefix("pub "))
             .unwrap_or(line);
         line.strip_prefix(name)

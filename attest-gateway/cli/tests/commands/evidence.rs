@@ -136,7 +136,15 @@ fn an_android_chain() {
     insta::assert_json_snapshot!("android_unproven", names);
     let names: Vec<&String> = facts.as_object().unwrap().keys().collect();
     insta::assert_json_snapshot!("android_proven", names);
+}
 
+#[test]
+fn an_unlocked_phone_is_a_fact_unless_it_is_refused() {
+    let workshop = Workshop::new();
+    let roots = TestRoots::generate().unwrap();
+    let key = TestKey::p256().unwrap().point().unwrap();
+    let chain = ChainBuilder::new(&roots.android, Shape::Factory, b"challenge", &key).unwrap();
+    let anchors = workshop.write("anchors.pem", roots.android.pem());
     let unlocked = chain.with(|chain| {
         chain
             .description
