@@ -113,7 +113,7 @@ impl World {
                 .collect(),
         };
         let test_roots = Arc::new(TestRoots::generate()?);
-        std::fs::write(folder.path().join(TEST_ROOTS_FILE), test_roots.to_pem())?;
+        test_roots.write(&folder.path().join(TEST_ROOTS_FILE))?;
         let mut attempts = 0;
         let (server, origin, policy) = loop {
             attempts += 1;

@@ -113,7 +113,7 @@ fn test_roots(path: &Path, out: &mut Out<'_>) -> Result<TestRoots, String> {
         Ok(text) => TestRoots::from_pem(&text).map_err(|error| told(&error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let roots = TestRoots::generate().map_err(|error| told(&error))?;
-            std::fs::write(path, roots.to_pem()).map_err(|error| told(&error))?;
+            roots.write(path).map_err(|error| told(&error))?;
             writeln!(
                 out.err,
                 "made {}; a development gateway's policy trusts it by\n\n{}",

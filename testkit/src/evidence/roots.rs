@@ -1,5 +1,9 @@
 //! Trust anchors of one run. None is known to any build of the product: a test or simulated world adds them as an admin would.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, IsCa, KeyUsagePurpose};
 
 use super::BuildError;
@@ -133,6 +137,18 @@ impl TestRoots {
         .concat()
     }
 
+    /// Writes [`Self::to_pem`] to a new file that nobody else may read.
+    ///
+    /// # Errors
+    /// The system's reason; a file that is there already is one.
+    pub fn write(&self, file: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(file)?.write_all(self.to_pem().as_bytes())
+    }
+
     /// The `anchors` of a policy that trusts hardware of this run.
     #[must_use]
     pub fn policy_anchors(&self) -> String {
@@ -174,7 +190,11 @@ mod tests {
     #[test]
     fn roots_outlive_their_process_in_a_file() {
         let roots = TestRoots::generate().unwrap();
-        let again = TestRoots::from_pem(&roots.to_pem()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        roots.write(&file).unwrap();
+        assert!(roots.write(&file).is_err(), "nothing is overwritten");
+        let again = TestRoots::from_pem(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let keys = |roots: &TestRoots| {
             [
                 &roots.android,

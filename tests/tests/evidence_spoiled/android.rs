@@ -29,7 +29,7 @@ impl Scene {
         let roots = TestRoots::generate().unwrap();
         let anchors = [&roots.android, &roots.android_p256, &Root::rsa().unwrap()]
             .iter()
-            .fold(Anchors::google(), |anchors, root| {
+            .fold(Anchors::google().allow_software_roots(), |anchors, root| {
                 anchors.with_pem(root.pem()).unwrap()
             });
         let floor = Level::from_number(20_260_901);
@@ -93,10 +93,17 @@ pub(super) fn chains() -> Seen {
 
 /// Every kind of phone, and what real ones get wrong.
 fn accepted(scene: &Scene, seen: &mut Seen) {
+    // Everybody can read the key of the RSA root: it counts in development alone, even where it is an anchor.
+    let readable = Parameters {
+        software_chains: true,
+        ..scene.strict()
+    };
+    let rsa = Root::rsa().unwrap();
     let roots = [
-        scene.roots.android.clone(),
-        scene.roots.android_p256.clone(),
-        Root::rsa().unwrap(),
+        (&scene.roots.android, scene.strict(), None),
+        (&scene.roots.android_p256, scene.strict(), None),
+        (&rsa, readable, None),
+        (&rsa, scene.strict(), Some(AnchorUnknown)),
     ];
     let mut modern = scene.strict();
     modern.patch_min = PatchFloors {
@@ -104,17 +111,10 @@ fn accepted(scene: &Scene, seen: &mut Seen) {
         ..PatchFloors::default()
     };
     for shape in [Shape::Factory, Shape::Rkp] {
-        for root in &roots {
-            let chain = scene
-                .valid(shape)
-                .with(|chain| chain.root = root.clone())
-                .build()
-                .unwrap();
-            seen.check(
-                &format!("valid, {shape:?}"),
-                scene.verdict(&chain, &scene.strict()),
-                None,
-            );
+        for (root, parameters, expect) in &roots {
+            let chain = scene.valid(shape).with(|chain| chain.root = (*root).clone());
+            let verdict = scene.verdict(&chain.build().unwrap(), parameters);
+            seen.check(&format!("valid, {shape:?}"), verdict, *expect);
         }
         for version in [1, 2, 3, 4, 100, 200, 300, 400, 500] {
             let chain = scene
@@ -665,6 +665,15 @@ fn demands(scene: &Scene, seen: &mut Seen) {
         scene.verdict(&strangers, &lax),
         Some(AnchorUnknown),
     );
+}
+
+#[test]
+fn the_root_whose_key_everybody_can_read_is_no_anchor() {
+    let rsa = Root::rsa().unwrap();
+    let refused = Anchors::google()
+        .with_pem(rsa.pem())
+        .map_err(|error| error.code());
+    assert_eq!(refused.err(), Some("anchor-software-root"));
 }
 
 #[test]

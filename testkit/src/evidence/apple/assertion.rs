@@ -3,7 +3,7 @@
 use attest_core::encoding::sha256;
 use ciborium::Value;
 
-use super::auth_data::AuthData;
+use super::authenticator::Authenticator;
 use crate::evidence::certificate::TestKey;
 use crate::evidence::{BuildError, cbor};
 
@@ -15,7 +15,7 @@ pub struct AssertionBuilder {
     /// The hash that is asserted.
     pub client_data_hash: [u8; 32],
     /// Authenticator data.
-    pub auth_data: AuthData,
+    pub auth_data: Authenticator,
     /// The nonce that is signed; the true one if `None`.
     pub nonce: Option<[u8; 32]>,
     /// The signature; a true one if `None`.
@@ -31,7 +31,7 @@ impl AssertionBuilder {
         Self {
             key: key.clone(),
             client_data_hash,
-            auth_data: AuthData::assertion(app_id, counter),
+            auth_data: Authenticator::assertion(app_id, counter),
             nonce: None,
             signature: None,
             more: Vec::new(),

@@ -4,7 +4,7 @@ use attest_core::encoding::sha256;
 use ciborium::Value;
 use rcgen::{BasicConstraints, IsCa, KeyUsagePurpose};
 
-use super::auth_data::AuthData;
+use super::authenticator::Authenticator;
 use crate::evidence::certificate::{SubjectKey, Template, TestKey, chain, name};
 use crate::evidence::{BuildError, Root, cbor, der};
 
@@ -27,7 +27,7 @@ pub struct AttestationBuilder {
     /// The hash that the app bound the key to.
     pub client_data_hash: [u8; 32],
     /// Authenticator data.
-    pub auth_data: AuthData,
+    pub auth_data: Authenticator,
     /// The nonce in the leaf; the true one if `None`.
     pub nonce: Option<Vec<u8>>,
     /// Content of the nonce's extension instead of the right one.
@@ -79,7 +79,7 @@ impl AttestationBuilder {
             certificates: vec![leaf, intermediate],
             format: "apple-appattest".to_owned(),
             client_data_hash,
-            auth_data: AuthData::attestation(app_id, key, aaguid),
+            auth_data: Authenticator::attestation(app_id, key, aaguid),
             nonce: None,
             nonce_extension: None,
             with_nonce: true,

@@ -2,11 +2,11 @@
 
 mod assertion;
 mod attestation;
-mod auth_data;
+mod authenticator;
 
 pub use self::assertion::AssertionBuilder;
 pub use self::attestation::{APP_ID_OID, AttestationBuilder, NONCE_OID, SYSTEM_OID};
-pub use self::auth_data::{AuthData, Credential, DEVELOPMENT, PRODUCTION};
+pub use self::authenticator::{Authenticator, Credential, DEVELOPMENT, PRODUCTION};
 
 #[cfg(test)]
 mod tests;

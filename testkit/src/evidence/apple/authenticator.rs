@@ -16,7 +16,7 @@ const FLAGS: u8 = 0x40;
 
 /// Authenticator data.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AuthData {
+pub struct Authenticator {
     /// SHA-256 of `TEAM.bundle`.
     pub rp_id_hash: [u8; 32],
     /// Flags. Phones say neither that no credential follows nor that extensions do.
@@ -44,7 +44,7 @@ pub struct Credential {
     pub cose_key: Vec<(i64, Value)>,
 }
 
-impl AuthData {
+impl Authenticator {
     /// What an attestation holds about this key of the app `TEAM.bundle`.
     #[must_use]
     pub fn attestation(app_id: &str, key: &TestKey, aaguid: [u8; 16]) -> Self {
