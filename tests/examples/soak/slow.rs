@@ -92,21 +92,14 @@ pub(crate) async fn run(connections: usize) -> Vec<Finding> {
         after.answered
     );
     let (code, _log) = instance.ends().await;
+    let left = closed.map_or(Err(still.saturating_sub(before)), Ok);
     let mut findings = vec![
+        of_closing(left),
         Finding::new(
             "slow: connections at once",
             at_once,
             "what the limits let be",
             at_once >= connections,
-        ),
-        Finding::new(
-            "slow: the last one closed",
-            closed.map_or_else(
-                || format!("{} still open after {PATIENCE:?}", still.saturating_sub(before)),
-                |closed| format!("{closed:.1?} after it was opened"),
-            ),
-            "15 s",
-            closed.is_some_and(|closed| closed <= CLOSED_WITHIN),
         ),
         Finding::new("slow: exit code", format!("{code:?}"), "0", code == Some(0)),
     ];
@@ -124,6 +117,16 @@ fn last_in_line() {
         .stdout(Stdio::null())
         .status();
     assert!(idle.is_ok_and(|status| status.success()), "chrt failed");
+}
+
+/// When the last slow one was closed, or how many never were.
+fn of_closing(closed: Result<Duration, usize>) -> Finding {
+    let seen = match closed {
+        Ok(closed) => format!("{closed:.1?} after it was opened"),
+        Err(left) => format!("{left} still open after {PATIENCE:?}"),
+    };
+    let held = closed.is_ok_and(|closed| closed <= CLOSED_WITHIN);
+    Finding::new("slow: the last one closed", seen, "15 s", held)
 }
 
 /// What genuine phones noticed.

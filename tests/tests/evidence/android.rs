@@ -34,14 +34,14 @@ fn measured(outcome: &Result<Facts, Error>) -> String {
     let Err(error) = outcome else {
         return "valid".to_owned();
     };
-    let position = match error {
-        Error::Expired { position }
-        | Error::SignatureForged { position }
-        | Error::NameMismatch { position }
-        | Error::KeyDescriptionMisplaced { position } => format!("@{position}"),
-        _ => String::new(),
-    };
-    format!("{}{position}", error.code())
+    if let Error::Expired { position }
+    | Error::SignatureForged { position }
+    | Error::NameMismatch { position }
+    | Error::KeyDescriptionMisplaced { position } = error
+    {
+        return format!("{}@{position}", error.code());
+    }
+    error.code().to_string()
 }
 
 /// The index's words in ours.
@@ -116,136 +116,115 @@ fn real_chains_are_judged_as_measured() {
 fn agree(entry: &Json, facts: &Facts) -> Result<(), String> {
     let shown = serde_json::to_value(facts).unwrap();
     let attested = &entry["key_description"];
-    let level = |tee: &str| if tee == "tee" { "hardware" } else { tee }.to_owned();
-    same(
-        "provisioning",
-        shown["provisioning"].clone(),
-        entry["provisioning"].clone(),
-    )?;
-    same(
-        "attestation_version",
-        facts.attestation_version,
-        attested["attestationVersion"].clone(),
-    )?;
-    same(
-        "keymint_version",
-        facts.keymint_version,
-        attested["keymintVersion"].clone(),
-    )?;
-    same(
-        "attestation_level",
-        shown["attestation_level"].clone(),
-        level(text(attested, "attestationSecurityLevel")),
-    )?;
-    same(
-        "key_level",
-        shown["key_level"].clone(),
-        level(text(attested, "keymintSecurityLevel")),
-    )?;
-    same(
-        "challenge",
-        shown["challenge"].clone(),
-        attested["challenge_hex"].clone(),
-    )?;
-    same(
-        "os_version",
-        facts.os_version.map_or(Json::Null, Json::from),
-        attested["osVersion"].clone(),
-    )?;
-    same(
-        "module_hash",
-        shown["module_hash"].clone(),
-        attested["moduleHash"].clone(),
-    )?;
-    same(
-        "signers",
-        shown["signers"].clone(),
-        attested["attestationApplicationId"]["signatureDigests"].clone(),
-    )?;
-    let packages: Vec<_> = facts
-        .packages
-        .iter()
-        .map(|package| json!([package.name, package.version]))
-        .collect();
-    same(
-        "packages",
-        packages,
-        attested["attestationApplicationId"]["packages"].clone(),
-    )?;
     let (boot, root) = (&shown["boot"], &attested["rootOfTrust"]);
-    same("boot.key", boot["key"].clone(), root["verifiedBootKey"].clone())?;
-    same(
-        "boot.hash",
-        boot["hash"].clone(),
-        root["verifiedBootHash"].clone(),
-    )?;
-    same(
-        "boot.state",
-        boot["state"].clone(),
-        root["verifiedBootState"].clone(),
-    )?;
-    same(
-        "boot.locked",
-        boot["locked"].clone(),
-        root["deviceLocked"].clone(),
-    )?;
-    same(
-        "boot.accepted",
-        boot["accepted"].clone(),
-        entry["policy_locked_verified"].clone(),
-    )?;
-    for (part, member) in [
-        ("os", "osPatchLevel"),
-        ("vendor", "vendorPatchLevel"),
-        ("boot", "bootPatchLevel"),
-    ] {
-        same(part, shown["patch"][part].clone(), date(&attested[member]))?;
-    }
+    let app = &attested["attestationApplicationId"];
+    let level = |member: &str| match text(attested, member) {
+        "tee" => json!("hardware"),
+        level => json!(level),
+    };
     let algorithm = match attested["algorithm"].as_u64() {
         Some(1) => "rsa-2048",
         Some(3) => "ec-p256",
         _ => "ml-dsa-65",
     };
-    same("key_algorithm", shown["key_algorithm"].clone(), algorithm)?;
-    same("origin", shown["origin"].clone(), "generated")?;
-    let issued = text(entry, "provisioningInfo")
-        .trim_start_matches("{1: ")
-        .split([',', '}'])
-        .next()
-        .unwrap_or_default();
-    let found = shown["provisioning_info"]["certs_issued"]
-        .as_u64()
-        .map(|count| count.to_string())
-        .unwrap_or_default();
-    same("certs_issued", found, issued)?;
-    same("chain", facts.chain.len(), entry["n_certs"].as_u64().unwrap() - 1)?;
-    let hardware_ids = [
-        "710",
-        "711",
-        "712",
-        "713",
-        "714",
-        "715",
-        "716",
-        "717",
-        "723",
-        "imei",
-        "serial_number",
+    let (patch, packages) = (&shown["patch"], packages(facts));
+    let pairs: [(&str, &Json, &Json); 20] = [
+        ("provisioning", &shown["provisioning"], &entry["provisioning"]),
+        (
+            "attestation_version",
+            &shown["attestation_version"],
+            &attested["attestationVersion"],
+        ),
+        (
+            "keymint_version",
+            &shown["keymint_version"],
+            &attested["keymintVersion"],
+        ),
+        (
+            "attestation_level",
+            &shown["attestation_level"],
+            &level("attestationSecurityLevel"),
+        ),
+        ("key_level", &shown["key_level"], &level("keymintSecurityLevel")),
+        ("challenge", &shown["challenge"], &attested["challenge_hex"]),
+        ("os_version", &shown["os_version"], &attested["osVersion"]),
+        ("module_hash", &shown["module_hash"], &attested["moduleHash"]),
+        ("signers", &shown["signers"], &app["signatureDigests"]),
+        ("packages", &packages, &app["packages"]),
+        ("boot.key", &boot["key"], &root["verifiedBootKey"]),
+        ("boot.hash", &boot["hash"], &root["verifiedBootHash"]),
+        ("boot.state", &boot["state"], &root["verifiedBootState"]),
+        ("boot.locked", &boot["locked"], &root["deviceLocked"]),
+        (
+            "boot.accepted",
+            &boot["accepted"],
+            &entry["policy_locked_verified"],
+        ),
+        ("patch.os", &patch["os"], &date(&attested["osPatchLevel"])),
+        (
+            "patch.vendor",
+            &patch["vendor"],
+            &date(&attested["vendorPatchLevel"]),
+        ),
+        ("patch.boot", &patch["boot"], &date(&attested["bootPatchLevel"])),
+        ("key_algorithm", &shown["key_algorithm"], &json!(algorithm)),
+        ("origin", &shown["origin"], &json!("generated")),
     ];
-    let tells = shown
-        .as_object()
-        .unwrap()
-        .keys()
-        .any(|key| hardware_ids.iter().any(|id| key.contains(id)));
-    same("tells hardware ids", tells, false)
+    for (what, found, expect) in pairs {
+        same(what, found.clone(), expect.clone())?;
+    }
+    same("certs_issued", certificates_issued(&shown), issued(entry))?;
+    same("chain", facts.chain.len(), entry["n_certs"].as_u64().unwrap() - 1)?;
+    let members = shown.as_object().unwrap().keys();
+    let tells = |member: &&String| HARDWARE_IDS.iter().any(|id| member.contains(id));
+    same("tells hardware ids", members.filter(tells).count(), 0)
+}
+
+const HARDWARE_IDS: [&str; 11] = [
+    "710",
+    "711",
+    "712",
+    "713",
+    "714",
+    "715",
+    "716",
+    "717",
+    "723",
+    "imei",
+    "serial_number",
+];
+
+fn packages(facts: &Facts) -> Json {
+    let packages = facts.packages.iter();
+    packages
+        .map(|package| json!([package.name, package.version]))
+        .collect()
+}
+
+fn certificates_issued(shown: &Json) -> String {
+    let count = shown["provisioning_info"]["certs_issued"].as_u64();
+    count.map(|count| count.to_string()).unwrap_or_default()
+}
+
+/// The index has it in the notation of CBOR.
+fn issued(entry: &Json) -> &str {
+    let info = text(entry, "provisioningInfo").trim_start_matches("{1: ");
+    info.split([',', '}']).next().unwrap_or_default()
 }
 
 fn date(number: &Json) -> Json {
-    let digits = number.as_u64().unwrap_or_default().to_string();
-    match digits.len() {
-        6 => json!(format!("{}-{}", &digits[..4], &digits[4..])),
-        8 if &digits[6..] == "00" => json!(format!("{}-{}", &digits[..4], &digits[4..6])),
-        8 => json!(format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..])),
+    let number = number.as_u64().unwrap_or_default();
+    match number {
+        100_000..=999_999 => json!(format!("{:04}-{:02}", number / 100, number % 100)),
+        10_000_000..=99_999_999 if number % 100 == 0 => date(&json!(number / 100)),
+        10_000_000..=99_999_999 => {
+            json!(format!(
+                "{:04}-{:02}-{:02}",
+                number / 10_000,
+                number / 100 % 100,
+                number % 100
+            ))
+        }
         _ => Json::Null,
     }
 }

@@ -98,25 +98,36 @@ const ROWS: &[Row] = &[
         "platform-evidence-missing",
     ),
     (
-        "Android key attestation, which this release cannot verify",
+        "a chain that is none",
         |p| {
             p.platform = Some(PlatformEvidence::AndroidKey {
                 chain: vec!["AA==".to_owned()],
             })
         },
         403,
-        Code::EvidenceKind,
-        "evidence-unsupported",
+        Code::EvidenceRefused,
+        "chain-shape",
     ),
     (
-        "App Attest, which this release cannot verify",
+        "a chain that is not even base64",
         |p| {
-            let (object, key_id) = ("AA".to_owned(), "AA".to_owned());
+            p.platform = Some(PlatformEvidence::AndroidKey {
+                chain: vec!["?".to_owned()],
+            })
+        },
+        400,
+        Code::EvidenceMalformed,
+        "evidence-encoding",
+    ),
+    (
+        "App Attest for an Android app",
+        |p| {
+            let (object, key_id) = ("AA".to_owned(), "AA==".to_owned());
             p.platform = Some(PlatformEvidence::AppAttest { object, key_id });
         },
         403,
         Code::EvidenceKind,
-        "evidence-unsupported",
+        "evidence-not-accepted",
     ),
     (
         "the key of another",
