@@ -216,7 +216,7 @@ fn date(number: &Json) -> Json {
     let number = number.as_u64().unwrap_or_default();
     match number {
         100_000..=999_999 => json!(format!("{:04}-{:02}", number / 100, number % 100)),
-        10_000_000..=99_999_999 if number % 100 == 0 => date(&json!(number / 100)),
+        10_000_000..=99_999_999 if number.is_multiple_of(100) => date(&json!(number / 100)),
         10_000_000..=99_999_999 => {
             json!(format!(
                 "{:04}-{:02}-{:02}",
@@ -232,97 +232,51 @@ fn date(number: &Json) -> Json {
 /// Each parameter accepts what the chain says and refuses what it does not, with its own code.
 fn parameters_decide(chain: &[Vec<u8>], entry: &Json, facts: &Facts, at: &str) -> Result<(), String> {
     let google = Anchors::google();
-    let code = |parameters: Parameters<'_>| measured(&verified(chain, &parameters, &google, at));
-    let none = Parameters::default();
-    let challenge = entry["expected_challenge_utf8"]
-        .as_str()
-        .map_or(facts.challenge.as_slice(), str::as_bytes);
-    same(
-        "its challenge",
-        code(Parameters {
-            challenge: Some(challenge),
-            ..none
-        }),
-        "valid",
-    )?;
-    same(
-        "another challenge",
-        code(Parameters {
-            challenge: Some(b"another"),
-            ..none
-        }),
-        "challenge",
-    )?;
-    for package in &facts.packages {
-        same(
-            "its package",
-            code(Parameters {
-                package: Some(&package.name),
-                ..none
-            }),
-            "valid",
-        )?;
-    }
-    same(
-        "another package",
-        code(Parameters {
-            package: Some("org.example"),
-            ..none
-        }),
-        "application",
-    )?;
-    let signers: Vec<[u8; 32]> = facts
-        .signers
-        .iter()
+    let challenge = entry["expected_challenge_utf8"].as_str().map(str::as_bytes);
+    let signers = facts.signers.iter();
+    let signers: Vec<[u8; 32]> = signers
         .map(|signer| signer.as_slice().try_into().unwrap())
         .collect();
     let known = if signers.is_empty() { "signer" } else { "valid" };
-    same(
-        "its signers",
-        code(Parameters {
-            signers: Some(&signers),
-            ..none
-        }),
-        known,
-    )?;
-    same(
-        "no signers",
-        code(Parameters {
-            signers: Some(&[]),
-            ..none
-        }),
-        "signer",
-    )?;
-    same(
-        "another signer",
-        code(Parameters {
-            signers: Some(&[[0; 32]]),
-            ..none
-        }),
-        "signer",
-    )?;
-    let boot = if entry["policy_locked_verified"] == true {
+    let verified_boot = if entry["policy_locked_verified"] == true {
         "valid"
     } else {
         "boot-state"
     };
-    same(
-        "verified boot",
-        code(Parameters {
-            require_verified_boot: true,
-            ..none
-        }),
-        boot,
+    let challenge = challenge.unwrap_or(&facts.challenge);
+    let check = |what: &str, parameters: Parameters<'_>, expect: &str| {
+        same(what, measured(&verified(chain, &parameters, &google, at)), expect)
+    };
+    check("its challenge", with(|p| p.challenge = Some(challenge)), "valid")?;
+    check(
+        "another challenge",
+        with(|p| p.challenge = Some(b"another")),
+        "challenge",
     )?;
-    let other = [4; 65];
-    same(
-        "another key",
-        code(Parameters {
-            device_key: Some(&other),
-            ..none
-        }),
-        "key-use",
-    )
+    for package in &facts.packages {
+        check("its package", with(|p| p.package = Some(&package.name)), "valid")?;
+    }
+    check(
+        "another package",
+        with(|p| p.package = Some("org.example")),
+        "application",
+    )?;
+    check("its signers", with(|p| p.signers = Some(&signers)), known)?;
+    check("no signers", with(|p| p.signers = Some(&[])), "signer")?;
+    check("another signer", with(|p| p.signers = Some(&[[0; 32]])), "signer")?;
+    check(
+        "verified boot",
+        with(|p| p.require_verified_boot = true),
+        verified_boot,
+    )?;
+    check("another key", with(|p| p.device_key = Some(&[4; 65])), "key-use")
+}
+
+/// Parameters that ask for one thing.
+fn with<'a>(change: impl FnOnce(&mut Parameters<'a>)) -> Parameters<'a> {
+    let mut parameters = Parameters::default();
+    change(&mut parameters);
+    parameters
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(crate) fn text<'a>(entry: &'a Json, member: &str) -> &'a str {
 
 /// An RFC 3339 time in UTC as seconds since 1970.
 pub(crate) fn seconds(time: &str) -> u64 {
-    let number = |range: std::ops::Range<usize>| time[range].parse::<i64>().unwrap();
+    let number = |range: std::ops::Range<usize>| time.get(range).unwrap().parse::<i64>().unwrap();
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
     // Days up to a date, with the year begun in March.
     let (y, m) = if month > 2 {
