@@ -92,7 +92,7 @@ pub(crate) async fn run(connections: usize) -> Vec<Finding> {
         after.answered
     );
     let (code, _log) = instance.ends().await;
-    let left = closed.map_or(Err(still.saturating_sub(before)), Ok);
+    let left = closed.ok_or(still.saturating_sub(before));
     let mut findings = vec![
         of_closing(left),
         Finding::new(
