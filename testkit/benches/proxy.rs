@@ -3,7 +3,8 @@
 //! One proxy core, 64 keep-alive connections, the sample bank behind it. Counted is the CPU time of the core's thread as the kernel
 //! keeps it, so that load generator and bank on the same machine do not count. Ratios compare; the figures depend on the machine.
 
-use std::error::Error;
+mod threads;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,14 +16,14 @@ use attest_testkit::client::HttpClient;
 use attest_testkit::phone::Phone;
 use attest_testkit::world::{World, WorldOptions};
 
+use threads::{Outcome, cpu_ns};
+
 /// As the product does.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
-
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// One kind of request.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,7 @@ async fn measure() -> Outcome<()> {
     let mut options = WorldOptions::new(Arc::new(SystemClock::new()));
     options.cores = 1;
     let world = World::start(options).await?;
-    let core = core_thread()?;
+    let core = threads::named(&["core-0"])?;
     let phone = Phone::new(world.phone())?;
     let _fresh = phone.keep_fresh();
     phone.attestor().ready().await?;
@@ -98,9 +99,9 @@ async fn measure() -> Outcome<()> {
     let mut rates = vec![0.0; CASES.len()];
     for _ in 0..ROUNDS {
         for (at, case) in CASES.iter().enumerate() {
-            let (before, begun) = (cpu_ns(core)?, Instant::now());
+            let (before, begun) = (cpu_ns(&core)?, Instant::now());
             run(case, &phone, &client).await?;
-            let spent = f64::from(u32::try_from((cpu_ns(core)? - before) / 1000)?);
+            let spent = f64::from(u32::try_from((cpu_ns(&core)? - before) / 1000)?);
             let requests = f64::from(u32::try_from(case.requests)?);
             if let (Some(round), Some(rate)) = (rounds.get_mut(at), rates.get_mut(at)) {
                 round.push(spent / requests);
@@ -160,29 +161,4 @@ async fn send(case: Case, phone: Phone, client: Arc<HttpClient>, left: Arc<Atomi
         }
     }
     Ok(())
-}
-
-/// The thread id of the only proxy core.
-fn core_thread() -> Outcome<u32> {
-    for entry in std::fs::read_dir("/proc/self/task")? {
-        let path = entry?.path();
-        if std::fs::read_to_string(path.join("comm"))?.trim() == "core-0" {
-            let id = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .ok_or("no thread id")?;
-            return Ok(id.parse()?);
-        }
-    }
-    Err("this measurement reads /proc and runs on Linux only".into())
-}
-
-/// Time that a thread has spent on a CPU, nanoseconds.
-fn cpu_ns(thread: u32) -> Outcome<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat"))?;
-    Ok(stat
-        .split_ascii_whitespace()
-        .next()
-        .ok_or("no schedstat")?
-        .parse()?)
 }

@@ -237,10 +237,10 @@ async fn floods_end_their_connection_and_nothing_else() {
             assert!(frame.kind != kind::GOAWAY || frames < 5000, "{what}");
         }
         assert!(frames < 4000, "{what}: {frames} frames in answer");
-        // Streams may be refused as fast as they come, and then are none too many.
+        // Streams may be refused as fast as they come, and then are none too many; the HTTP library may end an endless head first.
         let counted = view.connections_flooding() - counted;
         assert!(
-            counted == 1 || what == "streams without end",
+            counted == 1 || (counted == 0 && ["streams without end", "CONTINUATION"].contains(&what)),
             "{what}: counted {counted} times"
         );
         let reached = scene.backend.take().len();

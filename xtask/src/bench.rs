@@ -22,11 +22,21 @@ struct Bench {
 }
 
 /// All measurements, in the order in which they run.
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "core",
         what: "minting and verification per token kind; the decision with 50 rules over 64 facts",
         cargo: &["bench", "--package", "attest-core", "--benches"],
+    },
+    Bench {
+        name: "evidence",
+        what: "verification of platform evidence, per kind, over the external corpus",
+        cargo: &["bench", "--package", "attest-gateway", "--bench", "evidence"],
+    },
+    Bench {
+        name: "enrolment",
+        what: "enrolments on one core, by kind of evidence",
+        cargo: &["bench", "--package", "attest-testkit", "--bench", "enrolment"],
     },
     Bench {
         name: "proxy",

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn facts_are_outlined() {
         let facts =
-            json!({"a": 1, "list": ["x", "y"], "none": [], "in": {"b": null, "deep": [{"c": "1\n2"}]}});
+            json!({"a": 1, "in": {"b": null, "deep": [{"c": "1\n2"}]}, "list": ["x", "y"], "none": []});
         let expect = "  a: 1\n  in:\n    b: not said\n    deep:\n      [0]:\n        c: 1 2\n  list: x, y\n  none: none\n";
         assert_eq!(outline(&facts), expect);
         assert_eq!(outline(&json!({})), "  none\n");

@@ -117,7 +117,7 @@ pub(super) fn shortened(text: &str) -> String {
 /// A ticket by what stands in it in clear: version, key id and hour. Nothing of its text.
 pub(super) fn ticket(text: &str) -> String {
     let bytes = from_base64url(text).unwrap_or_default();
-    let Some(([1, id0, id1, e0, e1, e2, e3], _)) = bytes.split_first_chunk::<7>() else {
+    let Some(([1 | 2, id0, id1, e0, e1, e2, e3], _)) = bytes.split_first_chunk::<7>() else {
         return format!("[{} characters, not a ticket of this version]", text.len());
     };
     let (key_id, epoch) = (
@@ -196,14 +196,18 @@ mod tests {
 
     #[test]
     fn a_ticket_is_its_key_id_and_hour() {
-        let mut bytes = vec![1, 0, 3, 0, 7, 0xa1, 0x20];
-        bytes.extend([0xaa; 200]);
-        let text = attest_core::encoding::base64url(&bytes);
-        let shown = ticket(&text);
-        assert_eq!(
-            shown,
-            "[ticket of 276 characters, key id 3, epoch 500000 (the hour from 2027-01-15T08:00:00Z), redacted]"
-        );
+        let shown = |version: u8| {
+            let mut bytes = vec![version, 0, 3, 0, 7, 0xa1, 0x20];
+            bytes.extend([0xaa; 200]);
+            ticket(&attest_core::encoding::base64url(&bytes))
+        };
+        for version in [1, 2] {
+            assert_eq!(
+                shown(version),
+                "[ticket of 276 characters, key id 3, epoch 500000 (the hour from 2027-01-15T08:00:00Z), redacted]"
+            );
+        }
+        assert_eq!(shown(3), "[276 characters, not a ticket of this version]");
         assert_eq!(ticket("!"), "[1 characters, not a ticket of this version]");
     }
 }

@@ -103,7 +103,7 @@ fn numbers_and_inner_reasons_are_found_and_unknown_names_are_said() {
     check(
         young,
         &[
-            "rules[5].when.any[0] (number 1): device.age_s lt 86400",
+            "rules[8].when.any[0] (number 1): device.age_s lt 86400",
             "Value    61\n",
             "`step-up`",
         ],

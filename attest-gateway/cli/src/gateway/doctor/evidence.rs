@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use attest_core::environment::Environment;
 use attest_core::policy::{App, EvidenceKind, Revocation};
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
@@ -21,7 +22,7 @@ pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings
     let takes = |app: &App, kind| app.evidence.contains(&kind);
     if policy.apps.iter().any(|app| takes(app, EvidenceKind::AndroidKey)) {
         let folder = config.policy.file.parent().unwrap_or_else(|| Path::new("."));
-        revocation(policy.revocation.as_ref(), folder, findings);
+        revocation(policy.revocation.as_ref(), config.environment, folder, findings);
     }
     let Some(keys) = keys else { return };
     for app in policy
@@ -50,8 +51,14 @@ pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings
     }
 }
 
-fn revocation(asked: Option<&Revocation>, folder: &Path, findings: &mut Findings) {
+fn revocation(asked: Option<&Revocation>, environment: Environment, folder: &Path, findings: &mut Findings) {
     let Some(asked) = asked else {
+        if environment == Environment::Development {
+            return findings.ok(
+                "revocation",
+                "policy names no list of revoked keys; production needs one",
+            );
+        }
         findings.add(
             State::Warn,
             "revocation",
