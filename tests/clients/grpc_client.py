@@ -125,7 +125,8 @@ call = channel.unary_stream(path("ServerStream"))(b"wait", timeout=30, metadata=
 assert next(call) == b"waiting"
 call.cancel()
 for _ in range(200):
-    if unary(b"cancelled", timeout=20, metadata=meta) == b"%d" % (before + 1):
+    # Calls whose deadline passed earlier may be heard of now, too.
+    if int(unary(b"cancelled", timeout=20, metadata=meta)) > before:
         break
     time.sleep(0.05)
 else:

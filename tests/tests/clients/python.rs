@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use attest_tests::balancer::Balancer;
 use attest_tests::deployment::PUBLIC_ORIGIN;
 
-use super::stage::{Behind, Server, Stage, python, script, succeeds};
+use super::stage::{Behind, Server, Stage, python, script, succeeds, told};
 use super::tls::Certificates;
 
 const METHODS: [&str; 5] = ["Unary", "ServerStream", "ClientStream", "Bidi", "Impatient"];
@@ -92,15 +92,22 @@ async fn websocket_in_python() {
     let stage = Stage::open(&behind).await;
     let token = stage.bare_token("GET", "/socket");
     let client = script("ws_client.py");
-    let converse = |url: &str, ca: &str, address: &str| {
-        let told = succeeds(&python, &[client.to_str().unwrap(), url, &token, ca, address]);
+    let converse = |url: &str, ca: &str, address: &str, log: &dyn Fn() -> String| {
+        let told = told(&python, &[client.to_str().unwrap(), url, &token, ca, address])
+            .unwrap_or_else(|said| panic!("{said}\n{}", log()));
         assert_eq!(told.matches("ok ").count(), 12, "{told}");
     };
-    converse(&format!("ws://{}/socket", stage.plain.address), "", "");
+    converse(
+        &format!("ws://{}/socket", stage.plain.address),
+        "",
+        "",
+        &String::new,
+    );
     let certificates = Certificates::make(stage.deployment.folder());
-    let node = stage.node("socket-tls", &behind, &certificates.config(""));
+    let more = format!("{}\n[log]\nlevel = \"debug\"\n", certificates.config(""));
+    let node = stage.node("socket-tls", &behind, &more);
     let instance = node.start();
     let url = format!("{}/socket", PUBLIC_ORIGIN.replace("https://", "wss://"));
     let ca = certificates.ca.to_str().unwrap();
-    converse(&url, ca, &instance.address.to_string());
+    converse(&url, ca, &instance.address.to_string(), &|| instance.log());
 }

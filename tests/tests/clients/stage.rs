@@ -34,15 +34,18 @@ pub(super) fn script(name: &str) -> PathBuf {
 
 /// Runs a client to its end and returns what it printed; fails with everything it said if it did not succeed.
 pub(super) fn succeeds(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
+    told(program, arguments).unwrap_or_else(|said| panic!("{said}"))
+}
+
+/// What a client printed, or everything it said if it did not succeed.
+pub(super) fn told(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Result<String, String> {
     let output = run(program.as_ref(), arguments, "");
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(out);
+    }
     let err = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}\n{out}\n{err}",
-        output.status
-    );
-    out
+    Err(format!("{arguments:?}: {}\n{out}\n{err}", output.status))
 }
 
 /// Runs a client with this input.
