@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use attest_core::challenge::Purpose;
 use attest_core::device::EvidenceClass;
+use attest_core::policy::EvidenceKind;
 use attest_core::problem::ProblemCode;
 
 use super::appraise::{assertion, verify_renewal};
@@ -78,6 +79,11 @@ async fn extend(gateway: &Arc<Gateway>, verified: &Verified) -> Answer {
 /// Whether what was appraised at the enrolment would still be accepted: certificates may have been revoked, and policy may ask for
 /// more, since.
 fn still_holds(gateway: &Gateway, verified: &Verified, record: &DeviceRecord) -> Result<(), Refusal> {
+    let app = known_app(&verified.policy, &record.app)?;
+    let listed = |kind: &EvidenceKind| kind.as_str() == record.evidence_class;
+    if !app.evidence.iter().any(listed) {
+        return Err(Refusal::new(ProblemCode::EvidenceExpired, "evidence-floor"));
+    }
     let Some(proof) = &record.proof else { return Ok(()) };
     let listed = gateway.revocations.active();
     if listed.is_some_and(|listed| listed.names_any(&proof.certificates)) {
@@ -86,7 +92,6 @@ fn still_holds(gateway: &Gateway, verified: &Verified, record: &DeviceRecord) ->
             VerdictCode::Revoked.as_str(),
         ));
     }
-    let app = known_app(&verified.policy, &record.app)?;
     if app.patch_min.accepts(&proof.claims) && app.accepts_version_code(proof.claims.app_version_code) {
         return Ok(());
     }

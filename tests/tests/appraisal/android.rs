@@ -151,3 +151,21 @@ async fn roots_of_tests_are_no_anchors_in_production() {
         assert_eq!(error.code(), "policy-anchor", "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_kind_of_evidence_that_is_not_listed_any_more_renews_nothing() {
+    let field = Field::open("").await;
+    let app = field.app(Platform::Android);
+    let device = app.session(None).await.device;
+    field.republish("evidence: [software, android_key]", "evidence: [android_key]");
+    let renewal = app.prepare(Some(device)).await;
+    let reply = app.present(&renewal).await;
+    field.scene.refuses(
+        "software by now",
+        &reply,
+        403,
+        Code::EvidenceExpired,
+        "",
+        "evidence-floor",
+    );
+}
