@@ -10,7 +10,7 @@ use attest_core::{
 };
 use serde_json::Value as Json;
 
-use crate::{problem::Report, source::PolicySource};
+use crate::{report::Report, source::PolicySource};
 
 /// True if a clause of the condition names this list.
 pub(crate) fn names_list(condition: &Condition, name: &str) -> bool {
@@ -32,7 +32,7 @@ pub(crate) fn names_list(condition: &Condition, name: &str) -> bool {
     }
 }
 
-pub(crate) fn lint(source: &PolicySource, report: &mut Report<'_>) {
+pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
     keys(source, report);
     environment(source, report);
     evidence_in_production(source, report);
@@ -42,7 +42,7 @@ pub(crate) fn lint(source: &PolicySource, report: &mut Report<'_>) {
 }
 
 /// Every key is a public key that this product can use.
-fn keys(source: &PolicySource, report: &mut Report<'_>) {
+fn keys(source: &PolicySource, report: &mut Report) {
     let mut verify = |path: String, key: &Json| {
         let usable = serde_json::to_vec(key)
             .map_err(|error| error.to_string())
@@ -71,7 +71,7 @@ fn keys(source: &PolicySource, report: &mut Report<'_>) {
 }
 
 /// A production policy is never reached over loopback.
-fn environment(source: &PolicySource, report: &mut Report<'_>) {
+fn environment(source: &PolicySource, report: &mut Report) {
     if source.environment != Environment::Production {
         return;
     }
@@ -104,7 +104,7 @@ fn environment(source: &PolicySource, report: &mut Report<'_>) {
 }
 
 /// What a production policy may say and probably does not mean, because an attacker would choose it.
-fn evidence_in_production(source: &PolicySource, report: &mut Report<'_>) {
+fn evidence_in_production(source: &PolicySource, report: &mut Report) {
     if source.environment != Environment::Production {
         return;
     }
@@ -139,7 +139,7 @@ fn evidence_in_production(source: &PolicySource, report: &mut Report<'_>) {
     }
 }
 
-fn unreachable_routes(routes: &[Route], report: &mut Report<'_>) {
+fn unreachable_routes(routes: &[Route], report: &mut Report) {
     let mut taken: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for (index, route) in routes.iter().enumerate() {
         let Ok(pattern) = route.path.parse::<PathPattern>() else {
@@ -162,7 +162,7 @@ fn unreachable_routes(routes: &[Route], report: &mut Report<'_>) {
     }
 }
 
-fn unused(source: &PolicySource, report: &mut Report<'_>) {
+fn unused(source: &PolicySource, report: &mut Report) {
     for name in source.lists.keys() {
         let mut conditions = source
             .detectors
@@ -198,7 +198,7 @@ fn unused(source: &PolicySource, report: &mut Report<'_>) {
     }
 }
 
-fn untested(source: &PolicySource, report: &mut Report<'_>) {
+fn untested(source: &PolicySource, report: &mut Report) {
     let detectors: BTreeSet<&str> = source
         .tests
         .iter()

@@ -4,6 +4,7 @@
 //! written bounds what is built. Nothing here knows what a policy is.
 
 mod de;
+mod decode;
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ use serde_saphyr::{
     options::{DuplicateKeyPolicy, MergeKeyPolicy},
 };
 
-pub(crate) use self::de::from_node;
+pub(crate) use self::decode::decode;
 use crate::problem::{Level, Position, Problem};
 
 /// The largest source, in bytes.
@@ -49,12 +50,31 @@ pub(crate) enum Kind {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
+    /// Taken out: not there for what is made of the tree, yet what follows it keeps its index.
+    Cut,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) at: Position,
     pub(crate) text: String,
+}
+
+/// Where a field path leads.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) position: Position,
+    /// The path as it is written.
+    pub(crate) path: String,
+    /// Whether what stands there, or something directly in it, was cut.
+    pub(crate) is_cut: bool,
+}
+
+/// One step of a field path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    Key(String),
+    Index(usize),
 }
 
 /// The tree of a source.
@@ -177,9 +197,11 @@ fn plain(message: &str) -> String {
 }
 
 impl Node {
-    /// Where a field path leads, or the deepest part of it that exists. Keys may contain dots.
-    pub(crate) fn locate(&self, path: &str) -> Position {
+    /// Where a field path leads, or the deepest part of it that exists. Keys may contain dots. Indices of the path count
+    /// what was not cut, those of the returned path count what is written.
+    pub(crate) fn locate(&self, path: &str) -> Located {
         let (mut node, mut at, mut rest) = (self, self.at, path);
+        let mut written = String::new();
         loop {
             let step = match &node.kind {
                 Kind::Map(entries) => entries
@@ -195,20 +217,87 @@ impl Node {
                         } else {
                             value.at
                         };
-                        (value, at, tail)
+                        let dot = if written.is_empty() { "" } else { "." };
+                        (value, at, tail, format!("{dot}{}", key.text))
                     }),
                 Kind::List(items) => rest
                     .strip_prefix('[')
                     .and_then(|rest| rest.split_once(']'))
-                    .and_then(|(index, tail)| Some((items.get(index.parse::<usize>().ok()?)?, tail)))
-                    .map(|(item, tail)| (item, item.at, tail)),
-                Kind::Null | Kind::Boolean(_) | Kind::Integer(_) | Kind::Fraction(_) | Kind::Text(_) => None,
+                    .and_then(|(index, tail)| {
+                        let mut kept = items
+                            .iter()
+                            .enumerate()
+                            .filter(|(_, item)| item.kind != Kind::Cut);
+                        Some((kept.nth(index.parse().ok()?)?, tail))
+                    })
+                    .map(|((index, item), tail)| (item, item.at, tail, format!("[{index}]"))),
+                Kind::Null
+                | Kind::Boolean(_)
+                | Kind::Integer(_)
+                | Kind::Fraction(_)
+                | Kind::Text(_)
+                | Kind::Cut => None,
             };
-            let Some((next, place, tail)) = step else {
-                return at;
+            let Some((next, place, tail, step)) = step else {
+                if !rest.is_empty() {
+                    let dot = if written.is_empty() || rest.starts_with('[') {
+                        ""
+                    } else {
+                        "."
+                    };
+                    written.push_str(dot);
+                    written.push_str(rest);
+                }
+                return Located {
+                    position: at,
+                    path: written,
+                    is_cut: node.is_cut(),
+                };
             };
+            written.push_str(&step);
             (node, at, rest) = (next, place, tail.strip_prefix('.').unwrap_or(tail));
         }
+    }
+
+    /// True if this or something directly in it was cut.
+    fn is_cut(&self) -> bool {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().any(|(_, value)| value.kind == Kind::Cut),
+            Kind::List(items) => items.iter().any(|item| item.kind == Kind::Cut),
+            Kind::Cut => true,
+            Kind::Null | Kind::Boolean(_) | Kind::Integer(_) | Kind::Fraction(_) | Kind::Text(_) => false,
+        }
+    }
+
+    /// The node at a path; `None` if there is none or it was cut.
+    pub(super) fn at_mut(&mut self, path: &[Step]) -> Option<&mut Self> {
+        let mut node = self;
+        for step in path {
+            node = match (&mut node.kind, step) {
+                (Kind::Map(entries), Step::Key(key)) => entries
+                    .iter_mut()
+                    .find(|(known, _)| known.text == *key)
+                    .map(|(_, value)| value)?,
+                (Kind::List(items), Step::Index(index)) => items.get_mut(*index)?,
+                _ => return None,
+            };
+        }
+        (node.kind != Kind::Cut).then_some(node)
+    }
+
+    /// The number of nodes, keys not counted.
+    pub(crate) fn count(&self) -> usize {
+        let below: usize = match &self.kind {
+            Kind::Map(entries) => entries.iter().map(|(_, value)| value.count()).sum(),
+            Kind::List(items) => items.iter().map(Self::count).sum(),
+            Kind::Null
+            | Kind::Boolean(_)
+            | Kind::Integer(_)
+            | Kind::Fraction(_)
+            | Kind::Text(_)
+            | Kind::Cut => 0,
+        };
+        below + 1
     }
 }
 

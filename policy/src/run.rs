@@ -5,7 +5,7 @@
 
 mod facts;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use attest_core::{
     facts::{FactId, FactMap, FactRef, Observation, Platform, Value},
@@ -18,39 +18,64 @@ use ring::hmac;
 
 use self::facts::{Union, complete_findings, default, read_facts};
 use crate::{
-    problem::Report,
+    TestOutcome, TestSubject,
+    report::Report,
     source::{DecisionTest, DetectorTest, Expected, ExpectedDecision, PolicySource, TestRequest},
 };
 
-/// Runs every test; a failing one is an error at its place.
-pub(crate) fn run(source: &PolicySource, gateway: &GatewayPolicy, report: &mut Report<'_>) {
+/// What every test shows; a failing one is an error at its place.
+pub(crate) fn run(source: &PolicySource, gateway: &GatewayPolicy, report: &mut Report) -> Vec<TestOutcome> {
     let mut everyone = gateway.clone();
     for rule in &mut everyone.rules {
         rule.rollout_percent = if rule.rollout_percent == 0 { 0 } else { 100 };
     }
     // Errors of the policy itself are reported before tests are run.
-    let Ok(compiled) = everyone.compile() else { return };
+    let Ok(compiled) = everyone.compile() else {
+        return Vec::new();
+    };
+    let mut outcomes = Vec::new();
     for (index, test) in source.tests.iter().enumerate() {
         let path = format!("tests[{index}]");
-        match (&test.decision, &test.detector) {
-            (Some(test), None) => decision(test, &compiled, &format!("{path}.decision"), report),
-            (None, Some(test)) => detector(test, source, &format!("{path}.detector"), report),
-            _ => report.error(
-                path,
-                "test-shape",
-                "a test has exactly one of `decision` and `detector`",
+        let before = report.errors();
+        let (subject, shown) = match (&test.decision, &test.detector) {
+            (Some(test), None) => (
+                TestSubject::Decision(test.request.method.clone(), test.request.path.clone()),
+                decision(test, &compiled, &format!("{path}.decision"), report),
             ),
-        }
+            (None, Some(test)) => {
+                let own = !report.is_test_of_a_pack(index);
+                let shown = detector(test, source, own, &format!("{path}.detector"), report);
+                (TestSubject::Detector(test.id.clone()), shown)
+            }
+            _ => {
+                let message = "a test has exactly one of `decision` and `detector`";
+                report.error(&path, "test-shape", message);
+                continue;
+            }
+        };
+        let passed = report.errors() == before;
+        let (file, position) = report.place(&path);
+        outcomes.push(TestOutcome {
+            name: test.name.clone(),
+            subject,
+            passed,
+            position,
+            file,
+            because: if passed { shown } else { report.newest().to_owned() },
+        });
     }
+    outcomes
 }
 
-fn decision(test: &DecisionTest, policy: &CompiledGateway, path: &str, report: &mut Report<'_>) {
+/// What was decided and why, in words.
+fn decision(test: &DecisionTest, policy: &CompiledGateway, path: &str, report: &mut Report) -> String {
     let Some(app) = policy.app(&test.request.app) else {
         let message = format!("unknown app `{}`", test.request.app);
-        return report.error(format_args!("{path}.request.app"), "unknown-reference", message);
+        report.error(format_args!("{path}.request.app"), "unknown-reference", message);
+        return String::new();
     };
     let Some(stated) = read_facts(&test.facts, path, report) else {
-        return;
+        return String::new();
     };
     let mut known = true;
     let rules = &policy.policy().rules;
@@ -73,14 +98,12 @@ fn decision(test: &DecisionTest, policy: &CompiledGateway, path: &str, report: &
             );
         }
     }
-    if known {
-        compare(
-            &test.expect,
-            &outcome(&test.request, app, stated, policy),
-            path,
-            report,
-        );
+    if !known {
+        return String::new();
     }
+    let actual = outcome(&test.request, app, stated, policy);
+    compare(&test.expect, &actual, path, report);
+    actual.to_string()
 }
 
 /// What a gateway would answer, in its order: route, app, token, rules.
@@ -186,6 +209,13 @@ impl Outcome {
     }
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = by(self.rule.as_deref());
+        write!(f, "{}{by} ({})", self.decision.as_str(), self.because)
+    }
+}
+
 /// Which clause found what.
 fn found(clause: &Clause) -> String {
     let place = if clause.path.is_empty() {
@@ -199,22 +229,18 @@ fn found(clause: &Clause) -> String {
     }
 }
 
-fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Report<'_>) {
-    let by = |rule: &Option<String>| {
-        rule.as_ref()
-            .map(|rule| format!(" by `{rule}`"))
-            .unwrap_or_default()
-    };
+fn by(rule: Option<&str>) -> String {
+    rule.map(|rule| format!(" by `{rule}`")).unwrap_or_default()
+}
+
+fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Report) {
     let wrong_rule = expected.rule.is_some() && expected.rule != actual.rule;
     let wrong_kind = expected.step_up.is_some() && expected.step_up != actual.step_up;
     if expected.decision != actual.decision || wrong_rule || wrong_kind {
         let message = format!(
-            "expected {}{}, got {}{} ({})",
+            "expected {}{}, got {actual}",
             expected.decision.as_str(),
-            by(&expected.rule),
-            actual.decision.as_str(),
-            by(&actual.rule),
-            actual.because,
+            by(expected.rule.as_deref()),
         );
         report.error(format_args!("{path}.expect"), "test-failed", message);
     }
@@ -237,15 +263,24 @@ fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Repor
     }
 }
 
-fn detector(test: &DetectorTest, source: &PolicySource, path: &str, report: &mut Report<'_>) {
+/// What was concluded and why, in words.
+fn detector(
+    test: &DetectorTest,
+    source: &PolicySource,
+    own: bool,
+    path: &str,
+    report: &mut Report,
+) -> String {
     let Some(detector) = source.detectors.iter().find(|detector| detector.id == test.id) else {
         let message = format!("unknown detector `{}`", test.id);
-        return report.error(format_args!("{path}.id"), "unknown-reference", message);
+        report.error(format_args!("{path}.id"), "unknown-reference", message);
+        return String::new();
     };
     let Some(stated) = read_facts(&test.facts, path, report) else {
-        return;
+        return String::new();
     };
-    let mut variables = sample(source, detector.platform);
+    let apps = if own { source.apps.as_slice() } else { &[] };
+    let mut variables = sample(apps, detector.platform);
     for (name, value) in &test.variables {
         if !Variables::NAMES.contains(&name.as_str()) {
             let message = format!("unknown variable `{name}`");
@@ -257,40 +292,44 @@ fn detector(test: &DetectorTest, source: &PolicySource, path: &str, report: &mut
         }
         variables = variables.with(name, value);
     }
-    let mut running = detector.clone();
+    let mut running = detector.detector();
     running.mode = Mode::Enforce;
     let scope = Scope::new(Side::Device(running.platform), &source.lists, variables);
     let Ok(set) = DetectorSet::compile(std::slice::from_ref(&running), running.platform, &scope) else {
-        return;
+        return String::new();
     };
     let stated: FactMap = stated.into_iter().collect();
     let actual = set
         .scan(&stated)
         .next()
         .map_or(Detection::Unsupported, |scanned| scanned.detection);
+    let because = set
+        .explain(&test.id, &stated)
+        .map_or_else(String::new, |clause| found(&clause));
+    let shown = format!("{} ({because})", actual.as_str());
     if actual.as_str() != test.expect.as_str() {
-        let because = set
-            .explain(&test.id, &stated)
-            .map_or_else(String::new, |clause| found(&clause));
-        let message = format!(
-            "expected {}, got {} ({because})",
-            test.expect.as_str(),
-            actual.as_str()
-        );
+        let message = format!("expected {}, got {shown}", test.expect.as_str());
         report.error(format_args!("{path}.expect"), "test-failed", message);
     }
+    shown
 }
 
-fn sample(source: &PolicySource, platform: Platform) -> Variables {
-    let app = source.apps.iter().find(|app| app.platform == platform);
+/// The variables of a phone that runs the first of these apps on the platform; without one, of a made-up app.
+fn sample(apps: &[App], platform: Platform) -> Variables {
+    let app = apps.iter().find(|app| app.platform == platform);
     let mut variables = Variables::default().with("user_id", "0").with("uid", "10123");
-    if let Some(package) = app.and_then(|app| app.package.as_ref()) {
+    let package = app.map_or(Some(MADE_UP), |app| app.package.as_deref());
+    if let Some(package) = package.filter(|_| platform == Platform::Android) {
         variables = variables
             .with("package", package)
             .with("data_dir", format!("/data/user/0/{package}"));
     }
-    if let Some(bundle) = app.and_then(|app| app.bundle.as_ref()) {
+    let bundle = app.map_or(Some(MADE_UP), |app| app.bundle.as_deref());
+    if let Some(bundle) = bundle.filter(|_| platform == Platform::Ios) {
         variables = variables.with("bundle", bundle);
     }
     variables
 }
+
+/// The package and bundle of an app that is nobody's.
+const MADE_UP: &str = "com.example.bank";

@@ -1,19 +1,25 @@
 //! The policy as an admin writes it: one YAML file, from which device and gateway policy are made.
 
+mod detector;
+
 use std::collections::BTreeMap;
 
 use attest_core::{
     environment::Environment,
     facts::Observation,
     policy::{
-        Anchor, App, Detector, DevicePolicy, GatewayPolicy, Limits, Require, Requirement, Revocation, Route,
-        Rule, StepUpIssuer, StepUpKind, TokenKind,
+        Anchor, App, DetectorEntry, DevicePolicy, GatewayPolicy, Limits, Require, Requirement, Revocation,
+        Route, Rule, StepUpIssuer, StepUpKind, TokenKind,
     },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// A policy source.
+pub use self::detector::DetectorSource;
+use crate::packs::PackUse;
+
+/// A policy source. In an [`Analysis`](crate::Analysis) the detectors, lists and tests of its packs are part of it, after
+/// its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySource {
@@ -30,9 +36,12 @@ pub struct PolicySource {
     /// The apps and their reference values.
     #[serde(default)]
     pub apps: Vec<App>,
+    /// Packs of detectors that it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<PackUse>,
     /// What phones look for.
     #[serde(default)]
-    pub detectors: Vec<Detector>,
+    pub detectors: Vec<DetectorSource>,
     /// What phones must send.
     #[serde(default)]
     pub requirements: RequirementSource,
@@ -230,7 +239,7 @@ impl PolicySource {
             engine_min: self.engine_min,
             issued_at: None,
             expires_at: None,
-            detectors: self.detectors.clone(),
+            detectors: self.detectors.iter().map(DetectorSource::detector).collect(),
             requirements,
             response_keys: self.response_keys.clone(),
             limits: self.limits.into(),
@@ -252,7 +261,7 @@ impl PolicySource {
             detectors: self
                 .detectors
                 .iter()
-                .map(|detector| (detector.id.clone(), detector.into()))
+                .map(|detector| (detector.id.clone(), DetectorEntry::from(&detector.detector())))
                 .collect(),
             rules: self.rules.clone(),
             routes: self.routes.clone(),

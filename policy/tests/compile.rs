@@ -6,7 +6,7 @@ use attest_core::{
     facts::{FactId, Origin, Platform},
     policy::{DevicePolicy, GatewayPolicy, Variables},
 };
-use attest_policy::{Compiled, EXAMPLE, Level, compile, schema};
+use attest_policy::{Compiled, EXAMPLE, Level, compile, pack_schema, schema};
 use proptest::prelude::*;
 
 /// A small policy without a problem; each bad source changes one thing of it.
@@ -172,21 +172,22 @@ fn canonical_json_is_the_same_every_time_and_reads_back() {
     insta::assert_snapshot!("gateway", gateway);
 }
 
-/// `ATTEST_BLESS=1 cargo test -p attest-policy` writes the file anew.
+/// `ATTEST_BLESS=1 cargo test -p attest-policy` writes the files anew.
 #[test]
-fn the_schema_file_is_that_of_the_types() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.json");
-    if std::env::var_os("ATTEST_BLESS").is_some() {
-        fs::write(&path, schema()).unwrap();
+fn the_schema_files_are_those_of_the_types() {
+    for (name, types) in [("schema.json", schema()), ("pack-schema.json", pack_schema())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("ATTEST_BLESS").is_some() {
+            fs::write(&path, &types).unwrap();
+        }
+        let file = fs::read_to_string(&path).unwrap_or_default();
+        let difference = file
+            .lines()
+            .zip(types.lines())
+            .find(|(left, right)| left != right);
+        assert_eq!(difference, None, "{name} is older than the types");
+        assert_eq!(file.len(), types.len(), "{name} is older than the types");
     }
-    let file = fs::read_to_string(&path).unwrap_or_default();
-    let types = schema();
-    let difference = file
-        .lines()
-        .zip(types.lines())
-        .find(|(left, right)| left != right);
-    assert_eq!(difference, None, "schema.json is older than the types");
-    assert_eq!(file.len(), types.len(), "schema.json is older than the types");
 }
 
 #[test]
@@ -207,8 +208,8 @@ fn fields_of_the_wrong_form() {
     check("version: 1\n", "version: one\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found string \"one\"");
     check("version: 1\n", "version: 1.5\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found floating point `1.5`");
     check("version: 1\n", "version: -1\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found integer `-1`");
-    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `revocation`, `anchors`, `response_keys`, `tests`");
-    check("    package: com.example\n", "    pakage: com.example\n", "policy.yaml:7:5: apps[0].pakage: unknown field `pakage`, expected one of `id`, `platform`, `package`, `signers`, `previous_signers`, `team`, `bundle`, `min_version`, `evidence`, `min_version_code`, `key_level_min`, `boot`, `patch_min`, `android`, `play_integrity`, `app_attest_environment`");
+    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `packs`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `revocation`, `anchors`, `response_keys`, `tests`");
+    check("    package: com.example\n", "    pakage: com.example\n", "policy.yaml:7:5: apps[0].pakage: unknown field `pakage`, did you mean `package`?");
     check("category: debugger", "category: debuger", "policy.yaml:13:15: detectors[0].category: unknown word `debuger`, expected one of `cloner`, `emulator`, `root`, `hook`, `debugger`, `repackaging`, `jailbreak`, `simulator`, `resigning`, `policy`, `app`");
     check("then: deny", "then: refuse", "policy.yaml:21:11: rules[0].then: unknown word `refuse`, expected one of `allow`, `deny`, `step_up`");
     check("then: deny", "then: {step_up: {kind: sms}}", "policy.yaml:21:28: rules[0].then.step_up.kind: unknown word `sms`, expected one of `proof`, `user`");

@@ -11,17 +11,19 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Key, Kind, Node};
-use crate::problem::Position;
+use super::{Key, Kind, Node, Step};
+use crate::{nearest::nearest, problem::Position};
 
 /// Why a tree is not of the expected type.
 #[derive(Debug)]
 pub(crate) struct NodeError {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-    pub(crate) position: Option<Position>,
-    /// The segments of the field path, the innermost first.
-    segments: Vec<String>,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) position: Option<Position>,
+    /// The field that is missing, or that an unknown one is probably meant to be.
+    pub(super) field: Option<&'static str>,
+    /// The steps of the field path, the innermost first.
+    steps: Vec<Step>,
 }
 
 impl NodeError {
@@ -30,12 +32,13 @@ impl NodeError {
             code,
             message,
             position: None,
-            segments: Vec::new(),
+            field: None,
+            steps: Vec::new(),
         }
     }
 
-    fn inside(mut self, segment: impl fmt::Display, position: Position) -> Self {
-        self.segments.push(segment.to_string());
+    fn inside(mut self, step: Step, position: Position) -> Self {
+        self.steps.push(step);
         self.position.get_or_insert(position);
         self
     }
@@ -46,9 +49,8 @@ impl NodeError {
     }
 
     /// The field path.
-    pub(crate) fn path(&self) -> String {
-        let joined: String = self.segments.iter().rev().map(String::as_str).collect();
-        joined.strip_prefix('.').map_or(joined.clone(), str::to_owned)
+    pub(super) fn path(&self) -> Vec<Step> {
+        self.steps.iter().rev().cloned().collect()
     }
 }
 
@@ -80,10 +82,16 @@ impl de::Error for NodeError {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(
-            "unknown-field",
-            format!("unknown field `{}`, expected {}", short(field), one_of(expected)),
-        )
+        let near = nearest(field, expected.iter().copied());
+        let hint = near.map_or_else(
+            || format!("expected {}", one_of(expected)),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let message = format!("unknown field `{}`, {hint}", short(field));
+        Self {
+            field: near,
+            ..Self::new("unknown-field", message)
+        }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -94,7 +102,10 @@ impl de::Error for NodeError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new("missing-field", format!("`{field}` is missing"))
+        Self {
+            field: Some(field),
+            ..Self::new("missing-field", format!("`{field}` is missing"))
+        }
     }
 }
 
@@ -126,7 +137,7 @@ fn one_of(words: &[&str]) -> String {
 ///
 /// # Errors
 /// The first mismatch, with its path and place.
-pub(crate) fn from_node<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, NodeError> {
+pub(super) fn from_node<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, NodeError> {
     T::deserialize(node).map_err(|error| error.at(node.at))
 }
 
@@ -135,7 +146,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NodeError> {
         let read = match &self.kind {
-            Kind::Null => visitor.visit_unit(),
+            Kind::Null | Kind::Cut => visitor.visit_unit(),
             Kind::Boolean(flag) => visitor.visit_bool(*flag),
             Kind::Integer(number) => visitor.visit_i64(*number),
             Kind::Fraction(number) => visitor.visit_f64(*number),
@@ -154,7 +165,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NodeError> {
         match self.kind {
-            Kind::Null => visitor.visit_none(),
+            Kind::Null | Kind::Cut => visitor.visit_none(),
             Kind::Boolean(_)
             | Kind::Integer(_)
             | Kind::Fraction(_)
@@ -184,9 +195,12 @@ impl<'de> Deserializer<'de> for &'de Node {
                 [(key, value)] => visitor.visit_enum(Keyed { key, value }),
                 _ => Err(NodeError::new("type", format!("expected {}", one_of(variants)))),
             },
-            Kind::Null | Kind::Boolean(_) | Kind::Integer(_) | Kind::Fraction(_) | Kind::List(_) => {
-                Err(NodeError::new("type", format!("expected {}", one_of(variants))))
-            }
+            Kind::Null
+            | Kind::Boolean(_)
+            | Kind::Integer(_)
+            | Kind::Fraction(_)
+            | Kind::List(_)
+            | Kind::Cut => Err(NodeError::new("type", format!("expected {}", one_of(variants)))),
         };
         read.map_err(|error| error.at(self.at))
     }
@@ -206,14 +220,19 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = NodeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, NodeError> {
-        let Some(node) = self.items.next() else {
-            return Ok(None);
+        let (index, node) = loop {
+            let Some(node) = self.items.next() else {
+                return Ok(None);
+            };
+            let index = self.index;
+            self.index += 1;
+            if node.kind != Kind::Cut {
+                break (index, node);
+            }
         };
-        let index = self.index;
-        self.index += 1;
         seed.deserialize(node)
             .map(Some)
-            .map_err(|error| error.inside(format_args!("[{index}]"), node.at))
+            .map_err(|error| error.inside(Step::Index(index), node.at))
     }
 }
 
@@ -226,14 +245,14 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = NodeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, NodeError> {
-        let Some((key, value)) = self.entries.next() else {
+        let Some((key, value)) = self.entries.find(|(_, value)| value.kind != Kind::Cut) else {
             return Ok(None);
         };
         self.open = Some((key, value));
         let name: StrDeserializer<'_, NodeError> = key.text.as_str().into_deserializer();
         seed.deserialize(name)
             .map(Some)
-            .map_err(|error| error.inside(format_args!(".{}", key.text), key.at))
+            .map_err(|error| error.inside(Step::Key(key.text.clone()), key.at))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, NodeError> {
@@ -241,7 +260,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
             return Err(NodeError::new("type", "a value without a key".to_owned()));
         };
         seed.deserialize(value)
-            .map_err(|error| error.inside(format_args!(".{}", key.text), value.at))
+            .map_err(|error| error.inside(Step::Key(key.text.clone()), value.at))
     }
 }
 
@@ -272,7 +291,7 @@ impl<'de> VariantAccess<'de> for Keyed<'de> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, NodeError> {
         seed.deserialize(self.value)
-            .map_err(|error| error.inside(format_args!(".{}", self.key.text), self.value.at))
+            .map_err(|error| error.inside(Step::Key(self.key.text.clone()), self.value.at))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, NodeError> {

@@ -7,13 +7,13 @@ use attest_core::{
     policy::{CompiledGateway, Mode},
 };
 
-use crate::problem::Report;
+use crate::report::Report;
 
 /// The stated facts, if every one is a known fact with an answer of its type.
 pub(super) fn read_facts(
     written: &BTreeMap<String, Observation>,
     path: &str,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Option<BTreeMap<FactRef, Observation>> {
     let mut stated = BTreeMap::new();
     let mut good = true;
