@@ -9,6 +9,7 @@ mod node;
 mod problem;
 mod run;
 mod schema;
+pub mod skeleton;
 mod source;
 
 pub use attest_core::policy::canonical_json as to_canonical_json;
