@@ -13,6 +13,7 @@ mod problem;
 mod report;
 mod run;
 mod schema;
+pub mod skeleton;
 mod source;
 
 pub use attest_core::policy::canonical_json as to_canonical_json;

@@ -16,6 +16,7 @@ mod gateway;
 mod input;
 mod logging;
 mod out;
+mod policy;
 mod token;
 mod when;
 
@@ -73,6 +74,7 @@ struct Attest {
 #[derive(Debug, Subcommand)]
 enum Command {
     Gateway(gateway::Gateway),
+    Policy(policy::Policy),
     Token(token::Token),
     App(app::App),
     Evidence(evidence::Evidence),
@@ -87,6 +89,7 @@ impl Command {
     fn run(self, out: &mut Out<'_>) -> std::io::Result<Exit> {
         match self {
             Self::Gateway(gateway) => gateway.run(out),
+            Self::Policy(policy) => policy.run(out),
             Self::Token(token) => token.run(out),
             Self::App(app) => app.run(out),
             Self::Evidence(evidence) => evidence.run(out),
