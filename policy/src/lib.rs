@@ -7,6 +7,7 @@
 mod lint;
 mod node;
 mod problem;
+pub mod recorded;
 mod run;
 mod schema;
 mod source;
