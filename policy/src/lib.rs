@@ -10,6 +10,7 @@ mod nearest;
 mod node;
 pub mod packs;
 mod problem;
+pub mod recorded;
 mod report;
 mod run;
 mod schema;

@@ -16,6 +16,7 @@ use attest_core::{
 };
 use ring::hmac;
 
+pub(crate) use self::facts::fits;
 use self::facts::{Union, complete_findings, default, read_facts};
 use crate::{
     TestOutcome, TestSubject,

@@ -41,7 +41,8 @@ pub(super) fn read_facts(
     good.then_some(stated)
 }
 
-const fn fits(kind: Kind, observation: &Observation) -> bool {
+/// True if an observation is one that such a fact can have.
+pub(crate) const fn fits(kind: Kind, observation: &Observation) -> bool {
     matches!(
         (kind, observation),
         (_, Observation::Absent | Observation::Error(_))

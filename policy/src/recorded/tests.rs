@@ -1,0 +1,158 @@
+use attest_core::facts::FactSource;
+
+use super::*;
+
+/// What a record answers, written shortly.
+fn answered(record: &Record, fact: &str) -> String {
+    format!("{:?}", record.facts.answer(&fact.parse().unwrap()))
+}
+
+fn only(json: &str) -> Record {
+    let mut recording = read(json.as_bytes(), Platform::Android);
+    assert_eq!(recording.problems, [], "{json}");
+    assert_eq!(recording.records.len(), 1, "{json}");
+    recording.records.remove(0)
+}
+
+#[test]
+fn a_dump_answers_as_its_device_would() {
+    let check = |json: &str, fact: &str, expect: &str| {
+        assert_eq!(answered(&only(json), fact), expect, "{fact} of {json}");
+    };
+    let some = r#"{"props": {"ro.product.brand": "b", "ro.product.cpu.abi": "x86", "ro.product.cpu.abi2": "armeabi-v7a"}}"#;
+    check(some, "prop(ro.product.brand)", r#"Text("b")"#);
+    check(some, "prop(ro.product.brand)@syscall", r#"Text("b")"#);
+    check(some, "build.brand", r#"Text("b")"#);
+    check(some, "build.abis", r#"List(["x86", "armeabi-v7a"])"#);
+    check(some, "prop(ro.kernel.qemu)", "Error(-1)");
+    check(some, "build.hardware", "Error(-1)");
+    check(some, "prop.names", "Error(-1)");
+    check(some, "maps.path", "Error(-1)");
+    let all = r#"{"complete": true, "props": {"ro.product.vendor.brand": "v", "ro.product.cpu.abilist": "arm64-v8a,armeabi-v7a",
+        "ro.build.version.sdk": "33", "ro.build.version.release": "13", "ro.product.model": ""}, "cpuinfo": "a\nb"}"#;
+    check(all, "prop(ro.kernel.qemu)", "Absent");
+    check(all, "prop(ro.kernel.qemu)@libc", "Absent");
+    check(all, "build.brand", r#"Text("v")"#);
+    check(all, "build.model", r#"Text("unknown")"#);
+    check(all, "build.abis", r#"List(["arm64-v8a", "armeabi-v7a"])"#);
+    check(all, "build.sdk", "Integer(33)");
+    check(all, "os.version", r#"Text("13")"#);
+    check(all, "cpuinfo.line@syscall", r#"List(["a", "b"])"#);
+    check(all, "path.exists(/su)", "Error(-1)");
+    let parts = r#"{"props": {"ro.product.brand": "b", "ro.product.name": "n", "ro.product.device": "d",
+        "ro.build.version.release": "13", "ro.build.id": "I", "ro.build.version.incremental": "7", "ro.build.type": "user",
+        "ro.build.tags": "release-keys"}}"#;
+    check(
+        parts,
+        "build.fingerprint",
+        r#"Text("b/n/d:13/I/7:user/release-keys")"#,
+    );
+}
+
+#[test]
+fn a_case_leaves_unobserved_what_is_null() {
+    let json = r#"{"cases": [{"name": "one", "package": "p", "user_id": 10, "data_dir": "/data/user/10/p", "own_apk": null,
+        "maps": ["/x"]}]}"#;
+    let record = only(json);
+    assert_eq!(record.case.as_deref(), Some("one"));
+    assert_eq!(record.variables.value("user_id"), Some("10"));
+    assert_eq!(record.variables.value("own_apk"), None);
+    for (fact, expect) in [
+        ("app.data_dir@libc", r#"Text("/data/user/10/p")"#),
+        ("maps.own_apk", "Error(-1)"),
+        ("maps.path", r#"List(["/x"])"#),
+        ("id.user_id", "Integer(10)"),
+    ] {
+        assert_eq!(answered(&record, fact), expect, "{fact}");
+    }
+}
+
+#[test]
+fn stated_facts_keep_their_views() {
+    let record = only(
+        r#"{"variables": {"uid": 10123}, "facts": {"app.data_dir@java": "/j", "app.data_dir@syscall": "/s", "id.user_id": 0,
+            "prop(ro.x)": null, "fd.path": {"error": 13}}}"#,
+    );
+    for (fact, expect) in [
+        ("app.data_dir", r#"Text("/j")"#),
+        ("app.data_dir@syscall", r#"Text("/s")"#),
+        ("app.data_dir@libc", "Error(-1)"),
+        ("prop(ro.x)@libc", "Absent"),
+        ("fd.path", "Error(13)"),
+    ] {
+        assert_eq!(answered(&record, fact), expect, "{fact}");
+    }
+    assert_eq!(record.variables.value("uid"), Some("10123"));
+    assert_eq!(record.variables.value("user_id"), Some("0"));
+    assert_eq!(record.variables.value("data_dir"), Some("/j"));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is() {
+    let check = |json: &str, records: usize, problems: &[(&str, &str)]| {
+        let recording = read(json.as_bytes(), Platform::Android);
+        let found: Vec<_> = recording
+            .problems
+            .iter()
+            .map(|problem| (problem.code(), problem.to_string()))
+            .collect();
+        let found: Vec<_> = found.iter().map(|(code, text)| (*code, text.as_str())).collect();
+        assert_eq!(recording.records.len(), records, "{json}");
+        assert_eq!(found.len(), problems.len(), "{json}: {found:?}");
+        for ((code, text), (expect, part)) in found.into_iter().zip(problems) {
+            assert_eq!(code, *expect, "{json}");
+            assert!(text.contains(part), "{json}: {text}");
+        }
+    };
+    check("{", 0, &[("recording-malformed", "line 1 column 1")]);
+    check("7", 0, &[("recording-form-unknown", "the text")]);
+    check(r#"{"id": "x"}"#, 0, &[("recording-form-unknown", "the text")]);
+    check(r#"[{"props": {}}, {}]"#, 1, &[("recording-form-unknown", "[1]")]);
+    check(
+        r#"{"props": {"a": []}}"#,
+        0,
+        &[("recording-member-unfit", "props.a")],
+    );
+    check(
+        r#"{"props": {}, "complete": "yes"}"#,
+        0,
+        &[("recording-member-unfit", ".complete")],
+    );
+    check(r#"{"cases": {}}"#, 0, &[("recording-member-unfit", ".cases")]);
+    check(
+        r#"{"cases": [{"maps": [1]}, {"name": "good"}, 3]}"#,
+        1,
+        &[
+            ("recording-member-unfit", "cases[0].maps"),
+            ("recording-member-unfit", "cases[2]"),
+        ],
+    );
+    check(
+        r#"{"facts": {"build.sdk": "x"}}"#,
+        0,
+        &[("recording-member-unfit", "facts.build.sdk: expected integer")],
+    );
+    check(
+        r#"{"platform": "ios", "facts": {}}"#,
+        0,
+        &[("recording-platform-differs", "`ios`")],
+    );
+}
+
+#[test]
+fn what_nobody_knows_is_noted_and_does_no_harm() {
+    let recording = read(
+        br#"[{"props": {}, "moon": 1, "note": "x"}, {"facts": {"new.fact": 1}, "variables": {"colour": "red"}}]"#,
+        Platform::Android,
+    );
+    assert_eq!(recording.records.len(), 2);
+    assert_eq!(recording.notes.len(), 3, "{:?}", recording.notes);
+    assert_eq!(recording.notes[0], "[0].moon is not known and not read");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_without_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        drop(read(&bytes, Platform::Android));
+    }
+}
