@@ -59,6 +59,7 @@ fn answer(fact: FactId) -> Observation {
         Kind::Integer => Value::Integer(7).into(),
         Kind::Boolean => Value::Boolean(false).into(),
         Kind::List => Value::List(list()).into(),
+        Kind::Rows => Observation::Absent,
     }
 }
 
@@ -69,6 +70,7 @@ fn clause(fact: &FactRef, rule: usize) -> Json {
         Kind::Text => json!({"fact": fact_text, "op": "eq", "value": format!("another text {rule}")}),
         Kind::Integer => json!({"fact": fact_text, "op": "gt", "value": 1000 + rule}),
         Kind::Boolean => json!({"fact": fact_text, "op": "eq", "value": true}),
+        Kind::Rows => json!({"fact": fact_text, "op": "count_gt", "value": 1000}),
         Kind::List => json!({"fact": fact_text, "op": "any_prefix", "value": format!("nothing.{rule}")}),
     }
 }

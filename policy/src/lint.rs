@@ -4,33 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::{
     environment::Environment,
-    facts::Value,
     jose::{Jwk, VerifyingKey},
-    policy::{BootRequire, Condition, EvidenceKind, Mode, PathPattern, Require, Route},
+    policy::{BootRequire, EvidenceKind, Mode, PathPattern, Require, Route},
 };
 use serde_json::Value as Json;
 
 use crate::{report::Report, source::PolicySource};
-
-/// True if a clause of the condition names this list.
-pub(crate) fn names_list(condition: &Condition, name: &str) -> bool {
-    let any = |children: &[Condition]| children.iter().any(|child| names_list(child, name));
-    match condition {
-        Condition::Fact(test) => {
-            let named = |op: &str, value: Option<&Value>| {
-                op.contains("in_list") && matches!(value, Some(Value::Text(text)) if text == name)
-            };
-            named(&test.op, test.value.as_ref())
-                || test
-                    .except
-                    .as_ref()
-                    .is_some_and(|except| named(&except.op, Some(&except.value)))
-        }
-        Condition::All(children) | Condition::Any(children) => any(children),
-        Condition::Not(child) => names_list(child, name),
-        Condition::AtLeast(at_least) => any(&at_least.of),
-    }
-}
 
 pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
     keys(source, report);
@@ -169,7 +148,7 @@ fn unused(source: &PolicySource, report: &mut Report) {
             .iter()
             .map(|one| &one.when)
             .chain(source.rules.iter().map(|one| &one.when));
-        if !conditions.any(|condition| names_list(condition, name)) {
+        if !conditions.any(|condition| condition.names_list(name)) {
             report.warning(
                 format_args!("lists.{name}"),
                 "list-unused",

@@ -295,7 +295,7 @@ impl PolicySource {
         let named = |name: &String| {
             self.detectors
                 .iter()
-                .any(|detector| crate::lint::names_list(&detector.when, name))
+                .any(|detector| detector.when.names_list(name))
         };
         self.lists
             .iter()

@@ -19,6 +19,8 @@ pub struct Fact {
     pub param: Option<&'static str>,
     /// The type of the answer.
     pub kind: Kind,
+    /// The columns of a fact with rows; none otherwise.
+    pub columns: &'static [&'static str],
     /// The ways to ask; the first is the probe's own choice.
     pub views: &'static [View],
     /// Where it can be asked.
@@ -40,6 +42,8 @@ pub enum Kind {
     Boolean,
     /// A list of text.
     List,
+    /// Rows of named columns.
+    Rows,
 }
 
 impl Kind {
@@ -51,6 +55,7 @@ impl Kind {
             Self::Integer => "integer",
             Self::Boolean => "boolean",
             Self::List => "list",
+            Self::Rows => "rows",
         }
     }
 }
@@ -200,7 +205,8 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 macro_rules! facts {
-    ($($id:ident $name:literal $(($param:literal))? $kind:ident [$($view:ident)*] $platforms:ident $origin:ident
+    ($($id:ident $name:literal $(($param:literal))? $kind:ident $({$($column:ident)+})?
+       [$($view:ident)*] $platforms:ident $origin:ident
        $about:literal;)+) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "positions carry the constants' names")]
         enum Position { $($id),+ }
@@ -214,6 +220,7 @@ macro_rules! facts {
             name: $name,
             param: facts!(@param $($param)?),
             kind: Kind::$kind,
+            columns: &[$($(stringify!($column)),+)?],
             views: &[$(View::$view),*],
             platforms: Platforms::$platforms,
             origin: Origin::$origin,
@@ -224,7 +231,7 @@ macro_rules! facts {
     (@param $param:literal) => { Some($param) };
 }
 
-// name (parameter) type [views] platforms origin meaning
+// name (parameter) type {columns} [views] platforms origin meaning
 #[rustfmt::skip]
 facts! {
     // 1 system properties.
@@ -266,12 +273,15 @@ facts! {
     MAPS_PERM "maps.perm" List [Libc Syscall] Android Device "The distinct permissions, each with the file it maps.";
     MAPS_DEV "maps.dev" List [Libc Syscall] Android Device "The mapped files with their device number.";
     MAPS_OWN_APK "maps.own_apk" Text [Libc Syscall] Android Device "The path from which the app's own APK is mapped.";
+    MAPS_ROWS "maps.rows" Rows {path perm dev ino} [Libc Syscall] Android Device "The mapped files, one row each: path, permissions such as `r-xp`, device number such as `fe:00`, inode.";
     // 4 mounts.
     MOUNTS_LINE "mounts.line" List [Libc Syscall] Android Device "The rows of the mount table.";
+    MOUNTS_ROWS "mounts.rows" Rows {source target type options} [Libc Syscall] Android Device "The mount table, one row each: what is mounted, where, its file system and its options.";
     // 5 file descriptors.
     FD_PATH "fd.path" List [Libc Syscall] Both Device "The targets of the open file descriptors.";
     FD_CANARY "fd.canary" Text [Libc Syscall] Both Device "The real path of a file that was made through the platform's own API.";
     FD_CANARY_PARENT_ACCESS "fd.canary_parent_access" Integer [Libc Syscall] Android Device "What the app may do in the parent of its real data directory, as bits.";
+    FD_ROWS "fd.rows" Rows {fd path} [Libc Syscall] Both Device "The open file descriptors, one row each: number and target.";
     // 6 process.
     PROC_TRACER_PID "proc.tracer_pid" Integer [Libc Syscall] Android Device "`TracerPid` of the own process.";
     PROC_SECCOMP "proc.seccomp" Integer [Libc Syscall] Android Device "`Seccomp` of the own process.";
@@ -391,6 +401,8 @@ mod tests {
                 "{name}"
             );
             assert_eq!(FactId::named(name), Some(fact));
+            let entry = fact.entry();
+            assert_eq!(entry.kind == Kind::Rows, !entry.columns.is_empty(), "{name}");
         }
         assert_eq!(FactId::STEP_UP_DONE.name(), "step_up.done");
         assert_eq!(FactId::named("nothing"), None);

@@ -8,7 +8,7 @@ use serde::{
     ser::SerializeMap,
 };
 
-use super::{FactRef, Value};
+use super::{FactRef, Row, Value};
 
 /// The error number of a fact that nobody asked the platform about.
 pub const NOT_OBSERVED: i32 = -1;
@@ -24,6 +24,8 @@ pub enum Answer<'a> {
     Boolean(bool),
     /// A list of text.
     List(&'a dyn TextList),
+    /// Rows of named columns.
+    Rows(&'a dyn RowList),
     /// The platform was asked and says that there is no such thing.
     Absent,
     /// The question could not be answered, with the platform's error number.
@@ -45,6 +47,29 @@ pub trait TextList: fmt::Debug {
     /// True without any item.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Rows that are borrowed cell by cell, so that a source may keep them in any form.
+pub trait RowList: fmt::Debug {
+    /// The number of rows.
+    fn len(&self) -> usize;
+    /// The text of a column, by its name in the table of facts; `None` if this row does not have it, and from
+    /// [`RowList::len`] on.
+    fn cell(&self, row: usize, column: &str) -> Option<&str>;
+    /// True without any row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl RowList for Vec<Row> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn cell(&self, row: usize, column: &str) -> Option<&str> {
+        self.get(row)?.get(column).map(String::as_str)
     }
 }
 
@@ -108,6 +133,7 @@ impl Observation {
             Self::Value(Value::Integer(number)) => Answer::Integer(*number),
             Self::Value(Value::Boolean(flag)) => Answer::Boolean(*flag),
             Self::Value(Value::List(items)) => Answer::List(items),
+            Self::Value(Value::Rows(rows)) => Answer::Rows(rows),
             Self::Absent => Answer::Absent,
             Self::Error(errno) => Answer::Error(*errno),
         }
@@ -196,8 +222,13 @@ impl schemars::JsonSchema for Observation {
         let value = generator.subschema_for::<Value>();
         schemars::json_schema!({
             "description": "A value, null for absent, or the error number of a probe that failed.",
-            "oneOf": [
+            "anyOf": [
                 value,
+                {
+                    "description": "Rows of named columns.",
+                    "type": "array",
+                    "items": { "type": "object", "additionalProperties": { "type": ["string", "integer"] } },
+                },
                 { "type": "null" },
                 {
                     "type": "object",

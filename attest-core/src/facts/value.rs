@@ -1,13 +1,16 @@
-//! The value of a fact or of a policy clause: text, an integer, a boolean or a list of text.
+//! The value of a fact or of a policy clause: text, an integer, a boolean, a list of text, or rows of named columns.
 //!
 //! Read by a visitor of its own, so that an error keeps its place; numbers with a fraction are never accepted.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
+
+/// One row of a fact with columns: text by the name of its column.
+pub type Row = BTreeMap<String, String>;
 
 /// A value in a policy or an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Value {
     Boolean(bool),
     /// A list of text; integers in a list are kept as their decimal text.
     List(Vec<String>),
+    /// Rows of named columns, only in observations; none at all are an empty list.
+    Rows(Vec<Row>),
 }
 
 impl Serialize for Value {
@@ -29,6 +34,7 @@ impl Serialize for Value {
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Boolean(flag) => serializer.serialize_bool(*flag),
             Self::List(items) => items.serialize(serializer),
+            Self::Rows(rows) => rows.serialize(serializer),
         }
     }
 }
@@ -71,36 +77,62 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
+        let (mut items, mut rows) = (Vec::new(), Vec::new());
         while let Some(item) = seq.next_element::<Item>()? {
-            items.push(item.0);
+            match item {
+                Item::Text(text) if rows.is_empty() => items.push(text),
+                Item::Row(row) if items.is_empty() => rows.push(row),
+                Item::Text(_) | Item::Row(_) => {
+                    return Err(serde::de::Error::custom("a list holds either text or rows"));
+                }
+            }
         }
-        Ok(Value::List(items))
+        Ok(if rows.is_empty() {
+            Value::List(items)
+        } else {
+            Value::Rows(rows)
+        })
     }
 }
 
-struct Item(String);
+enum Item {
+    Text(String),
+    Row(Row),
+}
 
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ItemVisitor;
-        impl Visitor<'_> for ItemVisitor {
+        impl<'de> Visitor<'de> for ItemVisitor {
             type Value = Item;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text or an integer")
+                f.write_str("text, an integer or a row of these")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Item, E> {
-                Ok(Item(text.to_owned()))
+                Ok(Item::Text(text.to_owned()))
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Item, E> {
-                Ok(Item(number.to_string()))
+                Ok(Item::Text(number.to_string()))
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Item, E> {
-                Ok(Item(number.to_string()))
+                Ok(Item::Text(number.to_string()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item, A::Error> {
+                let mut row = Row::new();
+                while let Some((column, cell)) = map.next_entry::<String, Self::Value>()? {
+                    let Item::Text(text) = cell else {
+                        return Err(serde::de::Error::custom("a column holds text or an integer"));
+                    };
+                    if row.insert(column, text).is_some() {
+                        return Err(serde::de::Error::custom("a row has each column once"));
+                    }
+                }
+                Ok(Item::Row(row))
             }
         }
         deserializer.deserialize_any(ItemVisitor)
@@ -140,6 +172,22 @@ mod tests {
         check("true", Some(Value::Boolean(true)));
         check(r#"["a",7]"#, Some(Value::List(vec!["a".into(), "7".into()])));
         check("1.5", None);
+        check("[]", Some(Value::List(Vec::new())));
+        let row = |path: &str| {
+            Row::from([
+                ("path".to_owned(), path.to_owned()),
+                ("ino".to_owned(), "7".to_owned()),
+            ])
+        };
+        check(
+            r#"[{"path":"/a","ino":7},{"ino":"7","path":"/b"}]"#,
+            Some(Value::Rows(vec![row("/a"), row("/b")])),
+        );
+        check(r#"[{"path":"/a"},"b"]"#, None);
+        check(r#"["b",{"path":"/a"}]"#, None);
+        check(r#"[{"path":{"a":"b"}}]"#, None);
+        check(r#"[{"path":null}]"#, None);
+        check(r#"[{"path":"a","path":"b"}]"#, None);
         check("null", None);
         check("{}", None);
         check("[[]]", None);

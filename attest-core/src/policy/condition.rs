@@ -28,19 +28,31 @@ impl Condition {
     #[must_use]
     pub fn asks(&self, fact: FactId) -> bool {
         match self {
-            Self::Fact(test) => test
-                .fact
-                .parse::<FactRef>()
-                .is_ok_and(|asked| asked.fact() == fact),
+            Self::Fact(test) => [Some(&test.fact), test.from.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|text| text.parse::<FactRef>().is_ok_and(|asked| asked.fact() == fact)),
             Self::All(children) | Self::Any(children) => children.iter().any(|child| child.asks(fact)),
             Self::Not(child) => child.asks(fact),
             Self::AtLeast(at_least) => at_least.of.iter().any(|child| child.asks(fact)),
         }
     }
+
+    /// True if a clause names this list.
+    #[must_use]
+    pub fn names_list(&self, name: &str) -> bool {
+        let any = |children: &[Self]| children.iter().any(|child| child.names_list(name));
+        match self {
+            Self::Fact(test) => test.names_list(name),
+            Self::All(children) | Self::Any(children) => any(children),
+            Self::Not(child) => child.names_list(name),
+            Self::AtLeast(at_least) => any(&at_least.of),
+        }
+    }
 }
 
-/// `{fact, op, value, except}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `{fact, op, value, except}`, `{fact, op: differs, from, except}` or `{fact, op, where, except}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactTest {
     /// The question: `name(param)@view`.
     pub fact: String,
@@ -48,15 +60,50 @@ pub struct FactTest {
     pub op: String,
     /// What to compare with.
     pub value: Option<Value>,
-    /// Items of a list that do not count.
+    /// The other fact or view, for `differs`.
+    pub from: Option<String>,
+    /// What each row that counts has in its columns: `where`.
+    pub columns: Option<Vec<ColumnTest>>,
+    /// Items of a list, or rows, that do not count.
     pub except: Option<Except>,
 }
 
-/// Items of a list that do not count.
+impl FactTest {
+    fn names_list(&self, name: &str) -> bool {
+        let named = |op: &str, value: Option<&Value>| {
+            op.contains("in_list") && matches!(value, Some(Value::Text(text)) if text == name)
+        };
+        let mut columns = self.columns.iter().flatten();
+        named(&self.op, self.value.as_ref())
+            || columns.any(|column| named(&column.op, Some(&column.value)))
+            || self
+                .except
+                .as_ref()
+                .is_some_and(|except| named(&except.op, Some(&except.value)))
+    }
+}
+
+/// What a row has in one of its columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ColumnTest {
+    /// The column.
+    pub column: String,
+    /// The operator, without quantifier.
+    pub op: String,
+    /// What to compare with.
+    pub value: Value,
+}
+
+/// Items of a list, or rows, that do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Except {
+    /// The column, for facts with rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// The operator, without quantifier.
     pub op: String,
     /// What to compare with.
@@ -84,6 +131,10 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    columns: Option<Vec<ColumnTest>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     except: Option<Except>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     all: Option<Vec<Condition>>,
@@ -100,6 +151,8 @@ impl Written {
         fact: None,
         op: None,
         value: None,
+        from: None,
+        columns: None,
         except: None,
         all: None,
         any: None,
@@ -117,6 +170,8 @@ impl TryFrom<Written> for Condition {
                 fact: Some(fact),
                 op: Some(op),
                 value,
+                from,
+                columns,
                 except,
                 all: None,
                 any: None,
@@ -126,6 +181,8 @@ impl TryFrom<Written> for Condition {
                 fact,
                 op,
                 value,
+                from,
+                columns,
                 except,
             })),
             Written {
@@ -137,6 +194,8 @@ impl TryFrom<Written> for Condition {
                 fact: None,
                 op: None,
                 value: None,
+                from: None,
+                columns: None,
                 except: None,
                 all,
                 any,
@@ -163,11 +222,15 @@ impl From<Condition> for Written {
                 fact,
                 op,
                 value,
+                from,
+                columns,
                 except,
             }) => Self {
                 fact: Some(fact),
                 op: Some(op),
                 value,
+                from,
+                columns,
                 except,
                 ..Self::EMPTY
             },
@@ -203,6 +266,7 @@ impl schemars::JsonSchema for Condition {
             generator.subschema_for::<Value>(),
             generator.subschema_for::<Except>(),
         );
+        let column = generator.subschema_for::<ColumnTest>();
         let at_least = generator.subschema_for::<AtLeast>();
         let only = |name: &str, schema: serde_json::Value| {
             serde_json::json!({
@@ -223,9 +287,16 @@ impl schemars::JsonSchema for Condition {
                         "op": {
                             "type": "string",
                             "description": "[any_|all_|none_|count_][not_]base[_ci]",
-                            "pattern": "^(any_|all_|none_|count_)?(not_)?(exists|eq|ne|in|in_list|lt|le|gt|ge|between|prefix|suffix|contains|matches|version_lt|version_ge|any_bits|all_bits)(_ci)?$",
+                            "pattern": super::operator::pattern(),
                         },
                         "value": value,
+                        "from": { "type": "string", "description": "differs: the other fact or view, of the same type" },
+                        "where": {
+                            "type": "array",
+                            "items": column,
+                            "minItems": 1,
+                            "description": "facts with rows: what a row that counts has in its columns, all of it",
+                        },
                         "except": except,
                     },
                     "required": ["fact", "op"],
@@ -259,6 +330,16 @@ mod tests {
             r#"{"fact":"maps.path","op":"any_matches","value":"x","except":{"op":"eq","value":"y"}}"#,
             Ok(()),
         );
+        check(
+            r#"{"fact":"app.data_dir@libc","op":"differs","from":"app.data_dir@syscall"}"#,
+            Ok(()),
+        );
+        check(
+            r#"{"fact":"maps.rows","op":"any_row","where":[{"column":"path","op":"eq","value":"x"}],"except":{"column":"dev","op":"eq","value":"y"}}"#,
+            Ok(()),
+        );
+        check(r#"{"all":[],"where":[]}"#, Err("exactly one"));
+        check(r#"{"all":[],"from":"a"}"#, Err("exactly one"));
         check(
             r#"{"all":[{"not":{"any":[]}},{"at_least":{"n":1,"of":[]}}]}"#,
             Ok(()),

@@ -94,9 +94,69 @@ pub enum Fault {
         /// What the value must be.
         expected: &'static str,
     },
-    /// `except` needs a list fact and a quantifier.
-    #[error("`except` is for list facts with `any_`, `all_`, `none_` or `count_`")]
+    /// `except` needs something that it can leave out.
+    #[error("`except` is for lists and rows: with `any_`, `all_`, `none_`, `count_`, or `differs` of lists")]
     ExceptUnexpected,
+    /// `differs` without the other fact.
+    #[error("`{op}` compares two facts: name the other fact or view in `from`")]
+    FromMissing {
+        /// The operator as written.
+        op: String,
+    },
+    /// `from` beside another operator.
+    #[error("`from` is for `differs`")]
+    FromUnexpected,
+    /// Two facts of different types.
+    #[error("only facts of one type can differ: this one is {from}, the other is {kind}")]
+    FromKind {
+        /// The type of `from`.
+        from: &'static str,
+        /// The type of `fact`.
+        kind: &'static str,
+    },
+    /// A fact compared with itself.
+    #[error("this is the same question twice: name another view or another fact")]
+    FromSame,
+    /// A fact with rows is asked as if it were a list.
+    #[error(
+        "`{op}` does not apply to rows: use `any_row`, `all_row`, `none_row`, or `count_gt` and its kin, with `where`"
+    )]
+    RowOperator {
+        /// The operator as written.
+        op: String,
+    },
+    /// `any_row` and its kin without `where`.
+    #[error("`{op}` needs `where`: [{{column, op, value}}, …]")]
+    WhereMissing {
+        /// The operator as written.
+        op: String,
+    },
+    /// `where` on a fact without rows.
+    #[error("`where` is for facts with rows, this one is {kind}")]
+    WhereUnexpected {
+        /// The fact's type.
+        kind: &'static str,
+    },
+    /// The fact has no such column.
+    #[error("unknown column `{column}`, expected {}", known.join(", "))]
+    ColumnUnknown {
+        /// The column as written.
+        column: String,
+        /// The fact's columns.
+        known: &'static [&'static str],
+    },
+    /// `except` of a fact with rows without a column.
+    #[error("say which column leaves a row out: {}", known.join(", "))]
+    ColumnMissing {
+        /// The fact's columns.
+        known: &'static [&'static str],
+    },
+    /// A column of a fact without rows.
+    #[error("`column` is for facts with rows, this one is {kind}")]
+    ColumnUnexpected {
+        /// The fact's type.
+        kind: &'static str,
+    },
     /// The regular expression does not compile.
     #[error("not a regular expression of this dialect: {message}")]
     Regex {
@@ -218,6 +278,16 @@ impl Fault {
             Self::ValueUnexpected { .. } => "value-unexpected",
             Self::ValueKind { .. } => "value-kind",
             Self::ExceptUnexpected => "except-unexpected",
+            Self::FromMissing { .. } => "from-missing",
+            Self::FromUnexpected => "from-unexpected",
+            Self::FromKind { .. } => "from-kind",
+            Self::FromSame => "from-same",
+            Self::RowOperator { .. } => "row-operator",
+            Self::WhereMissing { .. } => "where-missing",
+            Self::WhereUnexpected { .. } => "where-unexpected",
+            Self::ColumnUnknown { .. } => "column-unknown",
+            Self::ColumnMissing { .. } => "column-missing",
+            Self::ColumnUnexpected { .. } => "column-unexpected",
             Self::Regex { .. } => "regex",
             Self::ListUnknown { .. } => "list-unknown",
             Self::VariableUnknown { .. } => "variable-unknown",
@@ -245,6 +315,7 @@ impl Fault {
             self,
             Self::Fact(FactRefError::Unknown { .. } | FactRefError::ViewUnfit { .. })
                 | Self::OperatorUnknown { .. }
+                | Self::ColumnUnknown { .. }
                 | Self::VariableUnknown { .. }
                 | Self::EngineUnsupported { .. }
         )

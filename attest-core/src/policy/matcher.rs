@@ -1,20 +1,26 @@
 //! Compiled conditions: a flat tree in preorder, walked without lookups, allocation or unbounded recursion.
 //!
 //! Three outcomes, by Kleene's rules. An error, an absent or an unobserved fact makes a clause inconclusive, never
-//! clean; only `exists` turns an absent fact into a false one. The tree is at most [`MAX_DEPTH`] deep.
+//! clean; only `exists` and `differs` make something of an absent fact. The tree is at most [`MAX_DEPTH`] deep.
+//!
+//! What an evaluation costs is known beforehand ([`Matcher::cost_bound`]): every clause is visited at most once, asks its
+//! one question (`differs`: its two), and reads each item of a list, or each cell that its `where` names of each row, at
+//! most once; of a list or of rows no more than [`MAX_ITEMS_READ`]. What lies beyond may still decide nothing: the clause
+//! is inconclusive unless what was read decides it. A read compares one text with what the clause names, in time linear
+//! in both; `differs` of two lists sorts the shorter one, of at most [`MAX_DIFFERING_ITEMS`], without allocating.
 
 mod build;
+mod comparison;
+mod differs;
+mod items;
+mod rows;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use self::build::Builder;
-use super::{
-    Condition, PolicyError, Variables,
-    error::Errors,
-    operator::Quantifier,
-    predicate::{Predicate, TextTest},
-};
-use crate::facts::{Answer, FactRef, FactSource, Platform, TextList};
+pub use self::differs::MAX_DIFFERING_ITEMS;
+use self::{build::Builder, comparison::Comparison};
+use super::{Condition, PolicyError, Variables, error::Errors};
+use crate::facts::{FactRef, FactSource, Platform};
 
 /// The deepest nesting of conditions.
 pub const MAX_DEPTH: usize = 16;
@@ -22,8 +28,12 @@ pub const MAX_DEPTH: usize = 16;
 /// The most clauses of one condition.
 pub const MAX_NODES: usize = 512;
 
-/// The longest value text in an explanation, in characters.
-const MAX_SHOWN: usize = 120;
+/// The most items of a list, or rows, that a clause reads. Linux maps no more into one process (`vm.max_map_count` is
+/// 65,530), so no genuine phone reaches it.
+pub const MAX_ITEMS_READ: usize = 65_536;
+
+/// The most columns that `where` names.
+pub const MAX_COLUMN_TESTS: usize = 8;
 
 /// Whether a condition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +49,10 @@ pub enum Outcome {
 impl Outcome {
     const fn of(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
+    }
+
+    fn known(holds: Option<bool>) -> Self {
+        holds.map_or(Self::Inconclusive, Self::of)
     }
 
     const fn negated(self) -> Self {
@@ -134,18 +148,9 @@ enum NodeKind {
     Any,
     Not,
     AtLeast(u16),
-    Test(Box<Test>),
+    Test(Box<Comparison>),
     /// A variable of this clause has no value here.
     Unfilled,
-}
-
-#[derive(Debug, Clone)]
-struct Test {
-    fact: FactRef,
-    quantifier: Option<Quantifier>,
-    negated: bool,
-    predicate: Predicate,
-    except: Option<(TextTest, bool)>,
 }
 
 impl Matcher {
@@ -182,6 +187,12 @@ impl Matcher {
         self.walk(0, source)
     }
 
+    /// Whether one clause holds by itself, by its position in preorder; inconclusive if there is none.
+    #[must_use]
+    pub fn outcome_of(&self, clause: u16, source: &dyn FactSource) -> Outcome {
+        self.walk(usize::from(clause), source).outcome
+    }
+
     /// What a clause asked and what it got: for people, after a verdict.
     #[must_use]
     pub fn explain(&self, clause: u16, source: &dyn FactSource) -> Clause {
@@ -200,10 +211,27 @@ impl Matcher {
 
     /// The questions this condition asks, in the order of its clauses.
     pub fn facts(&self) -> impl Iterator<Item = &FactRef> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Test(test) => Some(&test.fact),
-            NodeKind::All | NodeKind::Any | NodeKind::Not | NodeKind::AtLeast(_) | NodeKind::Unfilled => None,
-        })
+        self.nodes
+            .iter()
+            .filter_map(|node| match &node.kind {
+                NodeKind::Test(test) => Some(test.facts()),
+                NodeKind::All | NodeKind::Any | NodeKind::Not | NodeKind::AtLeast(_) | NodeKind::Unfilled => {
+                    None
+                }
+            })
+            .flatten()
+    }
+
+    /// The most that one evaluation reads where no fact has more than `items` items or rows: a question counts as one,
+    /// and so does each item or cell.
+    #[must_use]
+    pub fn cost_bound(&self, items: usize) -> u64 {
+        let items = u64::try_from(items.min(MAX_ITEMS_READ)).unwrap_or(u64::MAX);
+        let reads = self.nodes.iter().map(|node| match &node.kind {
+            NodeKind::Test(test) => test.cost_bound(items),
+            NodeKind::All | NodeKind::Any | NodeKind::Not | NodeKind::AtLeast(_) | NodeKind::Unfilled => 0,
+        });
+        reads.fold(0, u64::saturating_add)
     }
 
     /// The number of clauses.
@@ -322,89 +350,6 @@ impl NodeKind {
             Self::AtLeast(_) => "at_least.of",
             Self::Test(_) | Self::Unfilled => "fact",
         }
-    }
-}
-
-impl Test {
-    fn outcome(&self, source: &dyn FactSource) -> Outcome {
-        let answer = source.answer(&self.fact);
-        let outcome = match (&self.predicate, answer, self.quantifier) {
-            (_, Answer::Error(_), _) => Outcome::Inconclusive,
-            (Predicate::Exists, Answer::Absent, _) => Outcome::False,
-            (Predicate::Exists, _, _) => Outcome::True,
-            (_, Answer::List(items), Some(quantifier)) => return self.over_list(items, quantifier),
-            (Predicate::Text(test), Answer::Text(text), None) => {
-                test.holds(text).map_or(Outcome::Inconclusive, Outcome::of)
-            }
-            (Predicate::Integer(test), Answer::Integer(number), None) => Outcome::of(test.holds(number)),
-            (Predicate::Boolean(expected), Answer::Boolean(flag), None) => Outcome::of(flag == *expected),
-            // Absent, or an answer of another type than the table says.
-            _ => Outcome::Inconclusive,
-        };
-        outcome.negated_if(self.negated)
-    }
-
-    fn over_list(&self, items: &dyn TextList, quantifier: Quantifier) -> Outcome {
-        let counted = self.items(items);
-        match (quantifier, &self.predicate) {
-            (Quantifier::Count, Predicate::Integer(test)) => {
-                let count = i64::try_from(counted.count()).unwrap_or(i64::MAX);
-                Outcome::of(test.holds(count)).negated_if(self.negated)
-            }
-            (Quantifier::Any, Predicate::Text(test)) => any_of(counted, test, self.negated),
-            (Quantifier::None, Predicate::Text(test)) => any_of(counted, test, self.negated).negated(),
-            // All items hold if none fails.
-            (Quantifier::All, Predicate::Text(test)) => any_of(counted, test, !self.negated).negated(),
-            _ => Outcome::Inconclusive,
-        }
-    }
-
-    /// The items that `except` leaves.
-    fn items<'a>(&'a self, items: &'a dyn TextList) -> impl Iterator<Item = &'a str> {
-        (0..items.len())
-            .filter_map(|index| items.item(index))
-            .filter(|item| match &self.except {
-                Some((test, negated)) => test.holds(item).is_none_or(|holds| holds == *negated),
-                None => true,
-            })
-    }
-
-    /// The answer as text, for an explanation.
-    fn shown(&self, source: &dyn FactSource) -> String {
-        let cut = |text: &str| text.chars().take(MAX_SHOWN).collect();
-        match source.answer(&self.fact) {
-            Answer::Text(text) => cut(text),
-            Answer::Integer(number) => number.to_string(),
-            Answer::Boolean(flag) => flag.to_string(),
-            Answer::Absent => "absent".to_owned(),
-            Answer::Error(errno) => format!("error {errno}"),
-            Answer::List(items) => {
-                let wanted = self.negated == matches!(self.quantifier, Some(Quantifier::All));
-                let telling = match &self.predicate {
-                    Predicate::Text(test) => self
-                        .items(items)
-                        .find(|item| test.holds(item).is_some_and(|holds| holds == wanted)),
-                    Predicate::Exists | Predicate::Integer(_) | Predicate::Boolean(_) => None,
-                };
-                telling.map_or_else(|| format!("{} items", self.items(items).count()), cut)
-            }
-        }
-    }
-}
-
-fn any_of<'a>(items: impl Iterator<Item = &'a str>, test: &TextTest, negated: bool) -> Outcome {
-    let mut open = false;
-    for item in items {
-        match test.holds(item) {
-            Some(holds) if holds != negated => return Outcome::True,
-            Some(_) => {}
-            None => open = true,
-        }
-    }
-    if open {
-        Outcome::Inconclusive
-    } else {
-        Outcome::False
     }
 }
 

@@ -25,7 +25,7 @@ mod verify;
 
 pub use self::{
     canonical::canonical_json,
-    condition::{AtLeast, Condition, Except, FactTest},
+    condition::{AtLeast, ColumnTest, Condition, Except, FactTest},
     detector::{
         Category, Detection, Detector, DetectorEntry, DetectorSet, Mode, Scanned, Severity, evaluated_digest,
     },
@@ -41,7 +41,10 @@ pub use self::{
         UnknownTags,
     },
     limits::{DeviceLimits, Limits},
-    matcher::{Clause, MAX_DEPTH, MAX_NODES, Matcher, Outcome, Scope, Side, Verdict},
+    matcher::{
+        Clause, MAX_COLUMN_TESTS, MAX_DEPTH, MAX_DIFFERING_ITEMS, MAX_ITEMS_READ, MAX_NODES, Matcher,
+        Outcome, Scope, Side, Verdict,
+    },
     pattern::{PathPattern, PathPatternError},
     predicate::MAX_REGEX_BYTES,
     route::{

@@ -1,6 +1,6 @@
 //! Operators, composed of words: `[any_|all_|none_|count_][not_]base[_ci]`.
 //!
-//! Parsing what an operator prints gives the same operator. `differs` and row columns will be further bases.
+//! Parsing what an operator prints gives the same operator.
 
 use std::{fmt, str::FromStr};
 
@@ -33,6 +33,8 @@ pub(super) enum Base {
     VersionGe,
     AnyBits,
     AllBits,
+    Differs,
+    Row,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ const QUANTIFIERS: [(&str, Quantifier); 4] = [
     ("count_", Quantifier::Count),
 ];
 
-const BASES: [(&str, Base); 18] = [
+pub(super) const BASES: [(&str, Base); 20] = [
     ("exists", Base::Exists),
     ("eq", Base::Eq),
     ("ne", Base::Ne),
@@ -69,7 +71,16 @@ const BASES: [(&str, Base); 18] = [
     ("version_ge", Base::VersionGe),
     ("any_bits", Base::AnyBits),
     ("all_bits", Base::AllBits),
+    ("differs", Base::Differs),
+    ("row", Base::Row),
 ];
+
+/// The operators as a regular expression, for editors; it lets through a few that are not composed so.
+#[cfg(feature = "schema")]
+pub(super) fn pattern() -> String {
+    let bases = BASES.map(|(word, _)| word).join("|");
+    format!("^(any_|all_|none_|count_)?(not_)?({bases})(_ci)?$")
+}
 
 impl Base {
     const fn folds_case(self) -> bool {
@@ -106,12 +117,13 @@ impl FromStr for Operator {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         if let Some(base) = Base::named(text) {
-            return Ok(Self {
+            let plain = Self {
                 quantifier: None,
                 negated: false,
                 base,
                 ignore_case: false,
-            });
+            };
+            return plain.is_composed().then_some(plain).ok_or(());
         }
         let (quantifier, rest) = QUANTIFIERS
             .iter()
@@ -123,16 +135,26 @@ impl FromStr for Operator {
         let (ignore_case, word) = rest
             .strip_suffix("_ci")
             .map_or((false, rest), |word| (true, word));
-        let base = Base::named(word).ok_or(())?;
-        if ignore_case && !base.folds_case() || quantifier.is_some() && base == Base::Exists {
-            return Err(());
-        }
-        Ok(Self {
+        let composed = Self {
             quantifier,
             negated,
-            base,
+            base: Base::named(word).ok_or(())?,
             ignore_case,
-        })
+        };
+        composed.is_composed().then_some(composed).ok_or(())
+    }
+}
+
+impl Operator {
+    /// True if these words make sense together.
+    fn is_composed(self) -> bool {
+        let quantified = if self.base == Base::Row {
+            let which = self.quantifier.filter(|which| *which != Quantifier::Count);
+            which.is_some() && !self.negated
+        } else {
+            !matches!(self.base, Base::Exists | Base::Differs) || self.quantifier.is_none()
+        };
+        quantified && (!self.ignore_case || self.base.folds_case())
     }
 }
 
@@ -163,7 +185,8 @@ mod tests {
     #[test]
     fn every_composition_prints_as_it_is_read() {
         for (word, base) in BASES {
-            assert_eq!(word.parse::<Operator>().unwrap().base, base);
+            let alone = word.parse::<Operator>().map(|operator| operator.base);
+            assert_eq!(alone, if base == Base::Row { Err(()) } else { Ok(base) });
             for prefix in ["", "any_", "all_", "none_", "count_"] {
                 for not in ["", "not_"] {
                     for ci in ["", "_ci"] {
@@ -171,7 +194,8 @@ mod tests {
                         if let Ok(operator) = text.parse::<Operator>() {
                             assert_eq!(operator.to_string(), text);
                         } else {
-                            assert!(!ci.is_empty() || word == "exists", "{text}");
+                            let picky = ["exists", "differs", "row"].contains(&word);
+                            assert!(!ci.is_empty() || picky, "{text}");
                         }
                     }
                 }
@@ -191,6 +215,11 @@ mod tests {
             "any_exists",
             "lt_ci",
             "any_any_eq",
+            "row",
+            "any_not_row",
+            "count_row",
+            "any_differs",
+            "differs_ci",
             "_ci",
         ] {
             assert!(text.parse::<Operator>().is_err(), "{text}");

@@ -127,6 +127,28 @@ impl IntegerTest {
             Self::AllBits(mask) => number & mask == *mask,
         }
     }
+
+    /// Whether it holds for a number of which only its bounds are known; `None` if that depends on the number.
+    pub(super) fn holds_between(&self, low: i64, high: i64) -> Option<bool> {
+        if low == high {
+            return Some(self.holds(low));
+        }
+        match self {
+            // From `low` to `high` these change their mind at most once.
+            Self::Lt(_) | Self::Le(_) | Self::Gt(_) | Self::Ge(_) => {
+                let (first, last) = (self.holds(low), self.holds(high));
+                (first == last).then_some(first)
+            }
+            Self::Between(from, to) if *from <= low && high <= *to => Some(true),
+            Self::Between(from, to) => (high < *from || *to < low).then_some(false),
+            Self::OneOf(items) => {
+                let next = items.partition_point(|item| *item < low);
+                let reached = items.get(next).is_some_and(|item| *item <= high);
+                (!reached).then_some(false)
+            }
+            Self::AnyBits(_) | Self::AllBits(_) => None,
+        }
+    }
 }
 
 /// What the value of a base operator must be for a kind of fact, `None` if it does not apply at all.
@@ -154,11 +176,11 @@ pub(super) fn build(base: Base, fold: Fold, kind: Kind, value: &Value) -> Result
         expected: expected(base, kind).unwrap_or_default(),
     };
     match kind {
-        Kind::Text | Kind::List => text(base, fold, value, wrong).map(Predicate::Text),
+        Kind::Text | Kind::List | Kind::Rows => text(base, fold, value, wrong).map(Predicate::Text),
         Kind::Integer => integer(base, value).ok_or_else(wrong).map(Predicate::Integer),
         Kind::Boolean => match value {
             Value::Boolean(flag) => Ok(Predicate::Boolean(*flag)),
-            Value::Text(_) | Value::Integer(_) | Value::List(_) => Err(wrong()),
+            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::Rows(_) => Err(wrong()),
         },
     }
 }
@@ -167,7 +189,7 @@ fn text(base: Base, fold: Fold, value: &Value, wrong: impl Fn() -> Fault) -> Res
     let one = || match value {
         Value::Text(text) if text.len() > MAX_TEXT_BYTES => Err(Fault::TextTooLong),
         Value::Text(text) => Ok(text.clone()),
-        Value::Integer(_) | Value::Boolean(_) | Value::List(_) => Err(wrong()),
+        Value::Integer(_) | Value::Boolean(_) | Value::List(_) | Value::Rows(_) => Err(wrong()),
     };
     let many = || match value {
         Value::List(items) if items.len() > MAX_LIST_ITEMS => Err(Fault::TooMany {
@@ -177,7 +199,7 @@ fn text(base: Base, fold: Fold, value: &Value, wrong: impl Fn() -> Fault) -> Res
         Value::List(items) if items.is_empty() => Err(Fault::Empty),
         Value::List(items) if items.iter().any(|item| item.len() > MAX_TEXT_BYTES) => Err(Fault::TextTooLong),
         Value::List(items) => Ok(items.clone()),
-        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => Err(wrong()),
+        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::Rows(_) => Err(wrong()),
     };
     let parts = || {
         let parts = if matches!(value, Value::List(_)) {
@@ -208,7 +230,9 @@ fn text(base: Base, fold: Fold, value: &Value, wrong: impl Fn() -> Fault) -> Res
         | Base::Ge
         | Base::Between
         | Base::AnyBits
-        | Base::AllBits => return Err(wrong()),
+        | Base::AllBits
+        | Base::Differs
+        | Base::Row => return Err(wrong()),
     })
 }
 

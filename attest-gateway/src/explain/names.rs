@@ -153,7 +153,7 @@ impl<'p> Names<'p> {
                 Some(Value::Text(text)) => words.extend([text.clone()]),
                 Some(Value::List(items)) => words.extend(items.iter().cloned()),
                 Some(Value::Integer(number)) => words.extend([number.to_string()]),
-                Some(Value::Boolean(_)) | None => {}
+                Some(Value::Boolean(_) | Value::Rows(_)) | None => {}
             });
         }
         words
@@ -191,7 +191,12 @@ fn matching<'a>(hash: NameHash, words: impl Iterator<Item = &'a str>) -> Option<
 /// Visits the fact and value of every clause.
 fn clauses(condition: &Condition, visit: &mut impl FnMut(&str, Option<&Value>)) {
     match condition {
-        Condition::Fact(test) => visit(&test.fact, test.value.as_ref()),
+        Condition::Fact(test) => {
+            visit(&test.fact, test.value.as_ref());
+            if let Some(from) = &test.from {
+                visit(from, None);
+            }
+        }
         Condition::All(children) | Condition::Any(children) => {
             for child in children {
                 clauses(child, visit);

@@ -97,8 +97,25 @@ fn test_words(test: &FactTest) -> String {
     if let Some(value) = &test.value {
         text.push_str(&format!(" {}", value_words(value)));
     }
+    if let Some(from) = &test.from {
+        text.push_str(&format!(" from {from}"));
+    }
+    for (index, column) in test.columns.iter().flatten().enumerate() {
+        let joint = if index == 0 { "where" } else { "and" };
+        let value = value_words(&column.value);
+        text.push_str(&format!(" {joint} {} {} {value}", column.column, column.op));
+    }
     if let Some(except) = &test.except {
-        text.push_str(&format!(" except {} {}", except.op, value_words(&except.value)));
+        let column = except
+            .column
+            .as_ref()
+            .map(|column| format!("{column} "))
+            .unwrap_or_default();
+        text.push_str(&format!(
+            " except {column}{} {}",
+            except.op,
+            value_words(&except.value)
+        ));
     }
     text
 }
@@ -109,6 +126,7 @@ fn value_words(value: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
         Value::List(items) => format!("{items:?}"),
+        Value::Rows(rows) => format!("{} rows", rows.len()),
     }
 }
 

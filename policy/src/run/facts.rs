@@ -33,6 +33,15 @@ pub(super) fn read_facts(
                     format_args!("`{text}` is {kind}, null or {{error: number}}"),
                 );
             }
+            Ok(fact) if let Some((row, column)) = strange_column(fact.fact(), observation) => {
+                good = false;
+                let known = fact.fact().entry().columns.join(", ");
+                report.error(
+                    format_args!("{place}[{row}].{column}"),
+                    "column-unknown",
+                    format_args!("unknown column `{column}`, expected {known}"),
+                );
+            }
             Ok(fact) => {
                 stated.insert(fact, observation.clone());
             }
@@ -41,16 +50,30 @@ pub(super) fn read_facts(
     good.then_some(stated)
 }
 
-/// True if an observation is one that such a fact can have.
-pub(crate) const fn fits(kind: Kind, observation: &Observation) -> bool {
-    matches!(
-        (kind, observation),
-        (_, Observation::Absent | Observation::Error(_))
-            | (Kind::Text, Observation::Value(Value::Text(_)))
-            | (Kind::Integer, Observation::Value(Value::Integer(_)))
-            | (Kind::Boolean, Observation::Value(Value::Boolean(_)))
-            | (Kind::List, Observation::Value(Value::List(_)))
-    )
+/// A column that the fact does not have, and its row.
+fn strange_column(fact: FactId, observation: &Observation) -> Option<(usize, &str)> {
+    let Observation::Value(Value::Rows(rows)) = observation else {
+        return None;
+    };
+    let known = fact.entry().columns;
+    rows.iter().enumerate().find_map(|(index, row)| {
+        let strange = row.keys().find(|column| !known.contains(&column.as_str()))?;
+        Some((index, strange.as_str()))
+    })
+}
+
+/// True if an observation is one that such a fact can have. Rows of which there are none are written as an empty list.
+pub(crate) fn fits(kind: Kind, observation: &Observation) -> bool {
+    matches!((kind, observation), (Kind::Rows, Observation::Value(Value::List(items))) if items.is_empty())
+        || matches!(
+            (kind, observation),
+            (_, Observation::Absent | Observation::Error(_))
+                | (Kind::Text, Observation::Value(Value::Text(_)))
+                | (Kind::Integer, Observation::Value(Value::Integer(_)))
+                | (Kind::Boolean, Observation::Value(Value::Boolean(_)))
+                | (Kind::List, Observation::Value(Value::List(_)))
+                | (Kind::Rows, Observation::Value(Value::Rows(_)))
+        )
 }
 
 pub(super) fn default(stated: &mut BTreeMap<FactRef, Observation>, fact: FactId, value: Value) {

@@ -2,15 +2,17 @@
 //!
 //! Reports every problem of a condition at its place; never builds a tree that is too deep or too large.
 
-use super::{MAX_DEPTH, MAX_NODES, Node, NodeKind, Scope, Side, Test};
+mod forms;
+mod values;
+
+use super::{Comparison, MAX_DEPTH, MAX_NODES, Node, NodeKind, Scope, Side};
 use crate::{
-    facts::{Fact, FactRef, Kind, Origin, Value},
+    facts::{Fact, FactRef, Kind, Origin},
     policy::{
-        AtLeast, Condition, Except, FactTest, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES,
+        AtLeast, Condition, FactTest, Fault,
         error::Errors,
         operator::{Base, Operator, Quantifier},
-        predicate::{self, Fold, Predicate, TextTest},
-        variables::Unfilled,
+        predicate,
     },
 };
 
@@ -94,52 +96,43 @@ impl<'a> Builder<'a> {
     }
 
     fn test(&mut self, test: &FactTest, path: &str) -> Option<NodeKind> {
-        let fact = self.fact(&test.fact, path)?;
+        let asked = self.fact(&test.fact, &format!("{path}.fact"))?;
         let Ok(operator) = test.op.parse::<Operator>() else {
             let op = test.op.chars().take(40).collect();
             self.fail(format_args!("{path}.op"), Fault::OperatorUnknown { op });
             return None;
         };
-        let kind = fact
-            .as_ref()
-            .map_or_else(|name| name.kind, |fact| fact.fact().entry().kind);
-        let compared = match item_kind(operator, kind, &test.op) {
+        let compared = match item_kind(operator, asked.entry.kind, &test.op) {
             Ok(compared) => compared,
             Err(fault) => {
                 self.fail(format_args!("{path}.op"), fault);
                 return None;
             }
         };
-        let predicate = self.predicate(operator, compared, test.value.as_ref(), path)?;
-        let except = match &test.except {
-            None => None,
-            Some(_) if operator.quantifier.is_none() => {
-                self.fail(format_args!("{path}.except"), Fault::ExceptUnexpected);
-                return None;
-            }
-            Some(except) => Some(self.except(except, path)?),
-        };
-        let (Ok(fact), Filled::Yes(predicate)) = (fact, predicate) else {
+        if test.from.is_some() && operator.base != Base::Differs {
+            self.fail(format_args!("{path}.from"), Fault::FromUnexpected);
+        }
+        if test.columns.is_some() && (asked.entry.kind != Kind::Rows || operator.base == Base::Exists) {
+            let kind = asked.entry.kind.as_str();
+            self.fail(format_args!("{path}.where"), Fault::WhereUnexpected { kind });
+        }
+        let asks = match (operator.base, asked.entry.kind) {
+            (Base::Differs, _) => self.differs(test, &asked, path),
+            (base, Kind::Rows) if base != Base::Exists => self.rows(operator, test, asked.entry, path),
+            _ => self.values(operator, compared, test, path),
+        }?;
+        let (Filled::Yes(fact), Filled::Yes(asks)) = (asked.fact, asks) else {
             return Some(NodeKind::Unfilled);
         };
-        let except = match except {
-            None => None,
-            Some((Filled::Yes(Predicate::Text(test)), negated)) => Some((test, negated)),
-            Some(_) => return Some(NodeKind::Unfilled),
-        };
-        let negated = operator.negated != (operator.base == Base::Ne);
-        Some(NodeKind::Test(Box::new(Test {
+        Some(NodeKind::Test(Box::new(Comparison {
             fact,
-            quantifier: operator.quantifier,
-            negated,
-            predicate,
-            except,
+            negated: operator.negated != (operator.base == Base::Ne),
+            asks,
         })))
     }
 
     /// The question; its table entry alone if a variable in its parameter has no value here.
-    fn fact(&mut self, text: &str, path: &str) -> Option<Result<FactRef, &'static Fact>> {
-        let at = format!("{path}.fact");
+    fn fact(&mut self, text: &str, at: &str) -> Option<Asked> {
         let fact = match text.parse::<FactRef>() {
             Ok(fact) => fact,
             Err(error) => {
@@ -167,13 +160,14 @@ impl<'a> Builder<'a> {
             self.fail(at, fault);
             return None;
         }
+        let asked = |fact| Some(Asked { entry, fact });
         let Some(param) = fact.param() else {
-            return Some(Ok(fact));
+            return asked(Filled::Yes(fact));
         };
-        match self.fill(param, str::to_owned, &at)? {
-            Filled::No => Some(Err(entry)),
+        match self.fill(param, str::to_owned, at)? {
+            Filled::No => asked(Filled::No),
             Filled::Yes(param) => match FactRef::new(fact.fact(), Some(&param), fact.view()) {
-                Ok(fact) => Some(Ok(fact)),
+                Ok(fact) => asked(Filled::Yes(fact)),
                 Err(error) => {
                     self.fail(at, error);
                     None
@@ -181,117 +175,12 @@ impl<'a> Builder<'a> {
             },
         }
     }
+}
 
-    fn except(&mut self, except: &Except, path: &str) -> Option<(Filled<Predicate>, bool)> {
-        let path = format!("{path}.except");
-        let operator = except.op.parse::<Operator>().ok().filter(|operator| {
-            operator.quantifier.is_none() && predicate::expected(operator.base, Kind::Text).is_some()
-        });
-        let Some(operator) = operator.filter(|operator| operator.base != Base::Exists) else {
-            let op = except.op.chars().take(40).collect();
-            self.fail(format_args!("{path}.op"), Fault::OperatorUnknown { op });
-            return None;
-        };
-        let predicate = self.predicate(operator, Kind::Text, Some(&except.value), &path)?;
-        Some((predicate, operator.negated != (operator.base == Base::Ne)))
-    }
-
-    fn predicate(
-        &mut self,
-        operator: Operator,
-        kind: Kind,
-        value: Option<&Value>,
-        path: &str,
-    ) -> Option<Filled<Predicate>> {
-        let at = format!("{path}.value");
-        let expected = predicate::expected(operator.base, kind).unwrap_or_default();
-        let op = || operator.to_string();
-        let fold = if operator.ignore_case {
-            Fold::IgnoreCase
-        } else {
-            Fold::Exact
-        };
-        let value = match (operator.base, value) {
-            (Base::Exists, None) => return Some(Filled::Yes(Predicate::Exists)),
-            (Base::Exists, Some(_)) => {
-                self.fail(at, Fault::ValueUnexpected { op: op() });
-                return None;
-            }
-            (_, None) => {
-                self.fail(path, Fault::ValueMissing { op: op(), expected });
-                return None;
-            }
-            (_, Some(value)) => value,
-        };
-        let built = match (operator.base, value) {
-            (Base::InList, Value::Text(name)) => self.named_list(name, fold).map(Filled::Yes),
-            (base, value) => {
-                let escape = if base == Base::Matches {
-                    regex_lite::escape
-                } else {
-                    str::to_owned
-                };
-                match self.fill_value(value, escape, &at)? {
-                    Filled::No => Ok(Filled::No),
-                    Filled::Yes(value) => predicate::build(base, fold, kind, &value).map(Filled::Yes),
-                }
-            }
-        };
-        built.map_err(|fault| self.fail(at, fault)).ok()
-    }
-
-    fn named_list(&self, name: &str, fold: Fold) -> Result<Predicate, Fault> {
-        let items = self
-            .scope
-            .lists
-            .get(name)
-            .ok_or_else(|| Fault::ListUnknown {
-                name: name.chars().take(80).collect(),
-            })?
-            .clone();
-        if items.len() > MAX_LIST_ITEMS {
-            return Err(Fault::TooMany {
-                what: "items in a list",
-                max: MAX_LIST_ITEMS,
-            });
-        }
-        Ok(Predicate::Text(match fold {
-            Fold::Exact => TextTest::OneOf(items),
-            Fold::IgnoreCase => TextTest::OneOfFolded(items),
-        }))
-    }
-
-    fn fill_value(&mut self, value: &Value, escape: fn(&str) -> String, at: &str) -> Option<Filled<Value>> {
-        Some(match value {
-            Value::Text(text) => self.fill(text, escape, at)?.map(Value::Text),
-            Value::List(items) => {
-                let mut filled = Vec::with_capacity(items.len());
-                for item in items {
-                    match self.fill(item, escape, at)? {
-                        Filled::Yes(item) => filled.push(item),
-                        Filled::No => return Some(Filled::No),
-                    }
-                }
-                Filled::Yes(Value::List(filled))
-            }
-            Value::Integer(_) | Value::Boolean(_) => Filled::Yes(value.clone()),
-        })
-    }
-
-    fn fill(&mut self, text: &str, escape: fn(&str) -> String, at: &str) -> Option<Filled<String>> {
-        if text.len() > MAX_TEXT_BYTES {
-            self.fail(at, Fault::TextTooLong);
-            return None;
-        }
-        match self.scope.variables.fill(text, escape) {
-            Ok(text) => Some(Filled::Yes(text)),
-            Err(Unfilled::NoValue) => Some(Filled::No),
-            Err(Unfilled::Unknown(name)) => {
-                self.fail(at, Fault::VariableUnknown { name });
-                None
-            }
-        }
-    }
+/// A question, and what the table says about it.
+struct Asked {
+    entry: &'static Fact,
+    fact: Filled<FactRef>,
 }
 
 /// Whether the variables of a text have values here.
@@ -314,7 +203,10 @@ fn item_kind(operator: Operator, kind: Kind, op: &str) -> Result<Kind, Fault> {
     let op = || op.chars().take(40).collect::<String>();
     let compared = match (operator.quantifier, kind) {
         (None, _) if operator.base == Base::Exists => return Ok(kind),
-        (Some(Quantifier::Count), Kind::List) => Kind::Integer,
+        (None, _) if operator.base == Base::Differs && kind != Kind::Rows => return Ok(kind),
+        (Some(Quantifier::Count), Kind::List | Kind::Rows) => Kind::Integer,
+        (Some(_), Kind::Rows) if operator.base == Base::Row => return Ok(kind),
+        (_, Kind::Rows) => return Err(Fault::RowOperator { op: op() }),
         (Some(_), Kind::List) => Kind::Text,
         (Some(_), Kind::Text | Kind::Integer | Kind::Boolean) => {
             return Err(Fault::QuantifierUnexpected {

@@ -1,11 +1,14 @@
 //! The evaluator against tables and against a naive reference.
 
+mod bounds;
+mod forms;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    facts::{FactMap, Observation, Value},
-    policy::{AtLeast, Except, FactTest},
+    facts::{FactMap, Observation, Row, Value},
+    policy::{AtLeast, ColumnTest, Except, FactTest},
 };
 
 fn condition(json: &str) -> Condition {
@@ -203,6 +206,18 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     (r#"{"fact":"app.id","op":"matches","value":"(?=a)"}"#, "when.value", "regex"),
     (r#"{"fact":"app.id","op":"in_list","value":"none"}"#, "when.value", "list-unknown"),
     (r#"{"fact":"app.id","op":"eq","value":"${who}"}"#, "when.value", "variable-unknown"),
+    (r#"{"fact":"app.id","op":"differs"}"#, "when", "from-missing"),
+    (r#"{"fact":"app.id","op":"differs","from":"x.y"}"#, "when.from", "fact-unknown"),
+    (r#"{"fact":"app.id","op":"differs","from":"device.age_s"}"#, "when.from", "from-kind"),
+    (r#"{"fact":"app.id","op":"differs","from":"app.id"}"#, "when.from", "from-same"),
+    (r#"{"fact":"app.id","op":"differs","from":"app.data_dir"}"#, "when.from", "fact-origin"),
+    (r#"{"fact":"app.id","op":"differs","from":"key.level","value":"a"}"#, "when.value", "value-unexpected"),
+    (r#"{"fact":"app.id","op":"differs","from":"key.level","except":{"op":"eq","value":"b"}}"#, "when.except", "except-unexpected"),
+    (r#"{"fact":"app.id","op":"eq","value":"a","from":"key.level"}"#, "when.from", "from-unexpected"),
+    (r#"{"fact":"findings.hit","op":"any_differs","from":"findings.category"}"#, "when.op", "operator-unknown"),
+    (r#"{"fact":"findings.hit","op":"any_row","where":[]}"#, "when.op", "operator-kind"),
+    (r#"{"fact":"findings.hit","op":"any_eq","value":"a","where":[]}"#, "when.where", "where-unexpected"),
+    (r#"{"fact":"findings.hit","op":"any_eq","value":"a","except":{"column":"path","op":"eq","value":"b"}}"#, "when.except.column", "column-unexpected"),
     (r#"{"all":[]}"#, "when.all", "empty"),
     (r#"{"at_least":{"n":2,"of":[{"fact":"app.id","op":"exists"}]}}"#, "when.at_least.n", "out-of-range"),
     (r#"{"fact":"app.id","op":"eq","value":"a","except":{"op":"eq","value":"b"}}"#, "when.except", "except-unexpected"),
@@ -315,6 +330,12 @@ fn an_explanation_names_clause_fact_and_value() {
     let source = facts(&format!(r#"{{"app.id":"{long}"}}"#));
     assert_eq!(matcher.explain(0, &source).value.len(), 120);
     assert_eq!(matcher.explain(77, &source).fact, None);
+    let parts = r#"{"not":{"all":[{"fact":"app.id","op":"exists"},{"fact":"app.id","op":"eq","value":"b"},
+        {"fact":"key.level","op":"exists"}]}}"#;
+    let matcher =
+        Matcher::compile(&condition(parts), &Scope::new(Side::Gateway, &lists, variables())).unwrap();
+    let outcomes: Vec<Outcome> = (0..6).map(|clause| matcher.outcome_of(clause, &source)).collect();
+    assert_eq!(outcomes, [T, F, T, F, I, I]);
 }
 
 /// The same language, said as plainly as possible, for a subset of operators.
@@ -356,15 +377,15 @@ fn reference(condition: &Condition, source: &FactMap) -> Outcome {
 fn compared(test: &FactTest, source: &FactMap) -> Outcome {
     let fact = test.fact.parse().unwrap();
     let said = |holds: bool| if holds { Outcome::True } else { Outcome::False };
+    if let Some(from) = &test.from {
+        return different(test, &fact, &from.parse().unwrap(), source);
+    }
     let answer = match source.iter().find(|(known, _)| **known == fact) {
         Some((_, Observation::Value(value))) => value,
         Some((_, Observation::Absent)) if test.op == "exists" => return Outcome::False,
         _ => return Outcome::Inconclusive,
     };
-    let kept = |items: &[String]| -> Vec<String> {
-        let gone = |item: &String| matches!(&test.except, Some(Except { value: Value::Text(text), .. }) if item == text);
-        items.iter().filter(|item| !gone(item)).cloned().collect()
-    };
+    let kept = |items: &[String]| kept(test, items);
     match (test.op.as_str(), answer, &test.value) {
         ("exists", _, _) => Outcome::True,
         ("eq", Value::Text(left), Some(Value::Text(right))) => said(left == right),
@@ -389,6 +410,36 @@ fn compared(test: &FactTest, source: &FactMap) -> Outcome {
     }
 }
 
+fn kept(test: &FactTest, items: &[String]) -> Vec<String> {
+    let gone =
+        |item: &String| matches!(&test.except, Some(Except { value: Value::Text(text), .. }) if item == text);
+    items.iter().filter(|item| !gone(item)).cloned().collect()
+}
+
+fn different(test: &FactTest, fact: &FactRef, from: &FactRef, source: &FactMap) -> Outcome {
+    let observed = |asked: &FactRef| {
+        source
+            .iter()
+            .find(|(known, _)| *known == asked)
+            .map(|(_, seen)| seen.clone())
+    };
+    let set = |items: &[String]| {
+        kept(test, items)
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let differ = match (observed(fact), observed(from)) {
+        (None | Some(Observation::Error(_)), _) | (_, None | Some(Observation::Error(_))) => {
+            return Outcome::Inconclusive;
+        }
+        (Some(Observation::Value(Value::List(left))), Some(Observation::Value(Value::List(right)))) => {
+            set(&left) != set(&right)
+        }
+        (left, right) => left != right,
+    };
+    if differ { Outcome::True } else { Outcome::False }
+}
+
 fn word() -> impl Strategy<Value = String> {
     "[ab]{1,2}"
 }
@@ -398,6 +449,7 @@ fn clause() -> impl Strategy<Value = Condition> {
     let list = prop::sample::select(vec!["any_eq", "all_eq", "none_suffix"]);
     let except = || {
         prop::option::of(word().prop_map(|text| Except {
+            column: None,
             op: "eq".into(),
             value: Value::Text(text),
         }))
@@ -408,6 +460,16 @@ fn clause() -> impl Strategy<Value = Condition> {
             op: op.into(),
             value,
             except,
+            ..FactTest::default()
+        })
+    };
+    let differs = |fact: &str, from: &str, except: Option<Except>| {
+        Condition::Fact(FactTest {
+            fact: fact.into(),
+            op: "differs".into(),
+            from: Some(from.into()),
+            except,
+            ..FactTest::default()
         })
     };
     prop_oneof![
@@ -426,6 +488,8 @@ fn clause() -> impl Strategy<Value = Condition> {
             Some(Value::Integer(value)),
             except
         )),
+        Just(differs("device.id", "app.id", None)),
+        except().prop_map(move |except| differs("findings.hit", "findings.category", except)),
     ]
 }
 
@@ -453,14 +517,16 @@ fn observations() -> impl Strategy<Value = FactMap> {
             1 => Just(None),
         ]
     };
-    let text = or_not(word().prop_map(Value::Text).boxed());
+    let text = or_not(word().prop_map(Value::Text).boxed()).boxed();
     let number = or_not((0i64..4).prop_map(Value::Integer).boxed());
-    let list = or_not(prop::collection::vec(word(), 0..4).prop_map(Value::List).boxed());
-    (text, number, list).prop_map(|(text, number, list)| {
+    let list = or_not(prop::collection::vec(word(), 0..4).prop_map(Value::List).boxed()).boxed();
+    (text.clone(), text, number, list.clone(), list).prop_map(|(text, other, number, list, further)| {
         [
             ("device.id", text),
+            ("app.id", other),
             ("device.age_s", number),
             ("findings.hit", list),
+            ("findings.category", further),
         ]
         .into_iter()
         .filter_map(|(fact, answer)| answer.map(|answer| (fact.parse().unwrap(), answer)))
@@ -500,7 +566,7 @@ proptest! {
         source in observations(),
     ) {
         let lists = BTreeMap::new();
-        let written = Condition::Fact(FactTest { fact, op, value: Some(value), except: None });
+        let written = Condition::Fact(FactTest { fact, op, value: Some(value), ..FactTest::default() });
         if let Ok(matcher) = Matcher::compile(&written, &Scope::new(Side::Gateway, &lists, Variables::default())) {
             let clause = matcher.verdict(&source).clause;
             prop_assert_eq!(matcher.explain(clause, &source).ordinal, 0);

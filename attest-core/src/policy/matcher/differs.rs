@@ -1,0 +1,80 @@
+//! Whether two answers differ; lists differ as sets.
+//!
+//! An answer that could not be had is no difference, and no agreement either. Each item is read once; nothing is allocated.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Outcome,
+    items::{ItemTest, Items},
+};
+use crate::facts::Answer;
+
+/// The most items that the shorter of two compared lists may have; above it the comparison is inconclusive.
+pub const MAX_DIFFERING_ITEMS: usize = 4_096;
+
+pub(super) fn differs(left: Answer<'_>, right: Answer<'_>, except: Option<&ItemTest>) -> Outcome {
+    match (left, right) {
+        (Answer::Error(_), _) | (_, Answer::Error(_)) => Outcome::Inconclusive,
+        (Answer::Absent, Answer::Absent) => Outcome::False,
+        (Answer::Absent, _) | (_, Answer::Absent) => Outcome::True,
+        (Answer::Text(left), Answer::Text(right)) => Outcome::of(left != right),
+        (Answer::Integer(left), Answer::Integer(right)) => Outcome::of(left != right),
+        (Answer::Boolean(left), Answer::Boolean(right)) => Outcome::of(left != right),
+        (Answer::List(left), Answer::List(right)) => {
+            let (left, right) = (Items::new(left, except), Items::new(right, except));
+            let (short, long) = if left.len() <= right.len() {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            // The room on the stack fits the list, because clearing it costs more than comparing a short one.
+            match short.len() {
+                0..=64 => sets_differ::<64>(&short, &long),
+                65..=512 => sets_differ::<512>(&short, &long),
+                513..=MAX_DIFFERING_ITEMS => sets_differ::<MAX_DIFFERING_ITEMS>(&short, &long),
+                _ => Outcome::Inconclusive,
+            }
+        }
+        _ => Outcome::Inconclusive,
+    }
+}
+
+#[inline(never)]
+fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
+    let (mut room, mut seen) = ([""; N], [false; N]);
+    let mut filled = 0;
+    for (slot, item) in room.iter_mut().zip(short.iter()) {
+        *slot = item;
+        filled += 1;
+    }
+    let sorted = room.get_mut(..filled).unwrap_or_default();
+    sorted.sort_unstable();
+    for item in long.iter() {
+        let at = sorted.partition_point(|known| *known < item);
+        if sorted.get(at) != Some(&item) {
+            return Outcome::True;
+        }
+        if let Some(seen) = seen.get_mut(at) {
+            *seen = true;
+        }
+    }
+    if long.unread() > 0 {
+        return Outcome::Inconclusive;
+    }
+    // Of equal items only the first is ever seen.
+    let mut previous = None;
+    for (item, seen) in sorted.iter().zip(&seen) {
+        if previous != Some(item) && !seen {
+            return Outcome::True;
+        }
+        previous = Some(item);
+    }
+    Outcome::False
+}
+
+/// The smallest item that only one of two lists has, for an explanation.
+pub(super) fn one_sided<'a>(left: &Items<'a>, right: &Items<'a>) -> Option<&'a str> {
+    let (left, right): (BTreeSet<&str>, BTreeSet<&str>) = (left.iter().collect(), right.iter().collect());
+    left.symmetric_difference(&right).next().copied()
+}

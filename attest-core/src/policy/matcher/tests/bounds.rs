@@ -1,0 +1,174 @@
+//! What an evaluation costs: never more reads than it says beforehand, however large the answers are.
+
+use std::{cell::Cell, rc::Rc};
+
+use super::*;
+use crate::facts::{Answer, FactSource, Kind, RowList, TextList};
+
+/// As many items or rows as are wanted, each of them the same; counts what is read.
+#[derive(Debug, Clone)]
+struct Large {
+    items: usize,
+    reads: Rc<Cell<u64>>,
+}
+
+impl Large {
+    fn new(items: usize) -> Self {
+        Self {
+            items,
+            reads: Rc::default(),
+        }
+    }
+
+    fn read(&self) {
+        self.reads.set(self.reads.get() + 1);
+    }
+}
+
+impl TextList for Large {
+    fn len(&self) -> usize {
+        self.items
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.read();
+        (index < self.items).then_some("ab")
+    }
+}
+
+impl RowList for Large {
+    fn len(&self) -> usize {
+        self.items
+    }
+
+    fn cell(&self, row: usize, column: &str) -> Option<&str> {
+        self.read();
+        (row < self.items && column != "dev").then_some("ab")
+    }
+}
+
+/// Every question is answered by its type.
+impl FactSource for Large {
+    fn answer(&self, fact: &FactRef) -> Answer<'_> {
+        self.read();
+        match fact.fact().entry().kind {
+            Kind::Text => Answer::Text("ab"),
+            Kind::Integer => Answer::Integer(2),
+            Kind::Boolean => Answer::Boolean(true),
+            Kind::List => Answer::List(self),
+            Kind::Rows => Answer::Rows(self),
+        }
+    }
+}
+
+/// The outcome, and how many reads it took.
+fn measured(matcher: &Matcher, items: usize) -> (Outcome, u64) {
+    let source = Large::new(items);
+    let outcome = matcher.evaluate(&source);
+    (outcome, source.reads.get())
+}
+
+fn on_phone(json: &str) -> Matcher {
+    Matcher::compile(&condition(json), &Scope::new(device(), &lists(), variables())).unwrap()
+}
+
+#[test]
+fn what_lies_beyond_the_cap_is_not_read_and_decides_nothing() {
+    let cap = u64::try_from(MAX_ITEMS_READ).unwrap();
+    let check = |clause: &str, expect: Outcome, reads: u64| {
+        let matcher = on_phone(clause);
+        assert_eq!(measured(&matcher, 1_000_000), (expect, reads), "{clause}");
+        assert!(reads <= matcher.cost_bound(1_000_000), "{clause}");
+    };
+    let list = |op: &str, value: &str| format!(r#"{{"fact":"maps.path","op":"{op}","value":{value}}}"#);
+    check(&list("any_eq", r#""x""#), I, 1 + cap);
+    check(&list("any_eq", r#""ab""#), T, 2);
+    check(&list("none_eq", r#""ab""#), F, 2);
+    check(&list("none_eq", r#""x""#), I, 1 + cap);
+    check(&list("all_eq", r#""ab""#), I, 1 + cap);
+    check(&list("all_eq", r#""x""#), F, 2);
+    check(&list("count_gt", "5"), T, 1 + cap);
+    check(&list("count_gt", "100000"), I, 1 + cap);
+    check(&list("count_lt", "2000000"), T, 1 + cap);
+    let row = |op: &str, path: &str| {
+        format!(
+            r#"{{"fact":"maps.rows","op":"{op}","where":[{{"column":"path","op":"eq","value":"{path}"}},
+            {{"column":"perm","op":"eq","value":"ab"}}],"except":{{"column":"ino","op":"eq","value":"x"}}}}"#
+        )
+    };
+    check(&row("any_row", "x"), I, 1 + cap);
+    check(&row("any_row", "ab"), T, 4);
+    check(&row("none_row", "ab"), F, 4);
+    check(&row("all_row", "ab"), I, 1 + 2 * cap);
+    check(&row("all_row", "x"), F, 3);
+    check(r#"{"fact":"maps.rows","op":"count_gt","value":3}"#, T, 1);
+    check(r#"{"fact":"maps.rows","op":"count_gt","value":3000000}"#, F, 1);
+    check(
+        r#"{"fact":"fd.path@libc","op":"differs","from":"fd.path@syscall"}"#,
+        I,
+        2,
+    );
+}
+
+/// Clauses of every form, over facts of the phone.
+fn form() -> impl Strategy<Value = String> {
+    let value = prop::sample::select(vec!["ab", "x"]);
+    let each = prop::sample::select(vec!["any", "all", "none"]);
+    let column = prop::sample::select(vec!["path", "perm", "dev"]);
+    let test = (column, value.clone())
+        .prop_map(|(column, value)| format!(r#"{{"column":"{column}","op":"eq","value":"{value}"}}"#));
+    let except = prop_oneof![
+        Just(String::new()),
+        value
+            .clone()
+            .prop_map(|value| format!(r#","except":{{"op":"eq","value":"{value}"}}"#)),
+    ];
+    prop_oneof![
+        value
+            .clone()
+            .prop_map(|value| format!(r#"{{"fact":"prop(a)","op":"eq","value":"{value}"}}"#)),
+        Just(r#"{"fact":"id.uid","op":"gt","value":1}"#.to_owned()),
+        Just(r#"{"fact":"id.uid","op":"exists"}"#.to_owned()),
+        Just(r#"{"fact":"prop(a)@libc","op":"differs","from":"prop(a)@java"}"#.to_owned()),
+        except.clone().prop_map(|except| {
+            format!(r#"{{"fact":"fd.path@libc","op":"differs","from":"fd.path@syscall"{except}}}"#)
+        }),
+        (each.clone(), value, except.clone()).prop_map(|(each, value, except)| {
+            format!(r#"{{"fact":"maps.path","op":"{each}_eq","value":"{value}"{except}}}"#)
+        }),
+        except.prop_map(|except| format!(r#"{{"fact":"maps.path","op":"count_gt","value":5{except}}}"#)),
+        (each, prop::collection::vec(test.clone(), 1..4)).prop_map(|(each, tests)| {
+            format!(
+                r#"{{"fact":"maps.rows","op":"{each}_row","where":[{}]}}"#,
+                tests.join(",")
+            )
+        }),
+        (prop::collection::vec(test.clone(), 0..4), test).prop_map(|(tests, except)| {
+            let tests = tests.join(",");
+            format!(r#"{{"fact":"maps.rows","op":"count_lt","value":5,"where":[{tests}],"except":{except}}}"#)
+        }),
+    ]
+}
+
+fn forms() -> impl Strategy<Value = String> {
+    form().prop_recursive(4, 24, 4, |inner| {
+        let many = || prop::collection::vec(inner.clone(), 1..4).prop_map(|many| many.join(","));
+        prop_oneof![
+            many().prop_map(|many| format!(r#"{{"all":[{many}]}}"#)),
+            many().prop_map(|many| format!(r#"{{"any":[{many}]}}"#)),
+            many().prop_map(|many| format!(r#"{{"at_least":{{"n":1,"of":[{many}]}}}}"#)),
+            inner.clone().prop_map(|inner| format!(r#"{{"not":{inner}}}"#)),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn no_evaluation_reads_more_than_it_says(written in forms(), items in 0usize..40) {
+        let matcher = on_phone(&written);
+        let (_, reads) = measured(&matcher, items);
+        prop_assert!(reads <= matcher.cost_bound(items), "{} of {}", reads, matcher.cost_bound(items));
+    }
+}
