@@ -16,6 +16,7 @@ mod run;
 mod schema;
 pub mod skeleton;
 mod source;
+mod text;
 
 pub use attest_core::policy::canonical_json as to_canonical_json;
 use attest_core::policy::{DevicePolicy, GatewayPolicy};
@@ -31,6 +32,7 @@ pub use self::{
         DecisionTest, DetectorSource, DetectorTest, Expected, ExpectedDecision, ExpectedDetection,
         PolicySource, RequirementSource, TestCase, TestRequest,
     },
+    text::source_text,
 };
 
 /// A commented example with every section, for `gateway init` and as a starting point.

@@ -18,7 +18,10 @@ use serde_saphyr::{
 };
 
 pub(crate) use self::decode::decode;
-use crate::problem::{Level, Position, Problem};
+use crate::{
+    problem::{Level, Position, Problem},
+    text::source_text,
+};
 
 /// The largest source, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
@@ -80,25 +83,9 @@ pub(crate) enum Step {
 /// The tree of a source.
 ///
 /// # Errors
-/// The first problem: too large, not YAML, too deep, too many nodes, a duplicate key.
+/// The first problem: too large, empty, not YAML, too deep, too many nodes, a duplicate key.
 pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
-    let problem = |position, code, message: String| {
-        Box::new(Problem {
-            file: file.to_owned(),
-            position,
-            path: String::new(),
-            code,
-            level: Level::Error,
-            message,
-        })
-    };
-    if source.len() > MAX_SOURCE_BYTES {
-        let message = format!(
-            "a policy source has at most {MAX_SOURCE_BYTES} bytes, this one has {}",
-            source.len()
-        );
-        return Err(problem(Position::START, "source-too-large", message));
-    }
+    source_text(file, source.as_bytes())?;
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_SOURCE_DEPTH,
@@ -124,7 +111,14 @@ pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
     serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
         let position = error.location().map_or(Position::START, position_of);
         let (code, message) = words(&error);
-        problem(position, code, message)
+        Box::new(Problem {
+            file: file.to_owned(),
+            position,
+            path: String::new(),
+            code,
+            level: Level::Error,
+            message,
+        })
     })
 }
 

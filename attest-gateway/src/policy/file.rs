@@ -1,25 +1,19 @@
-//! Policy from a watched YAML file. A change is compiled, linted and tested here, on the caller's thread (never a request
-//! core's), and put into force as a whole. A bad or older one is reported and changes nothing; the last good one is kept beside the
-//! state, so that a restart never falls back behind it.
+//! Policy from a watched YAML file and the packs beside it. A change is compiled, linted and tested here, on the caller's
+//! thread (never a request core's), and put into force as a whole. A bad or older one is reported and changes nothing; the last
+//! good one is kept beside the state with its packs, so that a restart never falls back behind it.
 
-use std::fs;
-use std::io::Read as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use attest_core::encoding::sha256;
 use attest_core::environment::Environment;
+use attest_policy::{PackFiles, analyse};
 use ring::rand::SystemRandom;
 
+use super::sources::{LAST_GOOD_FILE, PackFolder, Packs, Recorded, Sources, read_source};
 use super::{ActivationError, ActivePolicy};
 use crate::keys::Keys;
-
-/// A source beyond this is not read: the compiler's own limit, and one byte to tell.
-const MAX_SOURCE_BYTES: u64 = 256 * 1024 + 1;
-
-/// The file beside the store that keeps the last good policy.
-pub const LAST_GOOD_FILE: &str = "policy.last-good.yaml";
 
 /// What the operator sees of the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,15 +37,33 @@ pub enum Polled {
     Refused(String),
 }
 
-/// Digests of sources, so that a file is compiled once.
+/// What was looked at, so that it is compiled once.
 #[derive(Debug)]
 struct Seen {
-    /// What the file held at the last look; `None` if it could not be read.
-    file: Option<[u8; 32]>,
+    /// What the files held at the last look; `None` if that must be looked at again whatever it is.
+    files: Option<Look>,
     /// What is in force.
-    active: String,
+    active: Sources,
     /// What it is signed with.
     keys: Arc<Keys>,
+}
+
+/// What a look found: the policy's text, and for each pack it asked for the text, if there was one.
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    policy: String,
+    packs: BTreeMap<String, Option<String>>,
+}
+
+impl Look {
+    /// True if the packs are still what they were.
+    fn stands(&self, policy: &str, files: &dyn PackFiles) -> bool {
+        self.policy == policy
+            && self
+                .packs
+                .iter()
+                .all(|(path, text)| files.read(path).ok() == *text)
+    }
 }
 
 /// The policy in force and the file it comes from.
@@ -79,17 +91,17 @@ impl Policies {
         keys: Arc<Keys>,
     ) -> Result<Self, String> {
         let last_good = state_folder.join(LAST_GOOD_FILE);
-        let build = |path: &Path| {
-            let source = read(path)?;
-            let (active, warnings) = build(path, &source, environment, &upstreams, &keys)?;
-            Ok::<_, String>((source, active, warnings))
+        let build = |path: &Path, policy: String, packs: &dyn PackFiles| {
+            let built = build(path, &policy, packs, environment, &upstreams, &keys);
+            let (active, warnings) = built.outcome?;
+            let packs = with_text(built.packs);
+            Ok::<_, String>((Sources { policy, packs }, active, warnings))
         };
-        let kept = if last_good.exists() {
-            build(&last_good).ok()
-        } else {
-            None
-        };
-        let offered = build(&file).and_then(|(source, active, warnings)| {
+        let kept =
+            Sources::kept(&last_good).and_then(|kept| build(&last_good, kept.policy, &kept.packs).ok());
+        let source = read_source(&file).map_err(|error| error.to_string());
+        let offered = source.and_then(|source| build(&file, source, &PackFolder::beside(&file)));
+        let offered = offered.and_then(|(source, active, warnings)| {
             match &kept {
                 // What is kept already needs no room on the disk: a restart with a full one must succeed.
                 Some((kept, ..)) if source == *kept => {}
@@ -100,7 +112,7 @@ impl Policies {
                     };
                     return Err(not_newer.to_string());
                 }
-                _ => keep(&last_good, &source)?,
+                _ => source.keep(&last_good, kept.as_ref().map(|(kept, ..)| kept))?,
             }
             Ok((source, active, warnings))
         });
@@ -114,12 +126,20 @@ impl Policies {
             problem,
             warnings,
         };
-        let digest = sha256(&[source.as_bytes()]);
+        let look = || Look {
+            policy: source.policy.clone(),
+            packs: source
+                .packs
+                .0
+                .iter()
+                .map(|(path, text)| (path.clone(), Some(text.clone())))
+                .collect(),
+        };
         Ok(Self {
             active: ArcSwap::from_pointee(active),
             seen: Mutex::new(Seen {
                 // A file that is not in force is looked at again: what kept it out may have been the disk.
-                file: status.problem.is_none().then_some(digest),
+                files: status.problem.is_none().then(look),
                 active: source,
                 keys,
             }),
@@ -149,28 +169,41 @@ impl Policies {
         self.status.load_full()
     }
 
-    /// SHA-256 of the source in force.
+    /// SHA-256 of the source in force, and of its packs where it takes any by path.
     #[must_use]
     pub fn source_digest(&self) -> [u8; 32] {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        sha256(&[seen.active.as_bytes()])
+        seen.active.digest()
     }
 
-    /// Looks at the file once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
+    /// Looks at the file and the packs it takes once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
     pub fn poll(&self) -> Polled {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = match read(&self.file) {
+        let source = match read_source(&self.file) {
             Ok(source) => source,
             Err(problem) => {
-                seen.file = None;
-                return self.refuse(problem);
+                seen.files = None;
+                return self.refuse(problem.to_string());
             }
         };
-        let digest = sha256(&[source.as_bytes()]);
-        if seen.file.replace(digest) == Some(digest) {
+        let folder = PackFolder::beside(&self.file);
+        if seen
+            .files
+            .as_ref()
+            .is_some_and(|look| look.stands(&source, &folder))
+        {
             return Polled::Unchanged;
         }
-        if source == seen.active {
+        let built = self.build(&source, &folder, &seen.keys);
+        let offered = Sources {
+            policy: source.clone(),
+            packs: with_text(built.packs.clone()),
+        };
+        seen.files = Some(Look {
+            policy: source,
+            packs: built.packs,
+        });
+        if offered == seen.active {
             // Put back as it was: whatever was wrong with the file is over.
             self.status.store(Arc::new(PolicyStatus {
                 problem: None,
@@ -178,15 +211,15 @@ impl Policies {
             }));
             return Polled::Unchanged;
         }
-        match self.activate(&source, &seen.keys) {
+        match self.activate(&offered, &seen.active, built.outcome) {
             Ok(version) => {
-                seen.active = source;
+                seen.active = offered;
                 Polled::Activated(version)
             }
             Err(NotActivated::Refused(problem)) => self.refuse(problem),
             Err(NotActivated::NotKept(problem)) => {
                 // Nothing is wrong with the file: it is tried again until the disk takes it.
-                seen.file = None;
+                seen.files = None;
                 self.refuse(problem)
             }
         }
@@ -198,15 +231,21 @@ impl Policies {
     /// The reason as a sentence; nothing was changed.
     pub fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (active, _) = build(&self.file, &seen.active, self.environment, &self.upstreams, &keys)?;
+        let (active, _) = self
+            .build(&seen.active.policy, &seen.active.packs, &keys)
+            .outcome?;
         self.active.store(Arc::new(active));
         seen.keys = keys;
         Ok(())
     }
 
-    fn activate(&self, source: &str, keys: &Keys) -> Result<u64, NotActivated> {
-        let (offered, warnings) = build(&self.file, source, self.environment, &self.upstreams, keys)
-            .map_err(NotActivated::Refused)?;
+    fn build(&self, source: &str, packs: &dyn PackFiles, keys: &Keys) -> Built {
+        build(&self.file, source, packs, self.environment, &self.upstreams, keys)
+    }
+
+    fn activate(&self, offered: &Sources, before: &Sources, built: Outcome) -> Result<u64, NotActivated> {
+        let source = offered;
+        let (offered, warnings) = built.map_err(NotActivated::Refused)?;
         let active = self.active.load().version();
         if offered.version() <= active {
             let not_newer = ActivationError::NotNewer {
@@ -216,7 +255,9 @@ impl Policies {
             return Err(NotActivated::Refused(not_newer.to_string()));
         }
         // Kept before it acts: after a crash in between, the newer one is found again.
-        keep(&self.last_good, source).map_err(NotActivated::NotKept)?;
+        source
+            .keep(&self.last_good, Some(before))
+            .map_err(NotActivated::NotKept)?;
         let version = offered.version();
         self.active.store(Arc::new(offered));
         self.status.store(Arc::new(PolicyStatus {
@@ -248,53 +289,52 @@ enum NotActivated {
     NotKept(String),
 }
 
-/// Replaces the last good policy as a whole. Where that fails, the old one is untouched and nothing is left beside it.
-fn keep(last_good: &Path, source: &str) -> Result<(), String> {
-    let next = last_good.with_extension("next");
-    let kept = fs::write(&next, source)
-        .and_then(|()| fs::File::open(&next)?.sync_all())
-        .and_then(|()| fs::rename(&next, last_good));
-    kept.map_err(|error| {
-        // A half-written file would only take room that is wanted elsewhere.
-        let _left = fs::remove_file(&next).is_err();
-        format!("{}: {error}", last_good.display())
-    })
+/// A policy that can be put into force with its warnings, or why it cannot.
+type Outcome = Result<(ActivePolicy, Vec<String>), String>;
+
+/// What became of a source, and the packs it asked for.
+struct Built {
+    packs: BTreeMap<String, Option<String>>,
+    outcome: Outcome,
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    let mut source = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_SOURCE_BYTES).read_to_string(&mut source))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(source)
+fn with_text(packs: BTreeMap<String, Option<String>>) -> Packs {
+    let read = |(path, text): (String, Option<String>)| Some((path, text?));
+    Packs(packs.into_iter().filter_map(read).collect())
 }
 
 fn build(
     path: &Path,
     source: &str,
+    packs: &dyn PackFiles,
     environment: Environment,
     upstreams: &[String],
     keys: &Keys,
-) -> Result<(ActivePolicy, Vec<String>), String> {
+) -> Built {
     let name = path
         .file_name()
         .map_or_else(|| "policy.yaml".into(), |name| name.to_string_lossy());
-    let compiled = attest_policy::compile(&name, source).map_err(|problems| {
-        problems
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    })?;
-    let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
-    let active = ActivePolicy::build(
-        compiled.gateway,
-        compiled.device,
-        environment,
-        upstreams,
-        keys,
-        &SystemRandom::new(),
-    )
-    .map_err(|error| format!("{name}: {error}"))?;
-    Ok((active, warnings))
+    let packs = Recorded::new(packs);
+    let analysed = analyse(&name, source, &packs).into_result();
+    let compiled = analysed.map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    });
+    let outcome = compiled.and_then(|compiled| {
+        let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
+        let active = ActivePolicy::build(
+            compiled.gateway,
+            compiled.device,
+            environment,
+            upstreams,
+            keys,
+            &SystemRandom::new(),
+        );
+        let active = active.map_err(|error| format!("{name}: {error}"))?;
+        Ok((active, warnings))
+    });
+    Built {
+        packs: packs.finish(),
+        outcome,
+    }
 }

@@ -3,10 +3,14 @@
 mod active;
 mod anchors;
 mod file;
+mod sources;
 
 pub use active::{ActivationError, ActivePolicy, StepUpKeys};
 pub use anchors::TrustAnchors;
-pub use file::{LAST_GOOD_FILE, Policies, PolicyStatus, Polled};
+pub use file::{Policies, PolicyStatus, Polled};
+pub use sources::{
+    LAST_GOOD_FILE, PackFolder, SourceError, analyse_file, analyse_kept, compile_file, read_source,
+};
 
 #[cfg(test)]
 mod tests;

@@ -248,3 +248,120 @@ fn production_takes_no_unsigned_policy() {
         assert!(place.load_for(Environment::Production).is_err());
     }
 }
+
+const PACK: &str = "
+pack: ios/ours
+about: What only we look for.
+detectors:
+  - {id: ours.path, platform: ios, category: jailbreak, severity: low, why: Ours., when: {fact: path.exists({path}), op: eq, value: true}}
+tests:
+  - {name: there, detector: {id: ours.path, facts: {path.exists({path}): true}, expect: hit}}
+  - {name: not there, detector: {id: ours.path, facts: {path.exists({path}): false}, expect: clear}}
+";
+
+fn pack(path: &str) -> String {
+    PACK.replace("{path}", path)
+}
+
+fn with_packs(version: u64) -> String {
+    format!(
+        "{}packs: [{{use: ios/jailbreak}}, {{use: ./packs/ours.yaml}}]\n",
+        policy(version)
+    )
+}
+
+#[test]
+fn packs_beside_the_policy_are_watched_and_kept_with_it() {
+    let place = Place::new();
+    let file = place.folder.path().join("packs/ours.yaml");
+    fs::create_dir(place.folder.path().join("packs")).unwrap();
+    place.write(with_packs(5));
+    let missing = place.load().unwrap_err();
+    assert!(
+        missing.contains("packs[1].use") && missing.contains("ours.yaml"),
+        "{missing}"
+    );
+    fs::write(&file, pack("/ours")).unwrap();
+    let policies = place.load().unwrap();
+    assert_eq!(policies.poll(), Polled::Unchanged);
+    let digest = policies.source_digest();
+    // A changed pack is a changed policy: it needs a higher version.
+    fs::write(&file, pack("/theirs")).unwrap();
+    let Polled::Refused(problem) = policies.poll() else {
+        panic!("not refused")
+    };
+    assert!(problem.contains("higher version"), "{problem}");
+    assert_eq!(policies.poll(), Polled::Unchanged, "reported once");
+    fs::write(&file, pack("/ours")).unwrap();
+    assert_eq!(policies.poll(), Polled::Unchanged);
+    assert_eq!(policies.status().problem, None, "put back as it was");
+    assert_eq!(policies.source_digest(), digest);
+    fs::write(&file, pack("/theirs")).unwrap();
+    place.write(with_packs(6));
+    assert_eq!(policies.poll(), Polled::Activated(6));
+    assert_ne!(policies.source_digest(), digest);
+    let bundle = policies.active().bundle().0;
+    // What is wrong with a pack is said with the pack's name and place.
+    fs::write(&file, pack("/theirs").replace("expect: clear", "expect: hit")).unwrap();
+    let Polled::Refused(problem) = policies.poll() else {
+        panic!("not refused")
+    };
+    assert!(problem.contains("\npacks/ours.yaml:8:"), "{problem}");
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(policies.poll(), Polled::Refused(_)));
+    policies.sign_again(Arc::clone(&place.keys)).unwrap();
+    assert_eq!(policies.active().version(), 6);
+    drop(policies);
+    // A restart finds the last good policy with the packs it had, and nothing of those before.
+    let policies = place.load().unwrap();
+    assert_eq!(policies.active().version(), 6);
+    assert!(policies.status().problem.is_some());
+    assert_eq!(policies.active().bundle().0, bundle);
+    let kept = fs::read_dir(place.folder.path()).unwrap();
+    let kept = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(kept.filter(|name| name.contains(".packs.")).count(), 1);
+    let (_, analysis) = super::analyse_kept(place.folder.path()).unwrap();
+    assert!(
+        analysis
+            .compiled
+            .unwrap()
+            .gateway
+            .detectors
+            .contains_key("ours.path")
+    );
+    place.write(policy(7));
+    assert_eq!(policies.poll(), Polled::Activated(7));
+    let kept = fs::read_dir(place.folder.path()).unwrap();
+    let kept = kept.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(kept.filter(|name| name.contains(".packs.")).count(), 0);
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused_with_its_place() {
+    let place = Place::new();
+    let check = |source: &[u8], code: &str, words: &str| {
+        place.write(source);
+        let error = super::read_source(&place.file()).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().ends_with(words), "{error}");
+    };
+    check(b"", "source-empty", "policy.yaml:1:1: the file is empty");
+    check(b"\n \n", "source-empty", "policy.yaml:1:1: the file is empty");
+    check(
+        b"a: b\nc\xff",
+        "source-not-utf8",
+        "policy.yaml:2:2: not UTF-8 text: save the file as UTF-8",
+    );
+    check(
+        &[b'#'; 256 * 1024 + 1],
+        "source-too-large",
+        "policy.yaml:1:1: a source has at most 262144 bytes",
+    );
+    fs::remove_file(place.file()).unwrap();
+    assert_eq!(
+        super::read_source(&place.file()).unwrap_err().code(),
+        "policy-unreadable"
+    );
+    let error = super::read_source(place.folder.path()).unwrap_err();
+    assert_eq!(error.code(), "policy-not-a-file");
+}

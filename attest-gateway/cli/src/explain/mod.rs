@@ -1,6 +1,5 @@
 //! `attest explain`: from a support code back to what refused a request. Only the keys of the deployment open it.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use attest_gateway::config::Config;
 use attest_gateway::explain::{Deciding, Names};
 use attest_gateway::gateway::open_support_code;
 use attest_gateway::keys::Keys;
+use attest_gateway::policy::{analyse_file, analyse_kept};
 use clap::Args;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use crate::gateway::{ConfigFile, config_lines};
 use crate::out::{Exit, Out, printable};
 use crate::when;
-use attest_gateway::policy::LAST_GOOD_FILE;
 
 /// Open the support code of a refusal: route, rule, clause, fact, value, policy version, time.
 ///
@@ -95,16 +94,13 @@ impl Explain {
 
 /// The policies that are still there, the one in force first; those that do not compile are left out.
 fn policies(config: &Config) -> Vec<GatewayPolicy> {
-    let read = |path: &Path| {
-        let source = fs::read_to_string(path).ok()?;
-        attest_policy::compile(&path.to_string_lossy(), &source)
-            .ok()
-            .map(|compiled| compiled.gateway)
-    };
-    let in_force = config.store.path.with_file_name(LAST_GOOD_FILE);
-    [read(&in_force), read(&config.policy.file)]
+    let folder = config.store.path.parent().unwrap_or_else(|| Path::new("."));
+    let in_force = analyse_kept(folder);
+    let offered = analyse_file(&config.policy.file).ok();
+    [in_force, offered]
         .into_iter()
         .flatten()
+        .filter_map(|(_, analysis)| Some(analysis.compiled?.gateway))
         .collect()
 }
 

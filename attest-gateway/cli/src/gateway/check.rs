@@ -7,7 +7,7 @@ use std::path::Path;
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE};
+use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE, analyse_file, analyse_kept};
 use attest_gateway::tls::TlsError;
 use attest_policy::{Compiled, Problem};
 use clap::Args;
@@ -267,24 +267,16 @@ fn compile(path: &Path, report: &mut Report) -> Option<(String, Compiled)> {
         // Reported with the configuration's line.
         return None;
     }
-    let mut refuse = |message: &str| {
-        report
-            .problems
-            .push(format!("{name}: {message} [policy-unreadable]"));
-        None
-    };
-    let bytes = match input::file(path, attest_policy::MAX_SOURCE_BYTES) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return refuse(&format!("larger than {} bytes", attest_policy::MAX_SOURCE_BYTES)),
-        Err(error) => return refuse(&error.to_string()),
-    };
-    let Ok(source) = String::from_utf8(bytes) else {
-        return refuse("not UTF-8 text");
-    };
-    match attest_policy::compile(&name, &source) {
-        Ok(compiled) => Some((source, compiled)),
-        Err(problems) => {
-            report.problems.extend(problems.iter().map(problem_line));
+    match analyse_file(path) {
+        Ok((source, analysis)) => match analysis.into_result() {
+            Ok(compiled) => Some((source, compiled)),
+            Err(problems) => {
+                report.problems.extend(problems.iter().map(problem_line));
+                None
+            }
+        },
+        Err(error) => {
+            report.problems.push(format!("{error} [{}]", error.code()));
             None
         }
     }
@@ -297,12 +289,11 @@ fn problem_line(problem: &Problem) -> String {
 /// A gateway that has had a policy in force takes only newer ones.
 fn newer(config: &Config, source: &str, offered: &Compiled, report: &mut Report) {
     let kept = config.store.path.with_file_name(LAST_GOOD_FILE);
-    let Ok(kept_source) = fs::read_to_string(&kept) else {
+    let folder = kept.parent().unwrap_or_else(|| Path::new("."));
+    let Some((kept_source, analysis)) = analyse_kept(folder) else {
         return;
     };
-    let Ok(in_force) = attest_policy::compile(LAST_GOOD_FILE, &kept_source) else {
-        return;
-    };
+    let Some(in_force) = analysis.compiled else { return };
     let (offered, in_force) = (offered.gateway.version, in_force.gateway.version);
     if offered <= in_force && source != kept_source {
         let place = line_of(source, "version", "").map_or_else(String::new, |line| format!(":{line}"));

@@ -8,14 +8,14 @@ use attest_core::policy::{App, EvidenceKind, Revocation};
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Keys, PLAY_FOLDER};
+use attest_gateway::policy::compile_file;
 use attest_gateway::verifier::revocation::RevocationList;
 
 use super::finding::{Findings, State};
 
 pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings) {
-    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
     // A policy that does not compile was said to be one.
-    let Ok(compiled) = attest_policy::compile("policy.yaml", &source) else {
+    let Some(compiled) = compile_file(&config.policy.file) else {
         return;
     };
     let policy = &compiled.gateway;

@@ -5,6 +5,7 @@ use attest_core::jose::JwkSet;
 use attest_core::policy::{Require, Route};
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Keys, NamedKey};
+use attest_gateway::policy::compile_file;
 use attest_gateway::probe::Probe;
 use attest_mobile::{AppRequest, Authorization, Headers};
 use attest_policy::Compiled;
@@ -19,8 +20,7 @@ pub(super) fn look(config: &Config, gateway: &Probe, keys: &Keys, findings: &mut
     if gateway.encrypts() {
         return findings.ok("phone", "none was sent: simulated phones speak no TLS");
     }
-    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
-    let Ok(compiled) = attest_policy::compile("policy.yaml", &source) else {
+    let Some(compiled) = compile_file(&config.policy.file) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -8,6 +8,7 @@ use attest_core::jose::JwkSet;
 use attest_core::service::{ChallengeRequest, ChallengeResponse};
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
+use attest_gateway::policy::compile_file;
 use attest_gateway::probe::{Answer, Probe, Unanswered};
 use attest_gateway::tls::Identity;
 use attest_policy::Compiled;
@@ -99,8 +100,7 @@ pub(super) fn look(
             ),
         }
     }
-    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
-    if let Ok(compiled) = attest_policy::compile("policy.yaml", &source) {
+    if let Some(compiled) = compile_file(&config.policy.file) {
         policy(&jwks, &compiled, findings);
         challenge(&compiled, &call, findings);
     }

@@ -8,6 +8,7 @@ use std::io;
 use attest_core::policy::Limits;
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Family, Overlap, Phase, Step};
+use attest_gateway::policy::compile_file;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ConfigFile, config_lines};
@@ -74,9 +75,8 @@ fn configuration(file: &ConfigFile, out: &mut Out<'_>) -> io::Result<Option<Conf
 
 /// The waits of a rotation under this configuration's policy; the longest there can be where the policy cannot be read.
 pub(super) fn overlap(family: Family, config: &Config) -> Overlap {
-    let source = std::fs::read_to_string(&config.policy.file).unwrap_or_default();
-    let limits = attest_policy::compile("policy.yaml", &source).map_or_else(
-        |_| Limits {
+    let limits = compile_file(&config.policy.file).map_or_else(
+        || Limits {
             session_lifetime_s: 86_400,
             clock_skew_s: 300,
             ..Limits::default()
