@@ -98,7 +98,7 @@ pub fn analyse(file_name: &str, source: &str, files: &dyn PackFiles) -> Analysis
     };
     fits(&compiled, &mut report);
     let tests = if report.errors() == 0 {
-        run::run(&policy, &compiled.gateway, &mut report)
+        run::run(&policy, &mut report)
     } else {
         Vec::new()
     };

@@ -1,5 +1,8 @@
 //! What is allowed but probably not meant, and what only the whole source can tell.
 
+mod kill_switch;
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::{
@@ -18,6 +21,8 @@ pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
     unreachable_routes(&source.routes, report);
     unused(source, report);
     untested(source, report);
+    names::names(source, report);
+    kill_switch::kill_switch(source, report);
 }
 
 /// Every key is a public key that this product can use.

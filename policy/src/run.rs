@@ -1,7 +1,7 @@
 //! Runs the tests that a policy carries, on the compiled policy itself.
 //!
-//! Roll-outs count as complete, detectors that are off are run too: a test shows what a rule or detector does, not for
-//! whom it is switched on.
+//! Roll-outs count as complete, detectors that are off are run too, and so is what the kill switch names: a test shows
+//! what a rule or detector does, not for whom it is switched on.
 
 mod facts;
 
@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, fmt};
 use attest_core::{
     facts::{FactId, FactMap, FactRef, Observation, Platform, Value},
     policy::{
-        App, Clause, CompiledGateway, Completed, Decided, Decision, Detection, DetectorSet, GatewayPolicy,
-        Mode, Require, Scope, Side, StepUpKind, Subject, TokenKind, Variables,
+        APP_LISTS, App, Clause, CompiledGateway, Completed, Decided, Decision, Detection, Detector,
+        DetectorSet, DevicePolicy, Mode, Require, Scope, Side, StepUpKind, Subject, TokenKind, Variables,
     },
 };
 use ring::hmac;
@@ -25,8 +25,10 @@ use crate::{
 };
 
 /// What every test shows; a failing one is an error at its place.
-pub(crate) fn run(source: &PolicySource, gateway: &GatewayPolicy, report: &mut Report) -> Vec<TestOutcome> {
-    let mut everyone = gateway.clone();
+pub(crate) fn run(source: &PolicySource, report: &mut Report) -> Vec<TestOutcome> {
+    let mut revived = source.clone();
+    revived.kill_switch.clear();
+    let (device, mut everyone) = (revived.device(), revived.gateway());
     for rule in &mut everyone.rules {
         rule.rollout_percent = if rule.rollout_percent == 0 { 0 } else { 100 };
     }
@@ -45,7 +47,7 @@ pub(crate) fn run(source: &PolicySource, gateway: &GatewayPolicy, report: &mut R
             ),
             (None, Some(test)) => {
                 let own = !report.is_test_of_a_pack(index);
-                let shown = detector(test, source, own, &format!("{path}.detector"), report);
+                let shown = detector(test, source, &device, own, &format!("{path}.detector"), report);
                 (TestSubject::Detector(test.id.clone()), shown)
             }
             _ => {
@@ -268,6 +270,7 @@ fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Repor
 fn detector(
     test: &DetectorTest,
     source: &PolicySource,
+    device: &DevicePolicy,
     own: bool,
     path: &str,
     report: &mut Report,
@@ -295,7 +298,12 @@ fn detector(
     }
     let mut running = detector.detector();
     running.mode = Mode::Enforce;
-    let scope = Scope::new(Side::Device(running.platform), &source.lists, variables);
+    let lists = lists(test, device, own, &running, path, report);
+    let scope = Scope::new(
+        Side::Device(running.platform),
+        &lists,
+        device.variables(variables),
+    );
     let Ok(set) = DetectorSet::compile(std::slice::from_ref(&running), running.platform, &scope) else {
         return String::new();
     };
@@ -313,6 +321,31 @@ fn detector(
         report.error(format_args!("{path}.expect"), "test-failed", message);
     }
     shown
+}
+
+/// The lists of the policy, those of a made-up app for a pack, and those of the test.
+fn lists(
+    test: &DetectorTest,
+    device: &DevicePolicy,
+    own: bool,
+    detector: &Detector,
+    path: &str,
+    report: &mut Report,
+) -> BTreeMap<String, Vec<String>> {
+    let mut lists = device.lists.clone();
+    if !own {
+        let made_up = [SIGNER, MADE_UP, "TEAM123456", MADE_UP];
+        let of_app = APP_LISTS.into_iter().zip(made_up);
+        lists.extend(of_app.map(|(name, entry)| (name.to_owned(), vec![entry.to_owned()])));
+    }
+    for (name, entries) in &test.lists {
+        if !detector.when.names_list(name) {
+            let message = format!("detector `{}` names no list `{name}`", detector.id);
+            report.error(format_args!("{path}.lists.{name}"), "list-unknown", message);
+        }
+        lists.insert(name.clone(), entries.clone());
+    }
+    lists
 }
 
 /// The variables of a phone that runs the first of these apps on the platform; without one, of a made-up app.
@@ -334,3 +367,6 @@ fn sample(apps: &[App], platform: Platform) -> Variables {
 
 /// The package and bundle of an app that is nobody's.
 const MADE_UP: &str = "com.example.bank";
+
+/// The signing certificate of that app.
+const SIGNER: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -1,5 +1,6 @@
 //! The policy as an admin writes it: one YAML file, from which device and gateway policy are made.
 
+mod derived;
 mod detector;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use attest_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub(crate) use self::derived::app_lists;
 pub use self::detector::DetectorSource;
 use crate::packs::PackUse;
 
@@ -69,6 +71,16 @@ pub struct PolicySource {
     /// The public keys (JWK) that sign the attestation service's responses.
     #[serde(default)]
     pub response_keys: Vec<Json>,
+    /// When it becomes stale, in Unix seconds: it stays in force with an alarm, and routes with
+    /// `when_policy_stale: closed` refuse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// Texts that detectors ask for as `${policy.NAME}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// Detectors and rules that are off whatever their mode says: the fastest way to undo one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kill_switch: Vec<String>,
     /// Tests that must pass before the policy is used.
     #[serde(default)]
     pub tests: Vec<TestCase>,
@@ -196,6 +208,9 @@ pub struct DetectorTest {
     /// Values of `${…}`; the package comes from the first app of the platform, unless stated.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// Lists that stand in for those of the policy, such as `apps.signers`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, Vec<String>>,
     /// What probes observed; anything else was not observed.
     #[serde(default)]
     pub facts: BTreeMap<String, Observation>,
@@ -238,12 +253,13 @@ impl PolicySource {
             environment: self.environment,
             engine_min: self.engine_min,
             issued_at: None,
-            expires_at: None,
-            detectors: self.detectors.iter().map(DetectorSource::detector).collect(),
+            expires_at: self.expires_at,
+            detectors: self.detectors_in_effect().collect(),
             requirements,
             response_keys: self.response_keys.clone(),
             limits: self.limits.into(),
-            lists: self.lists_of_detectors(),
+            lists: self.lists_named(|name| self.detectors.iter().any(|one| one.when.names_list(name))),
+            values: self.values_of_detectors(),
         }
     }
 
@@ -255,21 +271,21 @@ impl PolicySource {
             environment: self.environment,
             engine_min: self.engine_min,
             issued_at: None,
-            expires_at: None,
+            expires_at: self.expires_at,
             origins: self.origins.clone(),
             apps: self.apps.clone(),
             detectors: self
-                .detectors
-                .iter()
-                .map(|detector| (detector.id.clone(), DetectorEntry::from(&detector.detector())))
+                .detectors_in_effect()
+                .map(|detector| (detector.id.clone(), DetectorEntry::from(&detector)))
                 .collect(),
-            rules: self.rules.clone(),
+            rules: self.rules_in_effect().collect(),
             routes: self.routes.clone(),
             limits: self.limits,
-            lists: self.lists.clone(),
+            lists: self.lists_of_gateways(),
             step_up_issuers: self.step_up_issuers.clone(),
             revocation: self.revocation.clone(),
             anchors: self.anchors.clone(),
+            kill_switch: self.kill_switch.clone(),
         }
     }
 
@@ -288,19 +304,5 @@ impl PolicySource {
             bind: route.bind.clone(),
             single_use: route.single_use,
         })
-    }
-
-    /// Only the lists that detectors name go to phones.
-    fn lists_of_detectors(&self) -> BTreeMap<String, Vec<String>> {
-        let named = |name: &String| {
-            self.detectors
-                .iter()
-                .any(|detector| detector.when.names_list(name))
-        };
-        self.lists
-            .iter()
-            .filter(|(name, _)| named(name))
-            .map(|(name, items)| (name.clone(), items.clone()))
-            .collect()
     }
 }

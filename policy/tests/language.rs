@@ -1,5 +1,6 @@
 //! The language as an admin writes it: each form in a policy of its own, with tests that run, and what mistakes are told.
 
+use attest_core::policy::Mode;
 use attest_policy::{Compiled, compile};
 
 /// A policy around these parts.
@@ -117,4 +118,133 @@ fn differences_and_their_mistakes() {
         "inconclusive",
         "p.yaml:4:118: detectors[0].when.from: only facts of one type can differ: this one is list, the other is text",
     );
+}
+
+const APPS: &str = "\
+apps:
+  - {id: a, platform: android, package: com.example, signers: ['1111111111111111111111111111111111111111111111111111111111111111'], evidence: [software]}
+origins: ['https://api.example']
+routes:
+  - {id: r, methods: [GET], path: /, upstream: u, require: enforce, apps: [a]}
+";
+
+#[test]
+fn values_of_the_policy() {
+    let check = |values: &str, when: &str, facts: &str, expect: &str, problem: &str| {
+        let parts = format!("{values}{}", detector(when, facts, expect));
+        assert_eq!(told(&parts), problem, "{values} {when}");
+    };
+    let host = "values: {host: a.example}\n";
+    let matches = "{fact: prop(h), op: matches, value: '^${policy.host}$'}";
+    check(host, matches, "{prop(h): a.example}", "hit", "");
+    check(host, matches, "{prop(h): abexample}", "clear", "");
+    let always = "{fact: prop(h), op: eq, value: '${policy.environment}-${policy.version}'}";
+    check("", always, "{prop(h): development-1}", "hit", "");
+    check(
+        "",
+        matches,
+        "{}",
+        "clear",
+        "p.yaml:4:114: detectors[0].when.value: unknown variable `${policy.host}`",
+    );
+    check(
+        "values: {host: a, port: b}\n",
+        matches,
+        "{prop(h): a}",
+        "hit",
+        "p.yaml:3:25: warning: values.port: no detector asks for `${policy.port}`",
+    );
+    check(
+        "values: {version: a}\n",
+        always,
+        "{}",
+        "inconclusive",
+        "p.yaml:3:19: values.version: every policy gives this value itself: use another name",
+    );
+    let rule = "{id: x, why: W., then: deny, when: {fact: app.id, op: eq, value: '${package}'}}";
+    assert_eq!(
+        told(&format!("{APPS}rules:\n  - {rule}\n")),
+        "p.yaml:9:70: rules[0].when.value: the variables of a phone have no value at the gateway: ask for the detector's finding"
+    );
+}
+
+#[test]
+fn lists_of_the_apps() {
+    let signers = "{fact: apk.signers, op: all_not_in_list, value: apps.signers}";
+    let one = "1111111111111111111111111111111111111111111111111111111111111111";
+    let check = |apps: &str, test: &str, expect: &str, problem: &str| {
+        let parts = detector(signers, test, expect);
+        assert_eq!(told(&format!("{apps}{parts}")), problem, "{test}");
+    };
+    check(APPS, &format!("{{apk.signers: ['{one}']}}"), "clear", "");
+    check(APPS, "{apk.signers: ['22']}", "hit", "");
+    check(
+        APPS,
+        "{apk.signers: ['22']}, lists: {apps.signers: ['22']}",
+        "clear",
+        "",
+    );
+    check(
+        APPS,
+        "{apk.signers: ['22']}, lists: {apps.packages: ['22']}",
+        "hit",
+        "p.yaml:12:105: tests[0].detector.lists.apps.packages: detector `d` names no list `apps.packages`",
+    );
+    check(
+        "",
+        "{apk.signers: ['22']}",
+        "inconclusive",
+        "p.yaml:4:72: warning: detectors[0].when: `apps.signers` is empty: no app in `apps` has what it lists, so this clause is never decided",
+    );
+    check(
+        "lists: {apps.signers: [a]}\n",
+        "{apk.signers: ['a']}",
+        "clear",
+        "p.yaml:3:9: lists.apps.signers: `apps.signers` follows from `apps`: use another name\np.yaml:5:72: warning: detectors[0].when: `apps.signers` is empty: no app in `apps` has what it lists, so this clause is never decided",
+    );
+    let rule = "{id: x, why: W., then: deny, when: {fact: app.attested_package, op: any_not_in_list, value: apps.packages}}";
+    let compiled = compile("p.yaml", &policy(&format!("{APPS}rules:\n  - {rule}\n"))).unwrap();
+    assert_eq!(compiled.gateway.lists["apps.packages"], ["com.example"]);
+    assert!(compiled.device.lists.is_empty());
+}
+
+#[test]
+fn the_kill_switch() {
+    let parts = |kill: &str| {
+        let detector = detector(
+            "{fact: proc.tracer_pid, op: gt, value: 0}",
+            "{proc.tracer_pid: 1}",
+            "hit",
+        );
+        format!(
+            "{kill}{APPS}rules:
+  - {{id: x, why: W., then: deny, when: {{fact: findings.hit, op: any_eq, value: d}}}}
+{detector}  - name: denied
+    decision:
+      request: {{method: GET, path: /, app: a}}
+      facts: {{findings.hit: [d]}}
+      expect: {{decision: deny, rule: x}}
+"
+        )
+    };
+    assert_eq!(told(&parts("")), "");
+    let killed = parts("kill_switch: [d, x]\n");
+    assert_eq!(
+        told(&killed),
+        "p.yaml:10:10: warning: rules[0].id: rule `x` is off: `kill_switch` names it\np.yaml:12:10: warning: detectors[0].id: detector `d` is off: `kill_switch` names it"
+    );
+    let compiled = compile("p.yaml", &policy(&killed)).unwrap();
+    assert_eq!(compiled.device.detectors[0].mode, Mode::Off);
+    assert_eq!(compiled.gateway.detectors["d"].mode, Mode::Off);
+    assert_eq!(compiled.gateway.rules[0].mode, Mode::Off);
+    assert_eq!(compiled.gateway.kill_switch, ["d", "x"]);
+    assert_eq!(
+        told(&parts("kill_switch: [xx, d, d]\n")),
+        "p.yaml:3:15: kill_switch[0]: no detector and no rule has the id `xx`\np.yaml:3:22: warning: kill_switch[2]: `d` is named already\np.yaml:12:10: warning: detectors[0].id: detector `d` is off: `kill_switch` names it"
+    );
+    let pack = "packs: [{use: android/root}]\n";
+    let packed = compile("p.yaml", &policy(pack)).unwrap();
+    let id = &packed.device.detectors[0].id;
+    let packed = compile("p.yaml", &policy(&format!("{pack}kill_switch: [{id}]\n"))).unwrap();
+    assert_eq!(packed.device.detectors[0].mode, Mode::Off);
 }

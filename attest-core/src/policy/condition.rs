@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::variables::names_value;
 use crate::facts::{FactId, FactRef, Value};
 
 /// A condition over facts.
@@ -27,26 +28,43 @@ impl Condition {
     /// True if a clause asks for this fact, by any parameter and view.
     #[must_use]
     pub fn asks(&self, fact: FactId) -> bool {
-        match self {
-            Self::Fact(test) => [Some(&test.fact), test.from.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|text| text.parse::<FactRef>().is_ok_and(|asked| asked.fact() == fact)),
-            Self::All(children) | Self::Any(children) => children.iter().any(|child| child.asks(fact)),
-            Self::Not(child) => child.asks(fact),
-            Self::AtLeast(at_least) => at_least.of.iter().any(|child| child.asks(fact)),
-        }
+        self.any_test(&|test| {
+            let mut questions = std::iter::once(&test.fact).chain(&test.from);
+            questions.any(|text| text.parse::<FactRef>().is_ok_and(|asked| asked.fact() == fact))
+        })
     }
 
     /// True if a clause names this list.
     #[must_use]
     pub fn names_list(&self, name: &str) -> bool {
-        let any = |children: &[Self]| children.iter().any(|child| child.names_list(name));
+        self.any_test(&|test| {
+            test.values().any(|(op, value)| {
+                op.contains("in_list") && matches!(value, Value::Text(text) if text == name)
+            })
+        })
+    }
+
+    /// True if a clause asks for `${policy.name}`.
+    #[must_use]
+    pub fn names_value(&self, name: &str) -> bool {
+        let in_text = |text: &str| names_value(text, name);
+        self.any_test(&|test| {
+            in_text(&test.fact)
+                || test.from.as_deref().is_some_and(in_text)
+                || test.values().any(|(_, value)| match value {
+                    Value::Text(text) => in_text(text),
+                    Value::List(items) => items.iter().any(|item| in_text(item)),
+                    Value::Integer(_) | Value::Boolean(_) | Value::Rows(_) => false,
+                })
+        })
+    }
+
+    fn any_test(&self, wanted: &dyn Fn(&FactTest) -> bool) -> bool {
         match self {
-            Self::Fact(test) => test.names_list(name),
-            Self::All(children) | Self::Any(children) => any(children),
-            Self::Not(child) => child.names_list(name),
-            Self::AtLeast(at_least) => any(&at_least.of),
+            Self::Fact(test) => wanted(test),
+            Self::All(children) | Self::Any(children) => children.iter().any(|child| child.any_test(wanted)),
+            Self::Not(child) => child.any_test(wanted),
+            Self::AtLeast(at_least) => at_least.of.iter().any(|child| child.any_test(wanted)),
         }
     }
 }
@@ -69,17 +87,16 @@ pub struct FactTest {
 }
 
 impl FactTest {
-    fn names_list(&self, name: &str) -> bool {
-        let named = |op: &str, value: Option<&Value>| {
-            op.contains("in_list") && matches!(value, Some(Value::Text(text)) if text == name)
-        };
-        let mut columns = self.columns.iter().flatten();
-        named(&self.op, self.value.as_ref())
-            || columns.any(|column| named(&column.op, Some(&column.value)))
-            || self
-                .except
-                .as_ref()
-                .is_some_and(|except| named(&except.op, Some(&except.value)))
+    /// The operators and values of this clause: its own, those of its columns and of what it leaves out.
+    fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let own = self.value.iter().map(|value| (self.op.as_str(), value));
+        let columns = self.columns.iter().flatten();
+        let except = self
+            .except
+            .iter()
+            .map(|except| (except.op.as_str(), &except.value));
+        own.chain(columns.map(|column| (column.op.as_str(), &column.value)))
+            .chain(except)
     }
 }
 

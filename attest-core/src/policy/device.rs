@@ -5,7 +5,7 @@ use super::{
     Scope, Side, Variables,
     document::{MAX_KEYS, read},
     error::Errors,
-    verify::{bounded, engine, lists, methods, origin, pattern, reason, unique},
+    verify::{bounded, engine, lists, methods, origin, pattern, reason, unique, values},
 };
 use crate::facts::Platform;
 
@@ -61,6 +61,15 @@ impl DevicePolicy {
         errors.into_result(Some(()))
     }
 
+    /// These variables, and those that this policy gives.
+    #[must_use]
+    pub fn variables(&self, variables: Variables) -> Variables {
+        let own = self.values.iter();
+        own.fold(variables, |all, (name, value)| all.with_policy(name, value))
+            .with_policy("version", self.version.to_string())
+            .with_policy("environment", self.environment.as_str())
+    }
+
     fn build(
         &self,
         platform: Platform,
@@ -70,6 +79,7 @@ impl DevicePolicy {
     ) -> (DetectorSet, RequirementTable) {
         engine(self.engine_min, errors);
         lists(&self.lists, errors);
+        values(&self.values, errors);
         self.limits.verify(errors);
         bounded("detectors", self.detectors.len(), MAX_DETECTORS, errors);
         bounded("requirements", self.requirements.len(), MAX_ROUTES, errors);
@@ -82,7 +92,7 @@ impl DevicePolicy {
         for (index, detector) in self.detectors.iter().enumerate() {
             reason(&detector.why, &format!("detectors[{index}].why"), errors);
         }
-        let scope = Scope::new(Side::Device(platform), &self.lists, variables);
+        let scope = Scope::new(Side::Device(platform), &self.lists, self.variables(variables));
         let detectors = DetectorSet::compile_at(&self.detectors, platform, &scope, strict, errors);
         let mut requirements = Vec::new();
         for (index, requirement) in self.requirements.iter().enumerate() {

@@ -61,6 +61,9 @@ pub struct DevicePolicy {
     /// The lists that detectors name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lists: BTreeMap<String, Vec<String>>,
+    /// The values of `${policy.NAME}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 /// What gateways get: apps, rules and routes.
@@ -111,6 +114,9 @@ pub struct GatewayPolicy {
     /// Trust anchors beside those that ship with a release.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<Anchor>,
+    /// The detectors and rules that were switched off in haste; their modes say so already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kill_switch: Vec<String>,
 }
 
 /// Who may confirm a step-up.

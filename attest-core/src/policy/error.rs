@@ -175,6 +175,9 @@ pub enum Fault {
         /// The name.
         name: String,
     },
+    /// A variable of phones in a rule.
+    #[error("the variables of a phone have no value at the gateway: ask for the detector's finding")]
+    VariableOrigin,
     /// Conditions are nested too deep.
     #[error("conditions are nested deeper than {}", matcher::MAX_DEPTH)]
     TooDeep,
@@ -291,6 +294,7 @@ impl Fault {
             Self::Regex { .. } => "regex",
             Self::ListUnknown { .. } => "list-unknown",
             Self::VariableUnknown { .. } => "variable-unknown",
+            Self::VariableOrigin => "variable-origin",
             Self::TooDeep => "too-deep",
             Self::TooManyClauses => "too-many-clauses",
             Self::TooMany { .. } => "too-many",

@@ -49,7 +49,7 @@ pub use self::{
     predicate::MAX_REGEX_BYTES,
     route::{
         Bind, CompiledRoute, Require, Requirement, RequirementTable, Route, RouteLimits, RouteTable,
-        TokenKind, WhenStoreDown,
+        TokenKind, WhenPolicyStale, WhenStoreDown,
     },
     rule::{Action, Cause, Completed, Decided, Decision, Rule, Shadow, StepUp, StepUpKind, Subject},
     trust::{Anchor, MAX_ANCHORS, Revocation},
@@ -58,6 +58,10 @@ pub use self::{
 
 /// The version of this evaluator. A policy or detector that asks for a newer one is `unsupported`, never skipped.
 pub const ENGINE_VERSION: u32 = 1;
+
+/// The lists that follow from a policy's apps. A clause that names one without entries is never decided: nothing is known
+/// that could be compared with.
+pub const APP_LISTS: [&str; 4] = ["apps.signers", "apps.packages", "apps.teams", "apps.bundles"];
 
 /// The longest list in a policy.
 pub const MAX_LIST_ITEMS: usize = 1_000;

@@ -53,6 +53,9 @@ pub struct Route {
     #[serde(default = "five_minutes")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 86_400)))]
     pub step_up_valid_s: u64,
+    /// What happens once the policy is past its `expires_at`.
+    #[serde(default, skip_serializing_if = "WhenPolicyStale::is_open")]
+    pub when_policy_stale: WhenPolicyStale,
 }
 
 const fn five_minutes() -> u64 {
@@ -82,6 +85,28 @@ pub enum WhenStoreDown {
     Closed,
     /// Go on without what the store would have said.
     Open,
+}
+
+/// What happens once the policy is past its `expires_at`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WhenPolicyStale {
+    /// The policy stays in force.
+    #[default]
+    Open,
+    /// Refuse, to be tried later: where a decision by old rules is worse than none.
+    Closed,
+}
+
+impl WhenPolicyStale {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if passes a reference"
+    )]
+    fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
 }
 
 /// Limits of one route.

@@ -1,10 +1,14 @@
-//! Variables such as `${package}`: a closed set of names that each phone fills in, escaped where they meet a pattern.
+//! Variables such as `${package}`: a closed set of names that each phone fills in, and `${policy.NAME}`, which the policy
+//! itself gives. All are escaped where they meet a pattern; what a value says is never filled in again.
 
 use std::collections::BTreeMap;
 
 /// The values of the variables on one phone. A known variable without a value makes its clause inconclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<&'static str, String>);
+pub struct Variables {
+    of_phone: BTreeMap<&'static str, String>,
+    of_policy: BTreeMap<String, String>,
+}
 
 /// Why a text with variables could not be filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +31,41 @@ impl Variables {
         "bundle",
     ];
 
+    /// The names of `${policy.NAME}` that are always there.
+    pub const OF_EVERY_POLICY: [&'static str; 2] = ["version", "environment"];
+
     /// These variables and `name`; a name that is not in [`Self::NAMES`] changes nothing.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         if let Some(name) = Self::NAMES.into_iter().find(|known| *known == name) {
-            self.0.insert(name, value.into());
+            self.of_phone.insert(name, value.into());
         }
+        self
+    }
+
+    /// These variables and `${policy.name}`.
+    #[must_use]
+    pub fn with_policy(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.of_policy.insert(name.into(), value.into());
         self
     }
 
     /// The value of a variable.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        match name.strip_prefix(OF_POLICY) {
+            Some(name) => self.of_policy.get(name),
+            None => self.of_phone.get(name),
+        }
+        .map(String::as_str)
+    }
+
+    /// True for a variable that a policy may use, whether or not it has a value here.
+    fn knows(&self, name: &str) -> bool {
+        match name.strip_prefix(OF_POLICY) {
+            Some(name) => self.of_policy.contains_key(name),
+            None => Self::NAMES.contains(&name),
+        }
     }
 
     /// Replaces each `${name}`; `escape` is applied to the values only.
@@ -52,7 +78,7 @@ impl Variables {
             let Some((name, tail)) = after.split_once('}') else {
                 return Err(Unfilled::Unknown(after.chars().take(40).collect()));
             };
-            if !Self::NAMES.contains(&name) {
+            if !self.knows(name) {
                 return Err(Unfilled::Unknown(name.chars().take(40).collect()));
             }
             match self.value(name) {
@@ -70,6 +96,14 @@ impl Variables {
     }
 }
 
+/// True if `text` asks for `${policy.name}`.
+pub(super) fn names_value(text: &str, name: &str) -> bool {
+    let mut asked = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    asked.any(|(asked, _)| asked.strip_prefix(OF_POLICY) == Some(name))
+}
+
+const OF_POLICY: &str = "policy.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +112,8 @@ mod tests {
     fn fills_escapes_and_refuses() {
         let variables = Variables::default()
             .with("package", "com.bank")
-            .with("nonsense", "x");
+            .with("nonsense", "x")
+            .with_policy("host", "a.b");
         let check = |input: &str, expect: Result<&str, Unfilled>| {
             assert_eq!(
                 variables.fill(input, regex_lite::escape),
@@ -90,7 +125,20 @@ mod tests {
         check("no variable", Ok("no variable"));
         check("${uid}", Err(Unfilled::NoValue));
         check("${uid}${nonsense}", Err(Unfilled::Unknown("nonsense".into())));
+        check("${policy.host}", Ok(r"a\.b"));
+        check("${policy.hosts}", Err(Unfilled::Unknown("policy.hosts".into())));
+        check("${host}", Err(Unfilled::Unknown("host".into())));
         check("${package", Err(Unfilled::Unknown("package".into())));
+    }
+
+    #[test]
+    fn a_value_is_named_where_it_is_asked_for() {
+        let check = |text: &str, expect: bool| assert_eq!(names_value(text, "host"), expect, "{text}");
+        check("^${package}/${policy.host}$", true);
+        check("${policy.hosts}", false);
+        check("${host}", false);
+        check("policy.host}", false);
+        check("${policy.host", false);
     }
 
     #[test]

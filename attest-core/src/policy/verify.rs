@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ENGINE_VERSION, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, PathPattern, PathPatternError,
+    ENGINE_VERSION, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, PathPattern, PathPatternError, Variables,
     document::{MAX_KEYS, MAX_LISTS},
     error::Errors,
 };
@@ -25,6 +25,24 @@ pub(super) fn lists(named_lists: &BTreeMap<String, Vec<String>>, errors: &mut Er
             if item.len() > MAX_TEXT_BYTES {
                 errors.push(format_args!("{path}[{index}]"), Fault::TextTooLong);
             }
+        }
+    }
+}
+
+pub(super) fn values(named_values: &BTreeMap<String, String>, errors: &mut Errors) {
+    bounded("values", named_values.len(), MAX_LISTS, errors);
+    for (name, value) in named_values {
+        let path = format!("values.{name}");
+        named(name, &path, errors);
+        if value.len() > MAX_TEXT_BYTES {
+            errors.push(&path, Fault::TextTooLong);
+        }
+        if Variables::OF_EVERY_POLICY.contains(&name.as_str()) {
+            let (code, message) = (
+                "value-reserved",
+                "every policy gives this value itself: use another name",
+            );
+            errors.push(&path, Fault::Contradiction { code, message });
         }
     }
 }

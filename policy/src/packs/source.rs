@@ -25,8 +25,9 @@ pub struct PackSource {
     pub tests: Vec<PackTest>,
 }
 
-/// A test of a pack. It runs with a made-up app: `${package}` and `${bundle}` are `com.example.bank` unless it says
-/// otherwise, so that it does not depend on the policy that takes the pack.
+/// A test of a pack. It runs with a made-up app, so that it does not depend on the policy that takes the pack: unless it
+/// says otherwise `${package}` and `${bundle}` are `com.example.bank`, as are the entries of `apps.packages` and
+/// `apps.bundles`; that of `apps.signers` is 64 times `a`, that of `apps.teams` `TEAM123456`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PackTest {

@@ -218,6 +218,7 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     (r#"{"fact":"findings.hit","op":"any_row","where":[]}"#, "when.op", "operator-kind"),
     (r#"{"fact":"findings.hit","op":"any_eq","value":"a","where":[]}"#, "when.where", "where-unexpected"),
     (r#"{"fact":"findings.hit","op":"any_eq","value":"a","except":{"column":"path","op":"eq","value":"b"}}"#, "when.except.column", "column-unexpected"),
+    (r#"{"fact":"app.id","op":"eq","value":"${package}"}"#, "when.value", "variable-origin"),
     (r#"{"all":[]}"#, "when.all", "empty"),
     (r#"{"at_least":{"n":2,"of":[{"fact":"app.id","op":"exists"}]}}"#, "when.at_least.n", "out-of-range"),
     (r#"{"fact":"app.id","op":"eq","value":"a","except":{"op":"eq","value":"b"}}"#, "when.except", "except-unexpected"),

@@ -1,10 +1,12 @@
 //! What a clause compares with: values with their variables filled in, named lists, and what `except` leaves out.
 
+use std::sync::Arc;
+
 use super::{Builder, Filled};
 use crate::{
     facts::{Kind, Value},
     policy::{
-        Except, FactTest, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES,
+        APP_LISTS, Except, FactTest, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, Side,
         matcher::{
             comparison::Asks,
             items::{Each, ItemTest},
@@ -119,7 +121,7 @@ impl Builder<'_> {
             (_, Some(value)) => value,
         };
         let built = match (operator.base, value) {
-            (Base::InList, Value::Text(name)) => self.named_list(name, fold).map(Filled::Yes),
+            (Base::InList, Value::Text(name)) => self.named_list(name, fold),
             (base, value) => {
                 let escape = if base == Base::Matches {
                     regex_lite::escape
@@ -135,25 +137,26 @@ impl Builder<'_> {
         built.map_err(|fault| self.fail(at, fault)).ok()
     }
 
-    fn named_list(&self, name: &str, fold: Fold) -> Result<Predicate, Fault> {
-        let items = self
-            .scope
-            .lists
-            .get(name)
-            .ok_or_else(|| Fault::ListUnknown {
-                name: name.chars().take(80).collect(),
-            })?
-            .clone();
+    fn named_list(&self, name: &str, fold: Fold) -> Result<Filled<Predicate>, Fault> {
+        let of_apps = APP_LISTS.contains(&name);
+        let items = match self.scope.lists.get(name) {
+            Some(items) if !of_apps || !items.is_empty() => Arc::clone(items),
+            None | Some(_) if of_apps => return Ok(Filled::No),
+            None | Some(_) => {
+                let name = name.chars().take(80).collect();
+                return Err(Fault::ListUnknown { name });
+            }
+        };
         if items.len() > MAX_LIST_ITEMS {
             return Err(Fault::TooMany {
                 what: "items in a list",
                 max: MAX_LIST_ITEMS,
             });
         }
-        Ok(Predicate::Text(match fold {
+        Ok(Filled::Yes(Predicate::Text(match fold {
             Fold::Exact => TextTest::OneOf(items),
             Fold::IgnoreCase => TextTest::OneOfFolded(items),
-        }))
+        })))
     }
 
     fn fill_value(&mut self, value: &Value, escape: fn(&str) -> String, at: &str) -> Option<Filled<Value>> {
@@ -185,6 +188,10 @@ impl Builder<'_> {
         }
         match self.scope.variables.fill(text, escape) {
             Ok(text) => Some(Filled::Yes(text)),
+            Err(Unfilled::NoValue) if self.scope.side == Side::Gateway => {
+                self.fail(at, Fault::VariableOrigin);
+                None
+            }
             Err(Unfilled::NoValue) => Some(Filled::No),
             Err(Unfilled::Unknown(name)) => {
                 self.fail(at, Fault::VariableUnknown { name });
