@@ -291,6 +291,7 @@ facts! {
     PROC_SELINUX "proc.selinux" Text [Libc Syscall] Android Device "The SELinux context of the own process.";
     PROC_TRACED "proc.traced" Boolean [Libc Syscall] Ios Device "Whether `P_TRACED` is set.";
     PROC_CAN_FORK "proc.can_fork" Boolean [Libc] Ios Device "Whether `fork` is allowed.";
+    SIGNAL_HANDLER "signal.handler" ("signal") Text [Libc Syscall] Android Device "The file that holds the handler of a signal, such as `SIGSYS`: its path, or `[anon]` for memory without one; absent if no handler is set.";
     // 7 identity.
     ID_PACKAGE "id.package" Text [Java Libc Syscall] Both Device "The package name, on iOS the bundle identifier.";
     ID_UID "id.uid" Integer [Java Libc Syscall] Both Device "The uid.";
@@ -312,6 +313,7 @@ facts! {
     JAVA_STACK "java.stack" List [Java] Android Device "The frames at the app's start.";
     JAVA_DEBUGGER "java.debugger" Boolean [Java] Android Device "Whether a debugger is attached.";
     OBJC_CLASS_EXISTS "objc.class_exists" ("class") Boolean [Java] Ios Device "Whether an Objective-C class is registered.";
+    JAVA_OBJECT_LOADER "java.object_loader" ("field") Text [Java] Android Device "The loader of the class of the object in a known field, `boot` for the boot loader: `PackageInfo.CREATOR`, or the entry for `PackageInfo` in a cache of `Parcel` (`Parcel.mCreators.PackageInfo`, `Parcel.sPairedCreators.PackageInfo`); absent if there is no such entry.";
     // 10 loaded images.
     IMAGES_PATH "images.path" List [Libc Syscall] Both Device "The loaded libraries.";
     // 11 the app's own package.
@@ -319,6 +321,7 @@ facts! {
     APK_SCHEMES "apk.schemes" List [Libc Syscall] Android Device "The signature schemes that the APK carries.";
     APK_ENTRY_EXISTS "apk.entry_exists" ("entry") Boolean [Java Libc Syscall] Android Device "Whether the APK has this entry.";
     APK_SAME_FILE "apk.same_file" Boolean [Syscall] Android Device "Whether the mapped APK is the file that a direct open reaches.";
+    BUNDLE_ENTRY_EXISTS "bundle.entry_exists" ("entry") Boolean [Java Libc Syscall] Ios Device "Whether the app's bundle has this file, such as `embedded.mobileprovision`.";
     // 12 code.
     CODE_TEXT_MEMORY "code.text_memory" ("library") Text [Libc Syscall] Both Device "The hash of a library's code in memory.";
     CODE_TEXT_DISK "code.text_disk" ("library") Text [Libc Syscall] Both Device "The hash of a library's code on disk.";
