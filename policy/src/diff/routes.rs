@@ -180,7 +180,11 @@ fn phrase(field: &Field, before: &Route, after: &Route, sides: &Sides<'_>) -> Op
 fn origins(before: &Route, after: &Route, sides: &Sides<'_>) -> Option<String> {
     let of = |route: &Route, policy: &[String]| {
         let own = &route.origins;
-        if own.is_empty() { policy.to_vec() } else { own.clone() }
+        if own.is_empty() {
+            policy.to_vec()
+        } else {
+            own.clone()
+        }
     };
     let was = of(before, &sides.old.gateway.origins);
     let now = of(after, &sides.new.gateway.origins);
