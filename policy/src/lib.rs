@@ -5,6 +5,7 @@
 //! touches no file, no network and no clock: packs beside the policy are read by the caller's [`PackFiles`].
 
 mod analysis;
+pub mod diff;
 mod lint;
 mod nearest;
 mod node;

@@ -184,6 +184,12 @@ impl CompiledRoute {
         &self.origins
     }
 
+    /// The rules that are evaluated here, by their positions in the policy; those that are off are not among them.
+    #[must_use]
+    pub fn rules(&self) -> &[usize] {
+        &self.rules
+    }
+
     /// True if the token must be bound so.
     #[must_use]
     pub fn binds(&self, bind: Bind) -> bool {

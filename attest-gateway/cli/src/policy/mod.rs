@@ -1,7 +1,12 @@
 //! `attest policy`: write policies, look through them, test, build, compare and explain them. Each command is one file.
 
+mod build;
+mod diff;
+mod input;
+mod lint;
 mod new;
 mod schema;
+mod test;
 
 use std::io;
 
@@ -12,7 +17,8 @@ use crate::out::{Exit, Out};
 /// Write policies, look through them, test, build, compare and explain them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Start here:\n  attest policy new detector --category cloner\n\n\
+    after_help = "Start here:\n  attest policy new detector --category cloner\n  attest policy lint policy.yaml\n  \
+                        attest policy test policy.yaml\n\n\
                         Exit codes: 0 good, 1 problems found, 2 wrong use or unreadable file."
 )]
 pub(crate) struct Policy {
@@ -22,6 +28,10 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
+    Lint(lint::Lint),
+    Test(test::Test),
+    Build(build::Build),
+    Diff(diff::Diff),
     New(new::New),
     Schema(schema::Schema),
 }
@@ -29,6 +39,10 @@ enum PolicyCommand {
 impl Policy {
     pub(crate) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
         match self.command {
+            PolicyCommand::Lint(lint) => lint.run(out),
+            PolicyCommand::Test(test) => test.run(out),
+            PolicyCommand::Build(build) => build.run(out),
+            PolicyCommand::Diff(diff) => diff.run(out),
             PolicyCommand::New(new) => new.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),
         }
