@@ -58,6 +58,7 @@ fn shown(answer: Option<Answer<'_>>) -> String {
             let items: Vec<_> = (0..list.len()).filter_map(|at| list.item(at)).collect();
             format!("[{}]", items.join(","))
         }
+        Some(Answer::Rows(rows)) => format!("{} rows", rows.len()),
         Some(Answer::Absent) => "absent".to_owned(),
         Some(Answer::Error(errno)) => format!("error {errno}"),
     }
