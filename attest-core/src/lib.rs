@@ -26,3 +26,4 @@ pub mod step_up;
 pub mod support_code;
 pub mod ticket;
 pub mod token;
+pub mod tuf;

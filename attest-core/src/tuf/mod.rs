@@ -1,0 +1,29 @@
+//! The client side of The Update Framework 1.0: how a policy repository is read without trusting whoever carries it.
+//!
+//! Sans-IO: [`Updater`] says which file it wants, [`TrustedSet`] holds what was verified. Whoever holds the network, or keys below a
+//! threshold, can neither publish nor roll back nor mix nor endlessly delay without its being noticed; nothing here reads a clock, and
+//! nothing is decided by the name of a file.
+
+mod bounds;
+mod error;
+mod json;
+mod key;
+mod role;
+mod schema;
+mod scope;
+mod time;
+mod trusted;
+mod updater;
+
+pub use self::{
+    bounds::Bounds,
+    error::TufError,
+    role::RoleName,
+    schema::TargetFile,
+    time::expiry_text,
+    trusted::{Freshness, TrustedSet},
+    updater::{Supply, Updater, Want},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,429 @@
+//! Metadata as it is read: only what a client needs, unknown members ignored as the specification asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    RoleName, TufError,
+    json::{self, Json},
+    key::{PublicKey, from_hex},
+    time::unix_seconds,
+};
+
+/// Metadata that was read and not yet verified.
+pub(super) struct Envelope {
+    pub(super) role: RoleName,
+    pub(super) signed: Json,
+    /// Key ids and signatures in the order of the file.
+    signatures: Vec<(String, Vec<u8>)>,
+}
+
+/// Keys and how many of them have to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyHolders {
+    /// By key id; those of kinds unknown here are left out.
+    keys: BTreeMap<String, PublicKey>,
+    threshold: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Common {
+    pub(super) version: u64,
+    pub(super) expires_s: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    pub(super) common: Common,
+    pub(super) consistent_snapshot: bool,
+    root: KeyHolders,
+    timestamp: KeyHolders,
+    snapshot: KeyHolders,
+    targets: KeyHolders,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Timestamp {
+    pub(super) common: Common,
+    pub(super) snapshot: MetaFile,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) common: Common,
+    /// By `role.json`.
+    pub(super) meta: BTreeMap<String, MetaFile>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Targets {
+    pub(super) common: Common,
+    pub(super) targets: BTreeMap<String, TargetFile>,
+    pub(super) delegations: Vec<Delegation>,
+}
+
+/// What one role says about the metadata of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MetaFile {
+    pub(super) version: u64,
+    pub(super) length: Option<u64>,
+    hashes: Hashes,
+}
+
+/// What a role says about a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetFile {
+    /// Its length in bytes.
+    pub length: u64,
+    hashes: Hashes,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Hashes {
+    sha256: Option<Vec<u8>>,
+    sha512: Option<Vec<u8>>,
+}
+
+/// What a role hands on, and to whom.
+#[derive(Debug, Clone)]
+pub(super) struct Delegation {
+    pub(super) name: String,
+    pub(super) holders: KeyHolders,
+    pub(super) terminating: bool,
+    pub(super) scope: Scope,
+}
+
+/// Which targets a delegation is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    Paths(Vec<String>),
+    /// Lower-case hex prefixes of the SHA-256 of a target's path.
+    HashPrefixes(Vec<String>),
+}
+
+impl Envelope {
+    pub(super) fn read(role: RoleName, bytes: &[u8]) -> Result<Self, TufError> {
+        let Some(Json::Object(mut members)) = json::read(bytes) else {
+            return Err(TufError::Malformed { role });
+        };
+        let field = |field| TufError::Field {
+            role: role.clone(),
+            field,
+        };
+        let signed = members.remove("signed").ok_or_else(|| field("signed"))?;
+        let mut signatures = Vec::new();
+        for signature in members
+            .get("signatures")
+            .and_then(Json::list)
+            .ok_or_else(|| field("signatures"))?
+        {
+            let text = |name| signature.member(name).and_then(Json::text);
+            let (Some(id), Some(sig)) = (text("keyid"), text("sig")) else {
+                return Err(field("signatures"));
+            };
+            // An empty signature stands for one that is still to come.
+            signatures.push((id.to_owned(), from_hex(sig).unwrap_or_default()));
+        }
+        if signed.member("_type").and_then(Json::text) != Some(role.kind()) {
+            return Err(field("_type"));
+        }
+        let spec = signed
+            .member("spec_version")
+            .and_then(Json::text)
+            .ok_or_else(|| field("spec_version"))?;
+        if spec.split('.').next() != Some("1") {
+            return Err(TufError::SpecVersion {
+                role,
+                found: spec.chars().take(20).collect(),
+            });
+        }
+        Ok(Self {
+            role,
+            signed,
+            signatures,
+        })
+    }
+
+    /// Refuses it unless enough distinct keys of `holders` signed it. Key ids that stand twice count once.
+    pub(super) fn verify(&self, holders: &KeyHolders) -> Result<(), TufError> {
+        let message = self.signed.canonical();
+        let mut signed: BTreeSet<&PublicKey> = BTreeSet::new();
+        for (id, signature) in &self.signatures {
+            if let Some(key) = holders.keys.get(id)
+                && !signed.contains(key)
+                && key.verifies(&message, signature)
+            {
+                signed.insert(key);
+            }
+        }
+        if signed.len() < holders.threshold {
+            return Err(TufError::Threshold {
+                role: self.role.clone(),
+                signed: signed.len(),
+                needed: holders.threshold,
+            });
+        }
+        Ok(())
+    }
+
+    fn field(&self, field: &'static str) -> TufError {
+        TufError::Field {
+            role: self.role.clone(),
+            field,
+        }
+    }
+
+    pub(super) fn common(&self) -> Result<Common, TufError> {
+        let version = self.signed.member("version").and_then(Json::unsigned);
+        let expires = self.signed.member("expires").and_then(Json::text);
+        Ok(Common {
+            version: version
+                .filter(|version| *version > 0)
+                .ok_or_else(|| self.field("version"))?,
+            expires_s: expires
+                .and_then(unix_seconds)
+                .ok_or_else(|| self.field("expires"))?,
+        })
+    }
+
+    pub(super) fn root(&self) -> Result<Root, TufError> {
+        let keys = keys(&self.signed).ok_or_else(|| self.field("keys"))?;
+        let roles = self.signed.member("roles").ok_or_else(|| self.field("roles"))?;
+        let of = |name| {
+            roles
+                .member(name)
+                .and_then(|role| holders(role, &keys))
+                .ok_or_else(|| self.field("roles"))
+        };
+        Ok(Root {
+            common: self.common()?,
+            consistent_snapshot: self
+                .signed
+                .member("consistent_snapshot")
+                .and_then(Json::boolean)
+                .unwrap_or(false),
+            root: of("root")?,
+            timestamp: of("timestamp")?,
+            snapshot: of("snapshot")?,
+            targets: of("targets")?,
+        })
+    }
+
+    pub(super) fn timestamp(&self) -> Result<Timestamp, TufError> {
+        let snapshot = self
+            .signed
+            .member("meta")
+            .and_then(|meta| meta.member("snapshot.json"))
+            .and_then(meta_file)
+            .ok_or_else(|| self.field("meta"))?;
+        Ok(Timestamp {
+            common: self.common()?,
+            snapshot,
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot, TufError> {
+        let meta = self.signed.member("meta").and_then(Json::object);
+        let meta = meta.ok_or_else(|| self.field("meta"))?;
+        let read = |(name, file): (&String, &Json)| Some((name.clone(), meta_file(file)?));
+        Ok(Snapshot {
+            common: self.common()?,
+            meta: meta
+                .iter()
+                .map(read)
+                .collect::<Option<_>>()
+                .ok_or_else(|| self.field("meta"))?,
+        })
+    }
+
+    pub(super) fn targets(&self) -> Result<Targets, TufError> {
+        let targets = self.signed.member("targets").and_then(Json::object);
+        let targets = targets.ok_or_else(|| self.field("targets"))?;
+        let read = |(name, file): (&String, &Json)| Some((name.clone(), target_file(file)?));
+        let delegations = match self.signed.member("delegations") {
+            None => Vec::new(),
+            Some(written) => delegations(written).ok_or_else(|| self.field("delegations"))?,
+        };
+        Ok(Targets {
+            common: self.common()?,
+            targets: targets
+                .iter()
+                .map(read)
+                .collect::<Option<_>>()
+                .ok_or_else(|| self.field("targets"))?,
+            delegations,
+        })
+    }
+}
+
+impl Root {
+    /// Who signs a top-level role; `None` for delegated ones.
+    pub(super) const fn holders(&self, role: &RoleName) -> Option<&KeyHolders> {
+        match role {
+            RoleName::Root => Some(&self.root),
+            RoleName::Timestamp => Some(&self.timestamp),
+            RoleName::Snapshot => Some(&self.snapshot),
+            RoleName::Targets => Some(&self.targets),
+            RoleName::Delegated(_) => None,
+        }
+    }
+}
+
+impl MetaFile {
+    pub(super) fn verify(&self, role: &RoleName, bytes: &[u8]) -> Result<(), TufError> {
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let Some(expected) = self.length
+            && expected != found
+        {
+            return Err(TufError::LengthMismatch {
+                role: role.clone(),
+                expected,
+                found,
+            });
+        }
+        if self.hashes.fit(bytes) {
+            Ok(())
+        } else {
+            Err(TufError::HashMismatch { role: role.clone() })
+        }
+    }
+}
+
+impl TargetFile {
+    /// Refuses bytes that are not this target.
+    ///
+    /// # Errors
+    /// [`TufError::TargetLength`] and [`TufError::TargetHash`].
+    pub fn verify(&self, name: &str, bytes: &[u8]) -> Result<(), TufError> {
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let name = || name.to_owned();
+        if self.length != found {
+            return Err(TufError::TargetLength {
+                name: name(),
+                expected: self.length,
+                found,
+            });
+        }
+        if self.hashes.fit(bytes) {
+            Ok(())
+        } else {
+            Err(TufError::TargetHash { name: name() })
+        }
+    }
+
+    /// The hash that stands in front of its file's name in a repository with consistent snapshots, in hex.
+    #[must_use]
+    pub fn hash_prefix(&self) -> Option<String> {
+        let hash = self.hashes.sha256.as_ref().or(self.hashes.sha512.as_ref())?;
+        Some(crate::encoding::hex(hash))
+    }
+}
+
+impl Hashes {
+    /// Every hash that is named has to fit. Reading made sure that one of a known kind is named, or none at all.
+    fn fit(&self, bytes: &[u8]) -> bool {
+        use ring::digest::{SHA256, SHA512, digest};
+        let fits = |named: &Option<Vec<u8>>, algorithm| {
+            named
+                .as_ref()
+                .is_none_or(|named| digest(algorithm, bytes).as_ref() == named.as_slice())
+        };
+        fits(&self.sha256, &SHA256) && fits(&self.sha512, &SHA512)
+    }
+}
+
+fn keys(parent: &Json) -> Option<BTreeMap<String, Option<PublicKey>>> {
+    let keys = parent.member("keys")?.object()?;
+    Some(
+        keys.iter()
+            .map(|(id, key)| (id.clone(), PublicKey::read(key)))
+            .collect(),
+    )
+}
+
+fn holders(role: &Json, keys: &BTreeMap<String, Option<PublicKey>>) -> Option<KeyHolders> {
+    let threshold = role.member("threshold")?.unsigned()?;
+    let ids = role.member("keyids")?.list()?;
+    let mut held = BTreeMap::new();
+    for id in ids {
+        let id = id.text()?;
+        if let Some(Some(key)) = keys.get(id) {
+            held.insert(id.to_owned(), key.clone());
+        }
+    }
+    Some(KeyHolders {
+        keys: held,
+        threshold: usize::try_from(threshold)
+            .ok()
+            .filter(|threshold| *threshold > 0)?,
+    })
+}
+
+fn hashes(written: Option<&Json>) -> Option<Hashes> {
+    let Some(written) = written else {
+        return Some(Hashes::default());
+    };
+    let written = written.object()?;
+    let of = |name: &str| match written.get(name) {
+        None => Some(None),
+        Some(hash) => Some(Some(from_hex(hash.text()?)?)),
+    };
+    let hashes = Hashes {
+        sha256: of("sha256")?,
+        sha512: of("sha512")?,
+    };
+    // Hashes of unknown kinds only could not be compared.
+    (hashes.sha256.is_some() || hashes.sha512.is_some()).then_some(hashes)
+}
+
+fn meta_file(written: &Json) -> Option<MetaFile> {
+    Some(MetaFile {
+        version: written
+            .member("version")?
+            .unsigned()
+            .filter(|version| *version > 0)?,
+        length: match written.member("length") {
+            None => None,
+            Some(length) => Some(length.unsigned()?),
+        },
+        hashes: hashes(written.member("hashes"))?,
+    })
+}
+
+fn target_file(written: &Json) -> Option<TargetFile> {
+    Some(TargetFile {
+        length: written.member("length")?.unsigned()?,
+        hashes: hashes(Some(written.member("hashes")?))?,
+    })
+}
+
+fn delegations(written: &Json) -> Option<Vec<Delegation>> {
+    let keys = keys(written)?;
+    let Some(roles) = written.member("roles") else {
+        return Some(Vec::new());
+    };
+    roles.list()?.iter().map(|role| delegation(role, &keys)).collect()
+}
+
+fn delegation(role: &Json, keys: &BTreeMap<String, Option<PublicKey>>) -> Option<Delegation> {
+    let name = role.member("name")?.text()?;
+    let texts = |list: &Json| -> Option<Vec<String>> {
+        list.list()?
+            .iter()
+            .map(|item| item.text().map(str::to_owned))
+            .collect()
+    };
+    let scope = match (role.member("paths"), role.member("path_hash_prefixes")) {
+        (Some(paths), None) => Scope::Paths(texts(paths)?),
+        (None, Some(prefixes)) => Scope::HashPrefixes(texts(prefixes)?),
+        _ => return None,
+    };
+    // A delegation by the name of a top-level role would be taken for it.
+    let own = matches!(RoleName::named(name), RoleName::Delegated(_)) && !name.is_empty();
+    own.then_some(())?;
+    Some(Delegation {
+        name: name.to_owned(),
+        holders: holders(role, keys)?,
+        terminating: role.member("terminating")?.boolean()?,
+        scope,
+    })
+}
