@@ -48,6 +48,8 @@ tests:
       request: {method: POST, path: /pay, app: app}
       facts: {findings.hit: [tracer]}
       expect: {decision: deny, rule: no-tracers}
+  - name: not traced
+    detector: {id: tracer, facts: {proc.tracer_pid: 0}, expect: clear}
 ";
 
 #[expect(clippy::panic, reason = "only tests call it")]

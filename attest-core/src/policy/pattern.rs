@@ -93,6 +93,45 @@ impl PathPattern {
         self.segments.iter().map(rank).collect()
     }
 
+    /// True if this pattern wins over `other` where a path fits both.
+    #[must_use]
+    pub fn precedes(&self, other: &Self) -> bool {
+        self.rank() < other.rank()
+    }
+
+    /// A path that both patterns match; `None` if there is none.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<String> {
+        let mut path = String::new();
+        let (mut ours, mut theirs) = (self.segments.iter(), other.segments.iter());
+        loop {
+            let segment = match (ours.next(), theirs.next()) {
+                (None | Some(Segment::Rest), None | Some(Segment::Rest)) => break,
+                (Some(Segment::Rest), Some(one)) => {
+                    return Some(one.with_rest(theirs, path));
+                }
+                (Some(one), Some(Segment::Rest)) => {
+                    return Some(one.with_rest(ours, path));
+                }
+                (Some(Segment::Exact(left)), Some(Segment::Exact(right))) if left == right => left,
+                (Some(Segment::One), Some(Segment::One)) => ANY_SEGMENT,
+                (Some(Segment::Exact(text)), Some(Segment::One))
+                | (Some(Segment::One), Some(Segment::Exact(text)))
+                    if !text.is_empty() =>
+                {
+                    text
+                }
+                _ => return None,
+            };
+            path.push('/');
+            path.push_str(segment);
+        }
+        if path.is_empty() {
+            path.push('/');
+        }
+        Some(path)
+    }
+
     /// True if every path that `other` matches is matched by this pattern too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -107,6 +146,23 @@ impl PathPattern {
             }
         }
         theirs.next().is_none()
+    }
+}
+
+/// What stands for a segment that may be any.
+const ANY_SEGMENT: &str = "x";
+
+impl Segment {
+    /// `path` followed by a path of this segment and the rest of its pattern.
+    fn with_rest<'a>(&'a self, rest: impl Iterator<Item = &'a Self>, mut path: String) -> String {
+        for segment in std::iter::once(self).chain(rest) {
+            match segment {
+                Self::Exact(text) => path.extend(["/", text]),
+                Self::One => path.extend(["/", ANY_SEGMENT]),
+                Self::Rest => {}
+            }
+        }
+        path
     }
 }
 
@@ -256,6 +312,17 @@ mod tests {
             if wide.covers(&narrow) && narrow.matches(&path) {
                 prop_assert!(wide.matches(&path));
             }
+        }
+
+        #[test]
+        fn a_common_path_is_matched_by_both(left in pattern(), right in pattern(), path in "(/[ab]){1,5}") {
+            let (left, right) = (left.parse::<PathPattern>().unwrap(), right.parse::<PathPattern>().unwrap());
+            let common = left.common(&right);
+            prop_assert_eq!(common.is_some(), right.common(&left).is_some());
+            if let Some(common) = &common {
+                prop_assert!(left.matches(common) && right.matches(common), "{}", common);
+            }
+            prop_assert!(common.is_some() || !(left.matches(&path) && right.matches(&path)), "{}", path);
         }
 
         #[test]
