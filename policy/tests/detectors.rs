@@ -13,7 +13,8 @@ use attest_policy::{
 };
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/detectors.md");
-const FROM: &str = "<!-- from policy/packs: ATTEST_BLESS=1 cargo test -p attest-policy --test detectors -->\n";
+const FROM: &str =
+    "<!-- from policy/packs: ATTEST_BLESS=1 cargo test -p attest-policy --test detectors -->\n";
 const COVERAGE: &str = "## Signals and where they went\n";
 
 fn packs() -> Vec<PackSource> {
@@ -31,7 +32,10 @@ fn the_tables_are_the_packs() {
         std::fs::write(DOCUMENT, format!("{written}{FROM}{ours}")).unwrap();
         return;
     }
-    assert!(theirs == ours, "run this test with ATTEST_BLESS=1 to write docs/detectors.md");
+    assert!(
+        theirs == ours,
+        "run this test with ATTEST_BLESS=1 to write docs/detectors.md"
+    );
 }
 
 fn tables(packs: &[PackSource]) -> String {
@@ -47,7 +51,12 @@ fn tables(packs: &[PackSource]) -> String {
 }
 
 fn row(detector: &DetectorSource) -> String {
-    let cell = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    let cell = |text: &str| {
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace('|', "\\|")
+    };
     let people = |text: &Option<String>| cell(text.as_deref().unwrap_or_default());
     format!(
         "| `{}` | {} | {} | {} | {} |\n",
@@ -109,7 +118,10 @@ fn coverage_is_whole() {
         return;
     };
     let rows = coverage(&std::fs::read_to_string(DOCUMENT).unwrap());
-    let signals = catalogue.lines().skip(1).filter_map(|line| line.split('\t').next());
+    let signals = catalogue
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').next());
     let missing: Vec<_> = signals.filter(|signal| !rows.contains_key(*signal)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
