@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::{Compiled, EXAMPLE, compile};
+use crate::{Compiled, compile};
+
+const EXAMPLE: &str = include_str!("../../tests/fixtures/bank.yaml");
 
 fn compiled(source: &str) -> Compiled {
     compile("policy.yaml", source).unwrap_or_else(|problems| panic!("{problems:#?}"))
