@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 use super::*;
 use crate::{Compiled, compile};
 
-const EXAMPLE: &str = include_str!("../../tests/fixtures/bank.yaml");
+/// A policy with every section but packs.
+const EXAMPLE: &str = include_str!("../../tests/policies/without-packs.yaml");
 
 fn compiled(source: &str) -> Compiled {
     compile("policy.yaml", source).unwrap_or_else(|problems| panic!("{problems:#?}"))
