@@ -2,6 +2,8 @@
 
 mod build;
 mod diff;
+mod explain;
+mod explained;
 mod input;
 mod lint;
 mod new;
@@ -12,6 +14,7 @@ use std::io;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::input::{count, line};
 use crate::out::{Exit, Out};
 
 /// Write policies, look through them, test, build, compare and explain them.
@@ -32,6 +35,7 @@ enum PolicyCommand {
     Test(test::Test),
     Build(build::Build),
     Diff(diff::Diff),
+    Explain(Box<explain::Explain>),
     New(new::New),
     Schema(schema::Schema),
 }
@@ -43,6 +47,7 @@ impl Policy {
             PolicyCommand::Test(test) => test.run(out),
             PolicyCommand::Build(build) => build.run(out),
             PolicyCommand::Diff(diff) => diff.run(out),
+            PolicyCommand::Explain(explain) => explain.run(out),
             PolicyCommand::New(new) => new.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),
         }
