@@ -1,7 +1,7 @@
 //! A condition as a tree of clauses, each with its outcome and what it found.
 
 use attest_core::{
-    facts::{FactSource, NOT_OBSERVED},
+    facts::{Answer, FactRef, FactSource, NOT_OBSERVED},
     policy::{AtLeast, Condition, Matcher, Outcome},
 };
 
@@ -60,7 +60,10 @@ impl Walk<'_> {
             Condition::AtLeast(AtLeast { n, of }) => (format!("at least {n} of"), each(of)),
         };
         let found = match (condition, clause.fact) {
-            (Condition::Fact(_), Some(fact)) => Some((fact, said(clause.value))),
+            (Condition::Fact(_), Some(fact)) => {
+                let value = self.said(&fact, clause.value);
+                Some((fact, value))
+            }
             (Condition::Fact(test), None) => {
                 Some((test.fact.clone(), "a variable has no value here".to_owned()))
             }
@@ -75,12 +78,27 @@ impl Walk<'_> {
             within,
         }
     }
-}
 
-fn said(value: String) -> String {
-    if value == format!("error {NOT_OBSERVED}") {
-        "not observed".to_owned()
-    } else {
-        value
+    /// What a clause found, in words; of a list without a telling item, its first ones.
+    fn said(&self, fact: &str, value: String) -> String {
+        const SHOWN: usize = 3;
+        if value == format!("error {NOT_OBSERVED}") {
+            return "not observed".to_owned();
+        }
+        let asked = fact.parse::<FactRef>();
+        let Ok(Answer::List(items)) = asked.as_ref().map(|fact| self.facts.answer(fact)) else {
+            return value;
+        };
+        if value != format!("{} items", items.len()) {
+            return value;
+        }
+        let first: Vec<&str> = (0..items.len().min(SHOWN))
+            .filter_map(|at| items.item(at))
+            .collect();
+        let first = first.join(", ");
+        match items.len().saturating_sub(SHOWN) {
+            0 => format!("[{first}]"),
+            more => format!("[{first} and {more} more]"),
+        }
     }
 }

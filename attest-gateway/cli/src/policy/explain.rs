@@ -15,8 +15,8 @@ use crate::out::{Exit, Out, printable};
 /// Explain clause by clause what a policy decides about a request, or what a detector concludes.
 ///
 /// Facts are what is known beside the request, in the form of a policy's tests: a YAML or JSON map of names and values, `null` for
-/// what is absent, `{error: 13}` for what could not be read. What is not stated was not observed. Roll-outs that have begun count
-/// as complete.
+/// what is absent, `{error: 13}` for what could not be read. What is not stated is absent for rules, and was not observed for
+/// detectors. Roll-outs that have begun count as complete. A policy whose tests fail can be explained.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  attest policy explain policy.yaml --request 'POST /v1/payments/x' --app bank-android \\\n    \
@@ -88,12 +88,9 @@ impl Explain {
                 return Ok(Exit::Unusable);
             }
         };
-        let analysis = analysed.analysis;
-        let (Some(compiled), Some(source)) = (analysis.compiled, analysis.source) else {
-            input::show(&analysis.problems, out.err)?;
-            let name = printable(&analysed.name);
-            writeln!(out.err, "{name}: cannot be explained while it has errors")?;
-            return Ok(Exit::Refused);
+        let (compiled, source) = match input::whole(analysed, "explained", out)? {
+            Ok(whole) => whole,
+            Err(exit) => return Ok(exit),
         };
         let shown = match &self.detector {
             Some(id) => self.detector(id, &source, &facts, out)?,

@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 
 use attest_gateway::policy::PackFolder;
-use attest_policy::{Analysis, Level, MAX_SOURCE_BYTES, PackFiles, Problem, analyse, source_text};
+use attest_policy::{
+    Analysis, Compiled, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse, source_text,
+};
 
 use serde_json::{Value, json};
 
@@ -97,6 +99,39 @@ impl PackFiles for Only {
     fn read(&self, _: &str) -> Result<String, String> {
         Ok(self.0.clone())
     }
+}
+
+/// What a policy makes and what it was made of, if it can be looked at: with failing tests too, which are then printed. Otherwise
+/// its problems are, and what cannot be done while it has them.
+pub(super) fn whole(
+    analysed: Analysed,
+    undoable: &str,
+    out: &mut Out<'_>,
+) -> io::Result<Result<(Compiled, PolicySource), Exit>> {
+    let Analysed { name, analysis, .. } = analysed;
+    let errors = analysis
+        .problems
+        .iter()
+        .filter(|problem| problem.level == Level::Error);
+    let untested = errors.clone().all(|problem| problem.code == "test-failed");
+    if let (true, Some(source)) = (untested, analysis.source) {
+        for problem in errors {
+            writeln!(out.err, "{}", line(problem))?;
+        }
+        let compiled = analysis.compiled.unwrap_or_else(|| Compiled {
+            device: source.device(),
+            gateway: source.gateway(),
+            warnings: Vec::new(),
+        });
+        return Ok(Ok((compiled, source)));
+    }
+    show(&analysis.problems, out.err)?;
+    writeln!(
+        out.err,
+        "{}: cannot be {undoable} while it has errors",
+        printable(&name)
+    )?;
+    Ok(Err(Exit::Refused))
 }
 
 /// Prints every problem as `lint` does.
