@@ -10,6 +10,7 @@ pub mod hardware_key;
 pub mod phone;
 pub mod policy;
 pub mod profile;
+pub mod surroundings;
 pub mod world;
 
 /// Text that stands in every build that has this crate in it: every simulated phone sends it as its `User-Agent`.

@@ -10,7 +10,7 @@ use attest_core::jose::JwkSet;
 use attest_mobile::foreign::{
     BoxFuture, Clock, DeclineStepUps, DeviceKey, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
 };
-use attest_mobile::host::{FixedObservations, MemoryStorage, SoftwareKey, SystemClock};
+use attest_mobile::host::{MemoryStorage, SoftwareKey, SystemClock};
 use attest_mobile::{
     AppRequest, AttestConfig, AttestError, Attestor, ConfigError, Headers, Host, SendError, Sent,
 };
@@ -22,6 +22,7 @@ use crate::evidence::simulated::{Chip, Hardware};
 use crate::evidence::{BuildError, TestRoots};
 use crate::hardware_key::HardwareKey;
 use crate::profile::Profile;
+use crate::surroundings::Surroundings;
 
 /// Timers on tokio, by the clock of the phone.
 #[derive(Debug, Clone, Copy)]
@@ -123,11 +124,10 @@ pub enum PhoneError {
 pub struct Phone {
     attestor: Attestor,
     client: Arc<HttpClient>,
-    observations: Arc<FixedObservations>,
+    surroundings: Arc<Surroundings>,
     hardware: Option<Arc<HardwareKey>>,
     /// What the app calls the API by: tokens are bound to it.
     origin: String,
-    platform: Platform,
 }
 
 impl Phone {
@@ -175,10 +175,7 @@ impl Phone {
             Some(key) => Arc::clone(key) as _,
             None => Arc::new(SoftwareKey::default()),
         };
-        let observations = Arc::new(FixedObservations::new(
-            profile.facts(platform),
-            Profile::variables(platform),
-        ));
+        let surroundings = Arc::new(Surroundings::new(platform, profile));
         let attestor = Attestor::new(
             config,
             Host {
@@ -189,17 +186,16 @@ impl Phone {
                 timer: Arc::new(TokioTimer(clock)),
                 observer: Arc::new(Unobserved),
                 step_up,
-                observations: Arc::clone(&observations) as _,
+                observations: Arc::clone(&surroundings) as _,
                 random: Arc::new(SystemRandom::new()),
             },
         )?;
         Ok(Self {
             attestor,
             client,
-            observations,
+            surroundings,
             hardware,
             origin,
-            platform,
         })
     }
 
@@ -217,7 +213,7 @@ impl Phone {
 
     /// Puts the app into other surroundings.
     pub fn move_to(&self, profile: Profile) {
-        self.observations.replace(profile.facts(self.platform));
+        self.surroundings.become_one(profile);
         if let Some(key) = &self.hardware {
             key.hardware().move_to(profile);
         }
@@ -225,7 +221,7 @@ impl Phone {
 
     /// Shows detectors a genuine phone, whatever the hardware says.
     pub fn hide(&self) {
-        self.observations.replace(Profile::Genuine.facts(self.platform));
+        self.surroundings.become_one(Profile::Genuine);
     }
 
     /// The hardware that vouches for the key, if any does.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use attest_core::device::Platform;
-use attest_core::facts::{FactMap, FactRef, Observation, Value};
+use attest_core::facts::{FactId, FactMap, FactRef, Kind, Observation, Value};
 use attest_core::policy::Variables;
 
 /// The package of the sample app.
@@ -61,15 +61,15 @@ impl Profile {
         }
     }
 
-    /// What probes answer on this phone.
+    /// What is special about this phone; everything else is as [`Seen::seen`] tells.
     #[must_use]
-    pub fn facts(self, platform: Platform) -> FactMap {
+    pub fn facts(self, platform: Platform) -> Seen {
         let mut facts = match platform {
             Platform::Android => read(GENUINE_ANDROID),
             Platform::Ios => read(GENUINE_IOS),
         };
         let changes = match (self, platform) {
-            (Self::Genuine, _) => return facts,
+            (Self::Genuine, _) => return Seen(facts),
             (Self::Cloner, Platform::Android) => CLONER,
             (Self::Emulator, Platform::Android) => EMULATOR,
             (Self::Rooted, Platform::Android) => ROOTED,
@@ -80,7 +80,7 @@ impl Profile {
         for (fact, observation) in read(changes).iter() {
             facts.insert(fact.clone(), observation.clone());
         }
-        facts
+        Seen(facts)
     }
 
     /// The values of the policy's variables on this phone.
@@ -97,6 +97,35 @@ impl Profile {
                 .with("package", PACKAGE)
                 .with("bundle", PACKAGE),
         }
+    }
+}
+
+/// What probes see on a phone.
+#[derive(Debug, Clone)]
+pub struct Seen(FactMap);
+
+impl Seen {
+    /// The answer to one question: through every view the same unless the profile says otherwise, and what nobody planted is not there.
+    #[must_use]
+    pub fn seen(&self, fact: &FactRef) -> Observation {
+        let plain = FactRef::new(fact.fact(), fact.param(), None);
+        let stated = self.stated(fact).or_else(|| self.stated(&plain.ok()?));
+        stated.unwrap_or_else(|| match (fact.fact(), fact.fact().entry().kind) {
+            // What is as it left the maker.
+            (FactId::CODE_TEXT_INTACT | FactId::APK_SAME_FILE, _) => Value::Boolean(true).into(),
+            (_, Kind::Boolean) => Value::Boolean(false).into(),
+            (_, Kind::Integer) => Value::Integer(0).into(),
+            (_, Kind::List) => Value::List(Vec::new()).into(),
+            (_, Kind::Rows) => Value::Rows(Vec::new()).into(),
+            (_, Kind::Text) => Observation::Absent,
+        })
+    }
+
+    fn stated(&self, fact: &FactRef) -> Option<Observation> {
+        self.0
+            .iter()
+            .find(|(stated, _)| *stated == fact)
+            .map(|(_, observation)| observation.clone())
     }
 }
 
@@ -120,13 +149,12 @@ impl FromStr for Profile {
     }
 }
 
-/// A fact and what a probe answers: text, a list, true or false, a number, or that there is no such thing.
+/// A fact and what a probe answers: text, a list, true or false, or a number.
 enum Said {
     Text(&'static str),
     List(&'static [&'static str]),
     Is(bool),
     Number(i64),
-    Absent,
 }
 
 fn read(table: &[(&str, Said)]) -> FactMap {
@@ -138,7 +166,6 @@ fn read(table: &[(&str, Said)]) -> FactMap {
             }
             Said::Is(flag) => Observation::Value(Value::Boolean(*flag)),
             Said::Number(number) => Observation::Value(Value::Integer(*number)),
-            Said::Absent => Observation::Absent,
         };
         Some((fact.parse::<FactRef>().ok()?, observation))
     };
@@ -147,55 +174,86 @@ fn read(table: &[(&str, Said)]) -> FactMap {
 
 const GENUINE_ANDROID: &[(&str, Said)] = &[
     ("app.data_dir", Said::Text("/data/user/0/com.example.bank")),
-    ("app.data_dir@java", Said::Text("/data/user/0/com.example.bank")),
-    ("app.data_dir@libc", Said::Text("/data/user/0/com.example.bank")),
-    (
-        "app.data_dir@syscall",
-        Said::Text("/data/user/0/com.example.bank"),
-    ),
-    (
-        "app.apk_path",
-        Said::Text("/data/app/~~q1==/com.example.bank-Ab==/base.apk"),
-    ),
-    (
-        "fd.canary@syscall",
-        Said::Text("/data/user/0/com.example.bank/files/c"),
-    ),
+    ("app.apk_path", Said::Text(APK)),
+    ("maps.own_apk", Said::Text(APK)),
+    ("pm.source_dir", Said::Text(APK)),
+    ("fd.canary", Said::Text("/data/user/0/com.example.bank/files/c")),
     (
         "maps.path",
         Said::List(&[
             "/apex/com.android.runtime/lib64/bionic/libc.so",
-            "/data/app/~~q1==/com.example.bank-Ab==/base.apk",
+            APK,
             "/data/user_de/0/com.google.android.gms/app_chimera/m/00000012/DynamiteLoader.apk",
         ]),
     ),
     ("id.package", Said::Text(PACKAGE)),
     ("id.user_id", Said::Number(0)),
     ("id.uid", Said::Number(10_234)),
-    ("prop(ro.kernel.qemu)", Said::Absent),
-    ("prop(ro.boot.qemu)", Said::Absent),
     ("prop(ro.hardware)", Said::Text("qcom")),
     ("build.tags", Said::Text("release-keys")),
-    ("path.exists(/system/bin/su)@syscall", Said::Is(false)),
-    ("path.exists(/system/xbin/su)@syscall", Said::Is(false)),
-    ("path.exists(/sbin/su)@syscall", Said::Is(false)),
-    ("proc.tracer_pid@syscall", Said::Number(0)),
+    ("build.product", Said::Text("panther")),
+    ("build.device", Said::Text("panther")),
+    ("build.brand", Said::Text("google")),
+    ("build.manufacturer", Said::Text("Google")),
+    ("build.model", Said::Text("Pixel 7")),
+    ("build.abis", Said::List(&["arm64-v8a", "armeabi-v7a", "armeabi"])),
+    (
+        "build.fingerprint",
+        Said::Text("google/panther/panther:16/BP2A.250605.031.A2/13578606:user/release-keys"),
+    ),
+    ("gl.renderer", Said::Text("Mali-G710")),
+    ("gl.vendor", Said::Text("ARM")),
+    (
+        "sensors.name",
+        Said::List(&[
+            "accelerometer",
+            "gyroscope",
+            "magnetometer",
+            "pressure",
+            "light",
+            "proximity",
+        ]),
+    ),
+    ("sensors.vendor", Said::List(&["STMicro", "Bosch", "AMS"])),
+    ("proc.cmdline", Said::Text(PACKAGE)),
+    (
+        "proc.selinux",
+        Said::Text("u:r:untrusted_app:s0:c234,c256,c512,c768"),
+    ),
+    (
+        "java.object_class(mInstrumentation)",
+        Said::Text("android.app.Instrumentation"),
+    ),
+    (
+        "java.object_class(PackageInfo.CREATOR)",
+        Said::Text("android.content.pm.PackageInfo$1"),
+    ),
+    ("java.object_loader(PackageInfo.CREATOR)", Said::Text("boot")),
     ("pm.installer", Said::Text("com.android.vending")),
+    ("apk.schemes", Said::List(&["v2", "v3"])),
     (
         "apk.signers",
         Said::List(&["3f7a1c0b9e2d4856a1b0c9d8e7f60514233241506f7e8d9cabbbccddeeff0011"]),
     ),
 ];
 
+const APK: &str = "/data/app/~~q1==/com.example.bank-Ab==/base.apk";
+
 const GENUINE_IOS: &[(&str, Said)] = &[
-    ("path.exists(/var/jb)@syscall", Said::Is(false)),
-    ("path.exists(/Applications/Sileo.app)@syscall", Said::Is(false)),
-    (
-        "path.entries(/var)@syscall",
-        Said::List(&["mobile", "containers"]),
-    ),
-    ("env(SIMULATOR_DEVICE_NAME)", Said::Absent),
+    ("path.entries(/var)", Said::List(&["mobile", "containers"])),
+    // MNT_RDONLY, as the system's volume is mounted.
+    ("path.mount_flags(/)", Said::Number(1)),
     ("id.package", Said::Text(PACKAGE)),
+    ("id.ppid", Said::Number(1)),
+    // As the App Store delivers it: encrypted, and valid.
+    ("macho.cryptid", Said::Number(1)),
+    ("macho.csops_flags", Said::Number(1)),
+    (
+        "app.bundle_path",
+        Said::Text(
+            "/private/var/containers/Bundle/Application/0F8E21D3-4B60-4C57-9A51-6D1C7E0B2A94/Bank.app",
+        ),
+    ),
 ];
 
 const CLONER: &[(&str, Said)] = &[
@@ -204,15 +262,7 @@ const CLONER: &[(&str, Said)] = &[
         Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
     ),
     (
-        "app.data_dir@libc",
-        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
-    ),
-    (
-        "app.data_dir@syscall",
-        Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank"),
-    ),
-    (
-        "fd.canary@syscall",
+        "fd.canary",
         Said::Text("/data/data/org.fresh.space/q7/u/com.example.bank/files/c"),
     ),
     (
@@ -243,6 +293,8 @@ const JAILBROKEN: &[(&str, Said)] = &[("path.exists(/var/jb)@syscall", Said::Is(
 
 #[cfg(test)]
 mod tests {
+    use attest_core::policy::Detection;
+
     use super::*;
 
     #[test]
@@ -283,5 +335,71 @@ mod tests {
         let policy = include_str!("bank.yaml");
         assert!(policy.contains(&format!("signers: ['{}']", hex(SIGNER))));
         assert!(policy.contains(&format!("team: {TEAM}")));
+    }
+
+    /// Every shipped detector of a category, over phones that are what they are.
+    #[test]
+    fn shipped_packs_tell_the_profiles_apart() {
+        let hits = |platform: Platform, profile: Profile| {
+            let source = include_str!("bank.yaml").split_once("packs:\n").unwrap().1;
+            let packs = source.split_once("\n\n").unwrap().0;
+            let source = format!(
+                "version: 1\nenvironment: development\napps:\n  - {{id: a, platform: android, package: {PACKAGE}, signers: ['{}'], \
+                 evidence: [software]}}\n  - {{id: b, platform: ios, team: {TEAM}, bundle: {PACKAGE}, evidence: [software]}}\n\
+                 packs:\n{packs}\n",
+                attest_core::encoding::hex(SIGNER),
+            );
+            let policy = attest_policy::compile("p.yaml", &source).unwrap().device;
+            let compiled = policy.compile(platform, Profile::variables(platform)).unwrap();
+            let detectors = compiled.detectors();
+            let seen = profile.facts(platform);
+            let facts: FactMap = detectors
+                .facts()
+                .into_iter()
+                .map(|fact| (fact.clone(), seen.seen(fact)))
+                .collect();
+            let of = |detection| -> Vec<String> {
+                detectors
+                    .scan(&facts)
+                    .filter(|scanned| scanned.detection == detection)
+                    .map(|scanned| scanned.id.to_owned())
+                    .collect()
+            };
+            (of(Detection::Hit), of(Detection::Inconclusive))
+        };
+        let check = |platform, profile, expect: &[&str]| {
+            let (hit, open) = hits(platform, profile);
+            assert_eq!(hit, expect, "{platform:?} {profile}");
+            // Most questions have an answer on every phone, so that tokens stay short.
+            assert!(open.len() <= 3, "{platform:?} {profile}: {open:?}");
+        };
+        check(Platform::Android, Profile::Genuine, &[]);
+        check(Platform::Ios, Profile::Genuine, &[]);
+        check(
+            Platform::Android,
+            Profile::Cloner,
+            &[
+                "clone.data_dir",
+                "clone.canary_path",
+                "clone.maps.foreign_private_code",
+            ],
+        );
+        check(
+            Platform::Android,
+            Profile::Emulator,
+            &["emulator.qemu_properties"],
+        );
+        check(
+            Platform::Android,
+            Profile::Rooted,
+            &["root.su_path", "root.su_hidden"],
+        );
+        check(Platform::Android, Profile::Repackaged, &["tamper.signer"]);
+        check(Platform::Ios, Profile::Emulator, &["simulator.environment"]);
+        check(
+            Platform::Ios,
+            Profile::Rooted,
+            &["jailbreak.paths", "jailbreak.paths_hidden"],
+        );
     }
 }

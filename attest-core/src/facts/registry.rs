@@ -374,6 +374,7 @@ facts! {
     FINDINGS_INCONCLUSIVE "findings.inconclusive" List [Ticket Token] Both Verifier "The ids of the detectors without a conclusion.";
     FINDINGS_CATEGORY "findings.category" List [Ticket Token] Both Verifier "The categories of the detectors that hit.";
     FINDINGS_SEVERITY "findings.severity" List [Ticket Token] Both Verifier "The severities of the detectors that hit.";
+    FINDINGS_ROWS "findings.rows" Rows {id category severity} [Ticket Token] Both Verifier "The detectors that hit, one row each: for rules that ask which category was found at which severity.";
     // What the request says.
     REQUEST_METHOD "request.method" Text [] Both Request "The HTTP method.";
     REQUEST_PATH "request.path" Text [] Both Request "The path, exactly as it was matched.";

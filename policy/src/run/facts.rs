@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::{
-    facts::{Answer, FactId, FactRef, FactSource, Kind, Observation, TextList, Value, View},
+    facts::{Answer, FactId, FactRef, FactSource, Kind, Observation, Row, Value, View},
     policy::{CompiledGateway, Mode},
 };
 
@@ -82,15 +82,16 @@ pub(super) fn default(stated: &mut BTreeMap<FactRef, Observation>, fact: FactId,
     }
 }
 
-/// What a gateway derives from the hits: those of detectors in force, their categories and severities, per view.
+/// What a gateway derives from the hits: those of detectors in force, their categories and severities, apart and together, per view.
 pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, policy: &CompiledGateway) {
     let index = &policy.policy().detectors;
     for view in [None, Some(View::Ticket), Some(View::Token)] {
         let at = |fact| FactRef::new(fact, None, view).ok();
-        let (Some(hit), Some(category), Some(severity)) = (
+        let (Some(hit), Some(category), Some(severity), Some(row)) = (
             at(FactId::FINDINGS_HIT),
             at(FactId::FINDINGS_CATEGORY),
             at(FactId::FINDINGS_SEVERITY),
+            at(FactId::FINDINGS_ROWS),
         ) else {
             continue;
         };
@@ -98,14 +99,29 @@ pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, pol
             continue;
         };
         hits.retain(|id| index.get(id).is_none_or(|entry| entry.mode == Mode::Enforce));
-        let entries: Vec<_> = hits.iter().filter_map(|id| index.get(id)).collect();
+        let entries: Vec<_> = hits
+            .iter()
+            .filter_map(|id| index.get(id).map(|entry| (id, entry)))
+            .collect();
+        let rows = entries.iter().map(|(id, entry)| {
+            [
+                ("id", id.as_str()),
+                ("category", entry.category.as_str()),
+                ("severity", entry.severity.as_str()),
+            ]
+            .into_iter()
+            .map(|(column, word)| (column.to_owned(), word.to_owned()))
+            .collect()
+        });
+        let rows = Observation::Value(Value::Rows(rows.collect()));
         let distinct = |words: BTreeSet<&str>| {
             Observation::Value(Value::List(words.into_iter().map(str::to_owned).collect()))
         };
-        let categories = distinct(entries.iter().map(|entry| entry.category.as_str()).collect());
-        let severities = distinct(entries.iter().map(|entry| entry.severity.as_str()).collect());
+        let categories = distinct(entries.iter().map(|(_, entry)| entry.category.as_str()).collect());
+        let severities = distinct(entries.iter().map(|(_, entry)| entry.severity.as_str()).collect());
         stated.entry(category).or_insert(categories);
         stated.entry(severity).or_insert(severities);
+        stated.entry(row).or_insert(rows);
     }
 }
 
@@ -114,6 +130,7 @@ pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, pol
 pub(super) struct Union(pub(super) BTreeMap<FactRef, Observation>);
 
 static NOTHING: [&str; 0] = [];
+static NO_ROWS: Vec<Row> = Vec::new();
 
 impl FactSource for Union {
     fn answer(&self, fact: &FactRef) -> Answer<'_> {
@@ -124,23 +141,21 @@ impl FactSource for Union {
             .or_else(|| plain.as_ref().and_then(|plain| self.0.get(plain)));
         let of_view = |view| FactRef::new(fact.fact(), fact.param(), Some(view)).ok();
         let views = [View::Ticket, View::Token].into_iter().filter_map(of_view);
-        let of_findings = matches!(
-            fact.fact(),
+        let none = match fact.fact() {
             FactId::FINDINGS_HIT
-                | FactId::FINDINGS_INCONCLUSIVE
-                | FactId::FINDINGS_CATEGORY
-                | FactId::FINDINGS_SEVERITY
-        );
-        match stated {
-            Some(observation) => observation.answer(),
-            None if of_findings => {
-                let viewed = views
-                    .filter(|_| fact.view().is_none())
-                    .find_map(|view| self.0.get(&view));
-                let none: &dyn TextList = &NOTHING;
-                viewed.map_or(Answer::List(none), Observation::answer)
-            }
-            None => Answer::Absent,
+            | FactId::FINDINGS_INCONCLUSIVE
+            | FactId::FINDINGS_CATEGORY
+            | FactId::FINDINGS_SEVERITY => Some(Answer::List(&NOTHING)),
+            FactId::FINDINGS_ROWS => Some(Answer::Rows(&NO_ROWS)),
+            _ => None,
+        };
+        match (stated, none) {
+            (Some(observation), _) => observation.answer(),
+            (None, Some(none)) => views
+                .filter(|_| fact.view().is_none())
+                .find_map(|view| self.0.get(&view))
+                .map_or(none, Observation::answer),
+            (None, None) => Answer::Absent,
         }
     }
 }

@@ -7,9 +7,9 @@ use std::cell::OnceCell;
 
 use attest_core::appraisal::AppraisalResult;
 use attest_core::device::{DeviceId, TokenKind};
-use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, TextList, View};
+use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, RowList, TextList, View};
 use attest_core::finding::{FindingSource, Findings, United};
-use attest_core::policy::{CompiledGateway, MAX_DETECTORS};
+use attest_core::policy::{CompiledGateway, DetectorEntry, MAX_DETECTORS};
 use attest_core::token::binding::Bound;
 
 pub(super) use self::platform::PlatformFacts;
@@ -58,6 +58,27 @@ pub(super) struct Lists<'a> {
     inconclusive: [OnceCell<Reported<'a>>; 3],
     category: [OnceCell<Vec<&'a str>>; 3],
     severity: [OnceCell<Vec<&'a str>>; 3],
+    rows: [OnceCell<Rows<'a>>; 3],
+}
+
+/// Ids of detectors that hit, with what policy says of them.
+#[derive(Debug)]
+struct Rows<'a>(Vec<(&'a str, &'a DetectorEntry)>);
+
+impl RowList for Rows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cell(&self, row: usize, column: &str) -> Option<&str> {
+        let (id, entry) = self.0.get(row)?;
+        match column {
+            "id" => Some(id),
+            "category" => Some(entry.category.as_str()),
+            "severity" => Some(entry.severity.as_str()),
+            _ => None,
+        }
+    }
 }
 
 /// Ids, and how many more there are that were only counted.
@@ -94,19 +115,11 @@ impl<'a> RequestFacts<'a> {
     }
 
     fn list<'s, T: TextList + 's>(
-        &'s self,
         cells: &'s [OnceCell<T>; 3],
         view: Option<View>,
         make: impl FnOnce(Option<FindingSource>) -> T,
     ) -> Answer<'s> {
-        let [union, ticket, token] = cells;
-        let (cell, source) = match view {
-            None => (union, None),
-            Some(View::Ticket) => (ticket, Some(FindingSource::Ticket)),
-            Some(View::Token) => (token, Some(FindingSource::Token)),
-            Some(View::Java | View::Libc | View::Syscall) => return Answer::Error(NOT_OBSERVED),
-        };
-        Answer::List(cell.get_or_init(|| make(source)))
+        kept(cells, view, make).map_or(Answer::Error(NOT_OBSERVED), |list| Answer::List(list))
     }
 
     fn hits(&self, source: Option<FindingSource>) -> Vec<&'a str> {
@@ -135,21 +148,27 @@ impl<'a> RequestFacts<'a> {
         }
     }
 
+    /// Hits that count. One of a detector that this policy does not know (any more), or runs in shadow, moves no rule by what it is.
+    fn entries(&self, source: Option<FindingSource>) -> Vec<(&'a str, &'a DetectorEntry)> {
+        let known = &self.policy.policy().detectors;
+        let counted = |id| {
+            known
+                .get(id)
+                .filter(|entry| entry.counts())
+                .map(|entry| (id, entry))
+        };
+        self.hits(source).into_iter().filter_map(counted).collect()
+    }
+
     fn of_entries(
         &self,
         source: Option<FindingSource>,
-        word: impl Fn(&'a attest_core::policy::DetectorEntry) -> &'a str,
+        word: impl Fn(&'a DetectorEntry) -> &'a str,
     ) -> Vec<&'a str> {
         let mut words: Vec<&str> = Vec::new();
-        for id in self.hits(source) {
-            // A hit of a detector that this policy does not know (any more), or runs in shadow, moves no rule by category.
-            let entry = self
-                .policy
-                .policy()
-                .detectors
-                .get(id)
-                .filter(|entry| entry.counts());
-            if let Some(word) = entry.map(&word).filter(|word| !words.contains(word)) {
+        for (_, entry) in self.entries(source) {
+            let word = word(entry);
+            if !words.contains(&word) {
                 words.push(word);
             }
         }
@@ -159,6 +178,22 @@ impl<'a> RequestFacts<'a> {
     fn integer(value: impl TryInto<i64>) -> Answer<'static> {
         Answer::Integer(value.try_into().unwrap_or(i64::MAX))
     }
+}
+
+/// What a view asked for, made once; `None` for the views of probes.
+fn kept<T>(
+    cells: &[OnceCell<T>; 3],
+    view: Option<View>,
+    make: impl FnOnce(Option<FindingSource>) -> T,
+) -> Option<&T> {
+    let [union, ticket, token] = cells;
+    let (cell, source) = match view {
+        None => (union, None),
+        Some(View::Ticket) => (ticket, Some(FindingSource::Ticket)),
+        Some(View::Token) => (token, Some(FindingSource::Token)),
+        Some(View::Java | View::Libc | View::Syscall) => return None,
+    };
+    Some(cell.get_or_init(|| make(source)))
 }
 
 fn texts(list: &[String]) -> Vec<&str> {
@@ -180,16 +215,18 @@ impl FactSource for RequestFacts<'_> {
             FactId::DEVICE_GENERATION => Self::integer(result.generation),
             FactId::DEVICE_AGE_S => age(result.enrolled_at_s),
             FactId::POLICY_VERSION => Self::integer(result.policy_version),
-            FactId::FINDINGS_HIT => self.list(&self.lists.hit, fact.view(), |source| self.hits(source)),
-            FactId::FINDINGS_INCONCLUSIVE => self.list(&self.lists.inconclusive, fact.view(), |source| {
+            FactId::FINDINGS_HIT => Self::list(&self.lists.hit, fact.view(), |source| self.hits(source)),
+            FactId::FINDINGS_INCONCLUSIVE => Self::list(&self.lists.inconclusive, fact.view(), |source| {
                 self.inconclusive(source)
             }),
-            FactId::FINDINGS_CATEGORY => self.list(&self.lists.category, fact.view(), |source| {
+            FactId::FINDINGS_CATEGORY => Self::list(&self.lists.category, fact.view(), |source| {
                 self.of_entries(source, |entry| entry.category.as_str())
             }),
-            FactId::FINDINGS_SEVERITY => self.list(&self.lists.severity, fact.view(), |source| {
+            FactId::FINDINGS_SEVERITY => Self::list(&self.lists.severity, fact.view(), |source| {
                 self.of_entries(source, |entry| entry.severity.as_str())
             }),
+            FactId::FINDINGS_ROWS => kept(&self.lists.rows, fact.view(), |source| Rows(self.entries(source)))
+                .map_or(Answer::Error(NOT_OBSERVED), |rows| Answer::Rows(rows)),
             FactId::REQUEST_METHOD => Answer::Text(self.method),
             FactId::REQUEST_PATH => Answer::Text(self.path),
             FactId::ROUTE_ID => self
