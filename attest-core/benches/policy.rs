@@ -1,4 +1,5 @@
-//! What a decision costs: 50 rules over 64 facts, one rule over 64 facts, a phone's scan, and finding one of 500 routes.
+//! What a decision costs: 50 rules over 64 facts, one rule over 64 facts, a phone's scan, rows and lists of a phone's size, and
+//! finding one of 500 routes.
 //! It prints; it never judges.
 
 #![expect(
@@ -31,6 +32,8 @@ fn main() {
     decision(&mut criterion);
     one_rule(&mut criterion);
     scan(&mut criterion);
+    rows(&mut criterion);
+    differs(&mut criterion);
     route(&mut criterion);
     criterion.final_summary();
 }
@@ -177,6 +180,79 @@ fn scan(criterion: &mut Criterion) {
     group.bench_function("50 detectors of 3 clauses over 64 facts", |b| {
         b.iter(|| set.scan(black_box(&facts)).count());
     });
+    group.finish();
+}
+
+/// The map of a large app: so many rows, none of which is foreign.
+const ROWS: usize = 4_000;
+
+fn phone_matcher(condition: Json) -> Matcher {
+    let condition: Condition = serde_json::from_value(condition).unwrap();
+    let lists = BTreeMap::new();
+    let variables = Variables::default().with("package", "com.example.bank");
+    let scope = Scope::new(Side::Device(Platform::Android), &lists, variables);
+    Matcher::compile(&condition, &scope).unwrap()
+}
+
+fn rows(criterion: &mut Criterion) {
+    let row = |n: usize| {
+        let cells = [
+            ("path", format!("/system/lib64/lib.number.{n}.so")),
+            ("perm", "r-xp".to_owned()),
+            ("dev", "fe:00".to_owned()),
+            ("ino", n.to_string()),
+        ];
+        cells
+            .into_iter()
+            .map(|(column, text)| (column.to_owned(), text))
+            .collect()
+    };
+    let rows = Value::Rows((0..ROWS).map(row).collect());
+    let facts: FactMap = [("maps.rows".parse().unwrap(), Observation::from(rows))]
+        .into_iter()
+        .collect();
+    let mut group = criterion.benchmark_group("rows");
+    group.throughput(Throughput::Elements(ROWS as u64));
+    for (what, path) in [
+        (
+            "prefix",
+            json!({"column": "path", "op": "prefix", "value": "/data/"}),
+        ),
+        (
+            "pattern",
+            json!({"column": "path", "op": "matches", "value": r"^/data/(data|user/\d+)/[a-z.]+/.*\.so$"}),
+        ),
+    ] {
+        let perm = json!({"column": "perm", "op": "contains", "value": "x"});
+        let matcher = phone_matcher(json!({"fact": "maps.rows", "op": "any_row", "where": [perm, path]}));
+        group.bench_function(format!("two columns of {ROWS} rows, {what}"), |b| {
+            b.iter(|| matcher.evaluate(black_box(&facts)));
+        });
+    }
+    group.finish();
+}
+
+fn differs(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("differs");
+    let clause = |fact: &str| json!({"fact": format!("{fact}@libc"), "op": "differs", "from": format!("{fact}@syscall")});
+    let same = |fact: &str, value: Value| -> FactMap {
+        let view = |view: &str| (format!("{fact}@{view}").parse().unwrap(), value.clone().into());
+        [view("libc"), view("syscall")].into_iter().collect()
+    };
+    let facts = same(
+        "app.data_dir",
+        Value::Text("/data/user/0/com.example.bank".to_owned()),
+    );
+    let matcher = phone_matcher(clause("app.data_dir"));
+    group.bench_function("two texts", |b| b.iter(|| matcher.evaluate(black_box(&facts))));
+    let matcher = phone_matcher(clause("maps.path"));
+    for size in [16, 256, 4_096] {
+        let paths = (0..size).map(|n| format!("/system/lib64/lib.number.{}.so", n * 7_919 % 10_007));
+        let facts = same("maps.path", Value::List(paths.collect()));
+        group.bench_function(format!("two lists of {size}"), |b| {
+            b.iter(|| matcher.evaluate(black_box(&facts)))
+        });
+    }
     group.finish();
 }
 

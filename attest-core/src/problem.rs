@@ -147,6 +147,8 @@ problem_codes! {
     HeadTooLarge = "head-too-large" => None,
     /// The request head was begun and did not arrive in time.
     HeadTimeout = "head-timeout" => Later,
+    /// The policy in force is past its end, and the route is closed then.
+    PolicyStale = "policy-stale" => Later,
 }
 
 impl ProblemCode {

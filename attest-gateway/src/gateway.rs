@@ -197,6 +197,14 @@ impl Gateway {
                 tracing::error!(%problem, "policy refused; the last good one stays");
             }
         }
+        if let Some(stale) = self.policies.newly_stale(self.clock.now_s()) {
+            let (version, expires_at_s) = (stale.version(), stale.expires_at_s());
+            tracing::error!(
+                version,
+                expires_at_s,
+                "the policy is past its end and stays in force; publish a newer one"
+            );
+        }
         polled
     }
 

@@ -322,6 +322,10 @@ const fn words(code: ProblemCode) -> (StatusCode, &'static str) {
             StatusCode::REQUEST_TIMEOUT,
             "The request head did not arrive in time.",
         ),
+        Code::PolicyStale => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This service is closed until its policy is renewed.",
+        ),
     }
 }
 

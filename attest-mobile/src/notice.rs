@@ -39,6 +39,8 @@ pub enum Notice {
         hits: usize,
         /// How many could not decide.
         inconclusive: usize,
+        /// How many of these this engine does not understand.
+        unsupported: usize,
     },
     /// A new device key was made.
     KeyMade,

@@ -203,6 +203,92 @@ async fn findings_of_a_token_add_to_those_of_the_session_and_never_clear_them() 
     }
 }
 
+const BLIND: &str = "- {id: blind, why: Too little is known of this phone., when: {fact: findings.inconclusive, op: count_gt, value: 10}, then: deny}
+  - {id: seen, why: Shown by its absence., when: {fact: findings.inconclusive, op: none_eq, value: clone.data_dir}, then: {step_up: {kind: proof}}}";
+
+#[tokio::test]
+async fn detectors_that_are_only_counted_are_neither_clear_nor_forgotten() {
+    let scene = Scene::with("", |policy| policy.more_rules = BLIND).await;
+    let (attacker, client, login) = (scene.attacker(), scene.client(), Request::login());
+    let session = attacker.session(None).await;
+    let send = async |more: u32| {
+        let mut claims = attacker.claims(&login, START_S);
+        claims.findings.inconclusive_more = more;
+        login
+            .send(&client, &attacker.session_token(&session, &claims))
+            .await
+    };
+    let reply = send(0).await;
+    scene.refuses(
+        "all are named",
+        &reply,
+        403,
+        Code::StepUpRequired,
+        "login",
+        "seen",
+    );
+    assert_eq!(
+        send(3).await.status,
+        200,
+        "the one that is meant may be among the counted"
+    );
+    scene.backend.take();
+    for more in [11, u32::MAX] {
+        scene.refuses("too many", &send(more).await, 403, Code::Denied, "login", "blind");
+    }
+}
+
+const CLOSING: &str = "- {id: closing, methods: [POST], path: /v1/closing, upstream: shown, require: observe, apps: [bank-android], when_policy_stale: closed}";
+
+#[tokio::test]
+async fn a_stale_policy_stays_in_force_and_closes_the_routes_that_ask_for_it() {
+    let scene = Scene::open().await;
+    let (phone, client) = (scene.phone(), scene.client());
+    let end_s = START_S + 60;
+    scene
+        .world
+        .publish(|policy| policy.more_routes = CLOSING)
+        .unwrap();
+    let path = scene.world.folder().join("policy.yaml");
+    let source = std::fs::read_to_string(path).unwrap();
+    let ending = source.replacen("environment:", &format!("expires_at: {end_s}\nenvironment:"), 1);
+    scene.world.publish_text(&ending).unwrap();
+    scene.gateway().poll_policy();
+    assert_eq!(scene.gateway().policies().active().expires_at_s(), Some(end_s));
+    let closing = Request::new("POST", "/v1/closing", "{}", &[]);
+    assert_eq!(closing.send(&client, &vec![]).await.status, 200);
+    assert_eq!(send(&phone, &Request::login()).await.reply.status, 200);
+    scene.backend.take();
+    scene.clock.set_s(end_s);
+    scene.gateway().poll_policy();
+    let reply = closing.send(&client, &vec![]).await;
+    scene.refuses(
+        "at its end",
+        &reply,
+        503,
+        Code::PolicyStale,
+        "closing",
+        "policy-stale",
+    );
+    assert!(reply.header("retry-after").is_some());
+    assert_eq!(
+        send(&phone, &Request::login()).await.reply.status,
+        200,
+        "other routes go on under the policy that is"
+    );
+    scene.backend.take();
+    let renewed = ending
+        .replacen(
+            &format!("expires_at: {end_s}"),
+            &format!("expires_at: {}", end_s + 60),
+            1,
+        )
+        .replacen("version: 2", "version: 3", 1);
+    scene.world.publish_text(&renewed).unwrap();
+    scene.gateway().poll_policy();
+    assert_eq!(closing.send(&client, &vec![]).await.status, 200);
+}
+
 const STRICT: &str = "- {id: strict, methods: [POST], path: /v1/strict, upstream: shown, require: enforce, apps: [bank-android], min_policy: 2}";
 
 #[tokio::test]

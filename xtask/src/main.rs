@@ -2,6 +2,7 @@
 //! nothing here is needed to build or run the product, and nothing here writes outside the target directory, but that root may get
 //! missing clients from the system's own packages.
 
+mod accuracy;
 mod bench;
 mod clients;
 mod console;
@@ -42,6 +43,8 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     /// Runs the benchmarks and prints what they measured.
     Bench(bench::Arguments),
+    /// Scans recorded devices with the shipped packs and prints how accurate they are.
+    Accuracy,
     /// Loads a gateway for minutes, with genuine and hostile clients, and prints what was seen.
     Soak(soak::Arguments),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Dist => dist::run(&workspace),
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::Accuracy => accuracy::run(&workspace),
         Chore::Soak(arguments) => soak::run(&workspace, &arguments),
     };
     if succeeded {

@@ -42,7 +42,7 @@ pub trait FactSource {
 pub trait TextList: fmt::Debug {
     /// The number of items.
     fn len(&self) -> usize;
-    /// The item at `index`, `None` from [`TextList::len`] on.
+    /// The item at `index`, `None` from [`TextList::len`] on; before that `None` is an item that is there and not known.
     fn item(&self, index: usize) -> Option<&str>;
     /// True without any item.
     fn is_empty(&self) -> bool {

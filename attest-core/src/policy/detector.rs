@@ -236,20 +236,18 @@ impl DetectorSet {
                 continue;
             }
             let mut own = Errors::default();
-            if detector.engine_min > ENGINE_VERSION {
+            let matcher = if detector.engine_min > ENGINE_VERSION {
+                // Its condition is for another engine to read.
+                let needed = detector.engine_min;
                 let path = format!("detectors[{index}].engine_min");
-                own.push(
-                    path,
-                    Fault::EngineUnsupported {
-                        needed: detector.engine_min,
-                    },
-                );
-            }
-            let path = format!("detectors[{index}].when");
-            let matcher = Matcher::compile_at(&detector.when, scope, &path, &mut own);
-            let matcher = matcher.filter(|_| own.is_empty());
+                own.push(path, Fault::EngineUnsupported { needed });
+                None
+            } else {
+                let path = format!("detectors[{index}].when");
+                Matcher::compile_at(&detector.when, scope, &path, &mut own).filter(|_| own.is_empty())
+            };
             // A newer engine may understand it, so this one says `unsupported`.
-            if strict || detector.engine_min <= ENGINE_VERSION && !own.all(Fault::is_newer) {
+            if strict || !own.all(Fault::is_newer) {
                 errors.append(own);
             }
             if detector.mode != Mode::Off {
@@ -277,6 +275,15 @@ impl DetectorSet {
                 Some(Outcome::Inconclusive) => Detection::Inconclusive,
             },
         })
+    }
+
+    /// The ids of those that this engine does not understand.
+    pub fn unsupported(&self) -> impl Iterator<Item = &str> {
+        let unsupported = self
+            .detectors
+            .iter()
+            .filter(|detector| detector.matcher.is_none());
+        unsupported.map(|detector| detector.id.as_str())
     }
 
     /// Why a detector concludes what it does; `None` if it is not in the set or not supported.

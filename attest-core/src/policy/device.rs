@@ -21,7 +21,8 @@ impl DevicePolicy {
     /// The policy of a JSON text.
     ///
     /// # Errors
-    /// [`PolicyReadError`] if it is too large, malformed or made for a newer engine.
+    /// [`PolicyReadError`] if it is too large, malformed or made for a newer engine. Single detectors for a newer engine are
+    /// no error: their conditions are not kept, and they are `unsupported`.
     pub fn from_json(json: &[u8]) -> Result<Self, PolicyReadError> {
         read(json)
     }

@@ -47,7 +47,7 @@ pub struct DevicePolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
     /// What to look for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::newer::detectors")]
     pub detectors: Vec<Detector>,
     /// What each request needs.
     #[serde(default)]

@@ -14,6 +14,7 @@ mod gateway;
 mod identity;
 mod limits;
 mod matcher;
+mod newer;
 mod operator;
 mod pattern;
 mod predicate;

@@ -204,6 +204,28 @@ mod tests {
     }
 
     #[test]
+    fn the_page_for_authors_has_every_base_and_no_other() {
+        let page = include_str!("../../../docs/policy-language.md");
+        let (_, rest) = page.split_once("<!-- operators -->").unwrap();
+        let (table, _) = rest.split_once("<!-- /operators -->").unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| `"));
+        let mut words = Vec::new();
+        for cells in rows.map(|row| row.split('|').collect::<Vec<_>>()) {
+            for word in cells[1].split(',').map(|word| word.trim().trim_matches('`')) {
+                let base = Base::named(word);
+                assert!(base.is_some(), "{word}");
+                assert_eq!(
+                    base.is_some_and(Base::folds_case),
+                    !cells[5].trim().is_empty(),
+                    "{word}"
+                );
+                words.push(word);
+            }
+        }
+        assert_eq!(words, BASES.map(|(word, _)| word));
+    }
+
+    #[test]
     fn refuses_what_is_not_composed_so() {
         for text in [
             "",

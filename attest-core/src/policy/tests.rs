@@ -269,6 +269,48 @@ fn what_an_engine_does_not_know_is_unsupported_and_never_clear() {
 }
 
 #[test]
+fn a_detector_in_words_of_a_newer_engine_leaves_the_others_as_they_are() {
+    let check = |detector: serde_json::Value, expect: Result<&[&str], &str>| {
+        let good = self::detector("good", json!({}));
+        let policy = json!({"version": 1, "environment": "production", "detectors": [good, detector]});
+        let read = DevicePolicy::from_json(policy.to_string().as_bytes());
+        let read = read.map_err(|error| error.code()).map(|policy| {
+            let again = serde_json::to_vec(&policy).unwrap();
+            assert_eq!(DevicePolicy::from_json(&again).unwrap(), policy);
+            let device = policy.compile(Platform::Android, Variables::default()).unwrap();
+            let facts = known(&[("proc.tracer_pid", Value::Integer(1).into())]);
+            let detections: Vec<Detection> = device
+                .detectors()
+                .scan(&facts)
+                .map(|scanned| scanned.detection)
+                .collect();
+            assert_eq!(detections, [Detection::Hit, Detection::Unsupported]);
+            device
+                .detectors()
+                .unsupported()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        });
+        let expect = expect.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+        assert_eq!(read, expect, "{detector}");
+    };
+    let strange =
+        json!({"fact": "maps.rows", "op": "first_row", "order_by": "ino", "given": [{"column": "x"}]});
+    let newer = |change: serde_json::Value| {
+        with(
+            detector("newer", json!({"engine_min": 2, "when": strange})),
+            change,
+        )
+    };
+    check(newer(json!({})), Ok(&["newer"]));
+    check(newer(json!({"when": 7, "expires": "soon"})), Ok(&["newer"]));
+    check(newer(json!({"engine_min": 1})), Err("policy-malformed"));
+    check(newer(json!({"id": 5})), Err("policy-malformed"));
+    check(newer(json!({"category": "gremlin"})), Err("policy-malformed"));
+    check(newer(json!({"engine_min": -1})), Err("policy-malformed"));
+}
+
+#[test]
 fn a_broken_detector_breaks_the_policy() {
     let policy = detectors(json!([detector(
         "bad",

@@ -69,6 +69,15 @@ pub struct PolicyView {
     pub problem: Option<String>,
     /// Warnings about the policy in force.
     pub warnings: Vec<String>,
+    /// When it becomes stale; absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_s: Option<u64>,
+    /// Whether it is stale.
+    #[serde(default)]
+    pub stale: bool,
+    /// Detectors and rules that its kill switch names.
+    #[serde(default)]
+    pub kill_switch: Vec<String>,
 }
 
 /// What a look at the policy file found.

@@ -113,6 +113,7 @@ pub const REASONS: &[&str] = &[
     "platform-evidence-missing",
     "play-keys-missing",
     "play-missing",
+    "policy-stale",
     "preface-broken",
     "proof-token-half",
     "purpose",

@@ -280,6 +280,22 @@ fn policy_and_keys(page: &mut Page, gateway: &Gateway) {
         "1 while the policy file is not the policy in force.",
         u64::from(gateway.policies.status().problem.is_some()),
     );
+    let active = gateway.policies.active();
+    page.gauge(
+        "attest_policy_expires_timestamp_seconds",
+        "When the policy in force becomes stale, Unix seconds; 0 if never.",
+        active.expires_at_s().unwrap_or_default(),
+    );
+    page.gauge(
+        "attest_policy_stale",
+        "1 while the policy in force is past its end.",
+        u64::from(active.is_stale(gateway.clock.now_s())),
+    );
+    page.gauge(
+        "attest_policy_killed",
+        "Detectors and rules that the policy's kill switch names.",
+        count(active.compiled().policy().kill_switch.len()),
+    );
     let listed = gateway.revocations.active();
     page.gauge(
         "attest_revocation_list_entries",

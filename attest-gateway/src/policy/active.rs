@@ -193,6 +193,18 @@ impl ActivePolicy {
         self.compiled.policy().version
     }
 
+    /// True from its `expires_at` on. It stays in force.
+    #[must_use]
+    pub fn is_stale(&self, now_s: u64) -> bool {
+        self.expires_at_s().is_some_and(|end_s| end_s <= now_s)
+    }
+
+    /// When it becomes stale, if ever.
+    #[must_use]
+    pub const fn expires_at_s(&self) -> Option<u64> {
+        self.compiled.policy().expires_at
+    }
+
     /// The `aud` of tokens: the first public origin.
     #[must_use]
     pub fn audience(&self) -> &str {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -76,6 +77,8 @@ pub struct Policies {
     seen: Mutex<Seen>,
     environment: Environment,
     upstreams: Vec<String>,
+    /// The version of which it was told that it is stale.
+    told_stale: AtomicU64,
 }
 
 impl Policies {
@@ -148,7 +151,16 @@ impl Policies {
             last_good,
             environment,
             upstreams,
+            told_stale: AtomicU64::new(u64::MAX),
         })
+    }
+
+    /// The policy in force if it is stale, once for each.
+    #[must_use]
+    pub fn newly_stale(&self, now_s: u64) -> Option<Arc<ActivePolicy>> {
+        let active = self.active.load_full();
+        let told = || self.told_stale.swap(active.version(), Relaxed) == active.version();
+        (active.is_stale(now_s) && !told()).then_some(active)
     }
 
     /// The policy in force.

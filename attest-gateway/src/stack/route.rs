@@ -1,8 +1,9 @@
-//! Finds the route. What no route matches is refused; there is no default route.
+//! Finds the route. What no route matches is refused; there is no default route. A route that is closed once the policy is stale
+//! refuses here, before anything is spent on the token.
 
 use std::rc::Rc;
 
-use attest_core::policy::CompiledRoute;
+use attest_core::policy::{CompiledRoute, WhenPolicyStale};
 use attest_core::problem::ProblemCode;
 use attest_core::support_code::NameHash;
 
@@ -105,6 +106,11 @@ impl Step for FindRoute {
                 noted.pattern = Some(route.route().path.clone());
             }
         });
+        if route.get()?.route().when_policy_stale == WhenPolicyStale::Closed
+            && route.policy().is_stale(self.core.now_s())
+        {
+            return Err(route.refuse(ProblemCode::PolicyStale, "policy-stale"));
+        }
         Ok(Routed { request, route })
     }
 }

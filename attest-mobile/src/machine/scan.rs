@@ -22,6 +22,7 @@ pub struct Judged {
     pub(super) findings: Findings,
     detectors: usize,
     inconclusive: usize,
+    unsupported: usize,
 }
 
 impl Scan {
@@ -55,6 +56,7 @@ impl Scan {
         Judged {
             policy_version: self.policy.policy().version,
             detectors: detectors.len(),
+            unsupported: detectors.unsupported().count(),
             inconclusive: findings.inconclusive.len(),
             findings: findings.compact(),
         }
@@ -65,6 +67,7 @@ impl Judged {
     pub(super) fn notice(&self) -> Notice {
         Notice::Scanned {
             detectors: self.detectors,
+            unsupported: self.unsupported,
             hits: self.findings.hit.len(),
             inconclusive: self.inconclusive,
         }

@@ -21,6 +21,8 @@ pub struct Status {
     pub sessions: u64,
     /// Outcome of the last scan.
     pub findings: Findings,
+    /// Detectors of the active policy that this engine does not understand; every scan reports them as inconclusive.
+    pub unsupported: Vec<String>,
     /// The service's time as the phone knows it.
     pub server_time_s: u64,
 }
@@ -45,6 +47,10 @@ impl Machine {
                 .filter(|left_s| *left_s > 0),
             sessions: self.sessions,
             findings: self.judged.findings.clone(),
+            unsupported: self.policy.as_ref().map_or_else(Vec::new, |policy| {
+                let detectors = policy.compiled.detectors();
+                detectors.unsupported().map(str::to_owned).collect()
+            }),
             server_time_s,
         }
     }

@@ -116,6 +116,39 @@ fn only_a_newer_policy_by_a_root_for_this_environment_is_taken() {
 }
 
 #[test]
+fn a_detector_that_is_not_understood_is_inconclusive_and_named() {
+    let world = World::new();
+    world.service.change(|state| {
+        let mut newer = state.policy.detectors[0].clone();
+        newer.id = "newer".to_owned();
+        newer.engine_min = 2;
+        state.policy.detectors.push(newer);
+    });
+    let attestor = world.attestor();
+    world.run(attestor.ready()).unwrap();
+    let status = attestor.status();
+    assert_eq!(status.unsupported, ["newer"]);
+    assert!(
+        status.findings.inconclusive.contains(&"newer".to_owned()),
+        "{status:?}"
+    );
+    let scanned = world.diary.take().into_iter().find_map(|notice| {
+        if let Notice::Scanned {
+            inconclusive,
+            unsupported,
+            ..
+        } = notice
+        {
+            Some((inconclusive, unsupported))
+        } else {
+            None
+        }
+    });
+    let inconclusive = status.findings.inconclusive.len();
+    assert_eq!(scanned, Some((inconclusive, 1)));
+}
+
+#[test]
 fn an_unchanged_policy_is_not_sent_again() {
     let world = World::new();
     let attestor = world.attestor();

@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::{Compiled, EXAMPLE, compile};
+use crate::{Compiled, compile};
+
+/// A policy with every section but packs.
+const EXAMPLE: &str = include_str!("../../tests/policies/without-packs.yaml");
 
 fn compiled(source: &str) -> Compiled {
     compile("policy.yaml", source).unwrap_or_else(|problems| panic!("{problems:#?}"))

@@ -6,6 +6,7 @@ use attest_core::{
 };
 
 use super::Record;
+use crate::{Problem, compile, packs::SHIPPED};
 
 /// What a detector concluded about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,21 @@ impl Scanner {
             platform,
             compiled: None,
         }
+    }
+
+    /// A scanner with every detector of the packs that ship for this platform.
+    ///
+    /// # Errors
+    /// What is wrong with the packs; nothing for a release.
+    pub fn shipped(platform: Platform) -> Result<Self, Vec<Problem>> {
+        let mut source = "version: 1\nenvironment: production\npacks:\n".to_owned();
+        for (name, _) in SHIPPED {
+            if name.split('/').next() == Some(platform.as_str()) {
+                source.push_str(&format!("  - use: {name}\n"));
+            }
+        }
+        let compiled = compile("shipped packs", &source)?;
+        Ok(Self::new(compiled.device, platform))
     }
 
     /// Every conclusion about a record, clear ones too, in the policy's order.

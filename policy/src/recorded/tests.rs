@@ -88,6 +88,47 @@ fn stated_facts_keep_their_views() {
 }
 
 #[test]
+fn shipped_packs_are_run_for_their_platform() {
+    let json = r#"{"facts": {"env(SIMULATOR_DEVICE_NAME)": "iPhone 17", "id.package": "com.bank.app"}}"#;
+    let recording = read(json.as_bytes(), Platform::Ios);
+    let mut scanner = Scanner::shipped(Platform::Ios).unwrap();
+    let findings = scanner.scan(&recording.records[0]).unwrap();
+    let hits: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.detection == attest_core::policy::Detection::Hit)
+        .map(|finding| finding.id)
+        .collect();
+    assert_eq!(hits, ["simulator.environment"]);
+    assert!(
+        findings
+            .iter()
+            .all(|finding| !finding.id.starts_with("emulator."))
+    );
+}
+
+/// Variables that differ from one record to the next are those of the record that is scanned.
+#[test]
+fn each_record_is_scanned_with_its_own_variables() {
+    let json = r#"{"cases": [
+        {"package": "a.b", "user_id": 0, "data_dir": "/data/user/0/a.b"},
+        {"package": "c.d", "user_id": 10, "data_dir": "/data/user/10/c.d"},
+        {"package": "c.d", "user_id": 10, "data_dir": "/data/user/0/c.d"},
+        {"package": "a.b", "user_id": 0, "data_dir": "/data/user/0/c.d"}]}"#;
+    let recording = read(json.as_bytes(), Platform::Android);
+    let mut scanner = Scanner::shipped(Platform::Android).unwrap();
+    let mut concluded = |record| {
+        let findings = scanner.scan(record).unwrap();
+        let asked = findings
+            .iter()
+            .find(|finding| finding.id == "clone.data_dir")
+            .unwrap();
+        asked.detection.as_str()
+    };
+    let concluded: Vec<_> = recording.records.iter().map(&mut concluded).collect();
+    assert_eq!(concluded, ["clear", "clear", "hit", "hit"]);
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_the_rest_is() {
     let check = |json: &str, records: usize, problems: &[(&str, &str)]| {
         let recording = read(json.as_bytes(), Platform::Android);

@@ -107,6 +107,7 @@ async fn what_happens_is_counted_where_it_belongs() {
         ("attest_devices", 1.0),
         ("attest_policy_version", 1.0),
         ("attest_policy_problem", 0.0),
+        ("attest_policy_stale", 0.0),
         ("attest_ticket_epoch", (START_S / 3600) as f64),
         // Challenge, enrolment and the seven requests.
         ("attest_request_duration_seconds_count", 9.0),

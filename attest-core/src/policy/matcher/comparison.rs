@@ -122,7 +122,7 @@ impl Comparison {
             (Asks::Items { each, test, except }, Answer::List(list)) => {
                 let items = Items::new(list, except.as_ref());
                 let wanted = self.negated == (*each == Each::All);
-                let telling = items.iter().find(|item| test.holds(item) == Some(wanted));
+                let telling = items.known().find(|item| test.holds(item) == Some(wanted));
                 telling.map_or_else(|| format!("{} items", items.iter().count()), str::to_owned)
             }
             (Asks::Count { except, .. }, Answer::List(list)) => {

@@ -43,23 +43,33 @@ pub(super) fn differs(left: Answer<'_>, right: Answer<'_>, except: Option<&ItemT
 #[inline(never)]
 fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
     let (mut room, mut seen) = ([""; N], [false; N]);
-    let mut filled = 0;
+    let (mut filled, mut unknown) = (0, false);
     for (slot, item) in room.iter_mut().zip(short.iter()) {
-        *slot = item;
+        // An unknown item leaves an empty place, which only makes the outcome less certain.
+        *slot = item.unwrap_or_default();
+        unknown |= item.is_none();
         filled += 1;
     }
+    let whole = !unknown;
     let sorted = room.get_mut(..filled).unwrap_or_default();
     sorted.sort_unstable();
     for item in long.iter() {
+        let Some(item) = item else {
+            unknown = true;
+            continue;
+        };
         let at = sorted.partition_point(|known| *known < item);
         if sorted.get(at) != Some(&item) {
-            return Outcome::True;
+            if whole {
+                return Outcome::True;
+            }
+            continue;
         }
         if let Some(seen) = seen.get_mut(at) {
             *seen = true;
         }
     }
-    if long.unread() > 0 {
+    if unknown || long.unread() > 0 {
         return Outcome::Inconclusive;
     }
     // Of equal items only the first is ever seen.
@@ -75,6 +85,6 @@ fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
 
 /// The smallest item that only one of two lists has, for an explanation.
 pub(super) fn one_sided<'a>(left: &Items<'a>, right: &Items<'a>) -> Option<&'a str> {
-    let (left, right): (BTreeSet<&str>, BTreeSet<&str>) = (left.iter().collect(), right.iter().collect());
+    let (left, right): (BTreeSet<&str>, BTreeSet<&str>) = (left.known().collect(), right.known().collect());
     left.symmetric_difference(&right).next().copied()
 }

@@ -42,12 +42,18 @@ impl<'a> Items<'a> {
         Self { list, except }
     }
 
-    /// An item counts unless it is certain that `except` leaves it out.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    /// An item counts unless it is certain that `except` leaves it out; `None` is one that is not known.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
         let Self { list, except } = *self;
+        let left_out = move |item: &str| except.is_some_and(|except| except.holds(item) == Some(true));
         (0..list.len().min(MAX_ITEMS_READ))
-            .filter_map(|index| list.item(index))
-            .filter(move |item| except.is_none_or(|except| except.holds(item) != Some(true)))
+            .map(|index| list.item(index))
+            .filter(move |item| !item.is_some_and(left_out))
+    }
+
+    /// The items that are known, for an explanation.
+    pub(super) fn known(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.iter().flatten()
     }
 
     /// How many items there are, also those that do not count.
@@ -72,7 +78,7 @@ impl<'a> Items<'a> {
     fn any(&self, test: &TextTest, negated: bool) -> Outcome {
         let mut open = self.unread() > 0;
         for item in self.iter() {
-            match test.holds(item) {
+            match item.and_then(|item| test.holds(item)) {
                 Some(holds) if holds != negated => return Outcome::True,
                 Some(_) => {}
                 None => open = true,
@@ -87,7 +93,15 @@ impl<'a> Items<'a> {
 
     /// Whether the number of items holds; `None` if that depends on what was not read.
     pub(super) fn counted(&self, test: &IntegerTest) -> Option<bool> {
-        holds_for(test, self.iter().count(), self.unread())
+        let (mut certain, mut open) = (0, self.unread());
+        for item in self.iter() {
+            if item.is_some() || self.except.is_none() {
+                certain += 1;
+            } else {
+                open += 1;
+            }
+        }
+        holds_for(test, certain, open)
     }
 }
 

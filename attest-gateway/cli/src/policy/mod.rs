@@ -5,6 +5,7 @@ mod diff;
 mod input;
 mod lint;
 mod new;
+mod scan;
 mod schema;
 mod test;
 
@@ -33,6 +34,7 @@ enum PolicyCommand {
     Build(build::Build),
     Diff(diff::Diff),
     New(new::New),
+    Scan(scan::Scan),
     Schema(schema::Schema),
 }
 
@@ -44,6 +46,7 @@ impl Policy {
             PolicyCommand::Build(build) => build.run(out),
             PolicyCommand::Diff(diff) => diff.run(out),
             PolicyCommand::New(new) => new.run(out),
+            PolicyCommand::Scan(scan) => scan.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),
         }
     }

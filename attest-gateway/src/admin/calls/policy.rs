@@ -27,6 +27,9 @@ pub(super) fn view(gateway: &Gateway) -> PolicyView {
         routes: policy.routes.iter().map(|route| route.id.clone()).collect(),
         problem: status.problem.clone(),
         warnings: status.warnings.clone(),
+        expires_at_s: active.expires_at_s(),
+        stale: active.is_stale(gateway.clock.now_s()),
+        kill_switch: policy.kill_switch.clone(),
     }
 }
 

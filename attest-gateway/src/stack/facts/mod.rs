@@ -7,9 +7,9 @@ use std::cell::OnceCell;
 
 use attest_core::appraisal::AppraisalResult;
 use attest_core::device::{DeviceId, TokenKind};
-use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, View};
-use attest_core::finding::{FindingSource, United};
-use attest_core::policy::CompiledGateway;
+use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, TextList, View};
+use attest_core::finding::{FindingSource, Findings, United};
+use attest_core::policy::{CompiledGateway, MAX_DETECTORS};
 use attest_core::token::binding::Bound;
 
 pub(super) use self::platform::PlatformFacts;
@@ -55,9 +55,33 @@ impl<'a> LazyText<'a> {
 #[derive(Default)]
 pub(super) struct Lists<'a> {
     hit: [OnceCell<Vec<&'a str>>; 3],
-    inconclusive: [OnceCell<Vec<&'a str>>; 3],
+    inconclusive: [OnceCell<Reported<'a>>; 3],
     category: [OnceCell<Vec<&'a str>>; 3],
     severity: [OnceCell<Vec<&'a str>>; 3],
+}
+
+/// Ids, and how many more there are that were only counted.
+#[derive(Debug)]
+struct Reported<'a> {
+    ids: Vec<&'a str>,
+    more: usize,
+}
+
+impl Reported<'_> {
+    /// No more than a policy has detectors, because a token may say any number.
+    fn more(findings: &Findings) -> usize {
+        usize::try_from(findings.inconclusive_more).map_or(MAX_DETECTORS, |more| more.min(MAX_DETECTORS))
+    }
+}
+
+impl TextList for Reported<'_> {
+    fn len(&self) -> usize {
+        self.ids.len() + self.more
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.ids.get(index).copied()
+    }
 }
 
 impl<'a> RequestFacts<'a> {
@@ -69,11 +93,11 @@ impl<'a> RequestFacts<'a> {
         United::new(&self.result().findings, &self.token.token().claims().findings)
     }
 
-    fn list<'s>(
+    fn list<'s, T: TextList + 's>(
         &'s self,
-        cells: &'s [OnceCell<Vec<&'a str>>; 3],
+        cells: &'s [OnceCell<T>; 3],
         view: Option<View>,
-        make: impl FnOnce(Option<FindingSource>) -> Vec<&'a str>,
+        make: impl FnOnce(Option<FindingSource>) -> T,
     ) -> Answer<'s> {
         let [union, ticket, token] = cells;
         let (cell, source) = match view {
@@ -94,11 +118,20 @@ impl<'a> RequestFacts<'a> {
         }
     }
 
-    fn inconclusive(&self, source: Option<FindingSource>) -> Vec<&'a str> {
+    fn inconclusive(&self, source: Option<FindingSource>) -> Reported<'a> {
+        let (ticket, token) = (&self.result().findings, &self.token.token().claims().findings);
+        let of = |findings: &'a Findings| Reported {
+            ids: texts(&findings.inconclusive),
+            more: Reported::more(findings),
+        };
         match source {
-            Some(FindingSource::Token) => texts(&self.token.token().claims().findings.inconclusive),
-            Some(FindingSource::Ticket) => texts(&self.result().findings.inconclusive),
-            None => self.united().inconclusive().map(|(id, _)| id).collect(),
+            Some(FindingSource::Token) => of(token),
+            Some(FindingSource::Ticket) => of(ticket),
+            None => Reported {
+                ids: self.united().inconclusive().map(|(id, _)| id).collect(),
+                // Both count the same detectors as a rule.
+                more: Reported::more(ticket).max(Reported::more(token)),
+            },
         }
     }
 

@@ -110,6 +110,48 @@ fn what_lies_beyond_the_cap_is_not_read_and_decides_nothing() {
     );
 }
 
+/// `a`, and as many items as are wanted of which nothing is known.
+#[derive(Debug)]
+struct Unknown(usize);
+
+impl TextList for Unknown {
+    fn len(&self) -> usize {
+        1 + self.0
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        (index == 0).then_some("a")
+    }
+}
+
+impl FactSource for Unknown {
+    fn answer(&self, _: &FactRef) -> Answer<'_> {
+        Answer::List(self)
+    }
+}
+
+#[test]
+fn an_item_that_is_not_known_decides_nothing() {
+    let check = |clause: &str, expect: [Outcome; 2]| {
+        let outcomes = [0, 2].map(|unknown| on_phone(clause).evaluate(&Unknown(unknown)));
+        assert_eq!(outcomes, expect, "{clause}");
+    };
+    let list = |op: &str, value: &str| format!(r#"{{"fact":"maps.path","op":"{op}","value":{value}}}"#);
+    check(&list("any_eq", r#""a""#), [T, T]);
+    check(&list("any_eq", r#""b""#), [F, I]);
+    check(&list("none_eq", r#""b""#), [T, I]);
+    check(&list("none_eq", r#""a""#), [F, F]);
+    check(&list("all_eq", r#""a""#), [T, I]);
+    check(&list("all_eq", r#""b""#), [F, F]);
+    check(&list("count_eq", "3"), [F, T]);
+    let except = r#"{"fact":"maps.path","op":"count_ge","value":2,"except":{"op":"eq","value":"b"}}"#;
+    check(except, [F, I]);
+    check(
+        r#"{"fact":"maps.path@libc","op":"differs","from":"maps.path@syscall"}"#,
+        [F, I],
+    );
+}
+
 /// Clauses of every form, over facts of the phone.
 fn form() -> impl Strategy<Value = String> {
     let value = prop::sample::select(vec!["ab", "x"]);
