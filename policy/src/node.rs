@@ -108,9 +108,7 @@ pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
         reject_unsupported_tags: true,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
-        let position = error.location().map_or(Position::START, position_of);
-        let (code, message) = words(&error);
+    let problem = |position, code, message: String| {
         Box::new(Problem {
             file: file.to_owned(),
             position,
@@ -119,7 +117,17 @@ pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
             level: Level::Error,
             message,
         })
-    })
+    };
+    let root = serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
+        let position = error.location().map_or(Position::START, position_of);
+        let (code, message) = words(&error);
+        problem(position, code, message)
+    })?;
+    if root.kind == Kind::Null {
+        let message = "there is nothing but comments in this file".to_owned();
+        return Err(problem(Position::START, "source-empty", message));
+    }
+    Ok(root)
 }
 
 fn position_of(location: serde_saphyr::Location) -> Position {
