@@ -183,7 +183,14 @@ fn words(error: &serde_saphyr::Error) -> (&'static str, String) {
             "source-duplicate-key",
             format!("`{}` stands here twice", key.as_deref().unwrap_or("this key")),
         ),
-        other => ("source-syntax", plain(&other.to_string())),
+        other => match plain(&other.to_string()) {
+            // The scanner gives up before the budget does.
+            message if message == "recursion limit exceeded" => (
+                "source-too-deep",
+                format!("nested deeper than {MAX_SOURCE_DEPTH}"),
+            ),
+            message => ("source-syntax", message),
+        },
     }
 }
 

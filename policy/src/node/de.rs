@@ -67,14 +67,14 @@ impl de::Error for NodeError {
         Self::new("field", message.to_string())
     }
 
-    fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(
             "type",
             format!("expected {}, found {unexpected}", plain(expected)),
         )
     }
 
-    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(
             "field",
             format!("expected {}, found {unexpected}", plain(expected)),
