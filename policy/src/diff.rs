@@ -5,7 +5,7 @@
 //! told by its field.
 
 mod bounds;
-mod condition;
+pub(crate) mod condition;
 mod enrolment;
 mod fields;
 mod phones;

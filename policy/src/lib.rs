@@ -6,6 +6,7 @@
 
 mod analysis;
 pub mod diff;
+pub mod explain;
 mod lint;
 mod nearest;
 mod node;

@@ -4,20 +4,23 @@
 //! what a rule or detector does, not for whom it is switched on.
 
 mod facts;
+mod request;
 
 use std::{collections::BTreeMap, fmt};
 
 use attest_core::{
-    facts::{FactId, FactMap, FactRef, Observation, Platform, Value},
+    facts::{FactMap, FactRef, Observation, Platform},
     policy::{
-        APP_LISTS, App, Clause, CompiledGateway, Completed, Decided, Decision, Detection, Detector,
-        DetectorSet, DevicePolicy, Mode, Require, Scope, Side, StepUpKind, Subject, TokenKind, Variables,
+        APP_LISTS, App, Clause, CompiledGateway, Decided, Decision, Detection, Detector, DetectorSet,
+        DevicePolicy, Mode, Scope, Side, StepUpKind, Variables,
     },
 };
-use ring::hmac;
 
-pub(crate) use self::facts::fits;
-use self::facts::{Union, complete_findings, default, read_facts};
+use self::facts::read_facts;
+pub(crate) use self::{
+    facts::{fits, strange_column},
+    request::{Asked, Put, for_everyone, put},
+};
 use crate::{
     TestOutcome, TestSubject,
     report::Report,
@@ -28,10 +31,7 @@ use crate::{
 pub(crate) fn run(source: &PolicySource, report: &mut Report) -> Vec<TestOutcome> {
     let mut revived = source.clone();
     revived.kill_switch.clear();
-    let (device, mut everyone) = (revived.device(), revived.gateway());
-    for rule in &mut everyone.rules {
-        rule.rollout_percent = if rule.rollout_percent == 0 { 0 } else { 100 };
-    }
+    let (device, everyone) = (revived.device(), for_everyone(&revived.gateway()));
     // Errors of the policy itself are reported before tests are run.
     let Ok(compiled) = everyone.compile() else {
         return Vec::new();
@@ -109,59 +109,17 @@ fn decision(test: &DecisionTest, policy: &CompiledGateway, path: &str, report: &
     actual.to_string()
 }
 
-/// What a gateway would answer, in its order: route, app, token, rules.
+/// What a gateway would answer.
 fn outcome(
     request: &TestRequest,
     app: &App,
-    mut stated: BTreeMap<FactRef, Observation>,
+    stated: BTreeMap<FactRef, Observation>,
     policy: &CompiledGateway,
 ) -> Outcome {
-    let Some(route) = policy.routes().find(&request.method, &request.path) else {
-        return Outcome::refused("no route matches");
-    };
-    let written = route.route();
-    if written.require == Require::None {
-        return Outcome::plain(ExpectedDecision::Allow, "the route is public");
+    match put(request, app, stated, policy) {
+        Put::Answered(decision, because) => Outcome::plain(decision, because),
+        Put::Asked(asked) => Outcome::of(asked.decide(policy)),
     }
-    if !route.accepts_app(&app.id) {
-        return Outcome::refused("the route does not accept this app");
-    }
-    let token = request.token.unwrap_or(written.token);
-    if written.token == TokenKind::Proof && token == TokenKind::Session {
-        return Outcome::refused("the route asks for a proof token");
-    }
-    let completed = Completed {
-        proof: token == TokenKind::Proof,
-        user: request.step_up.as_deref(),
-    };
-    let done = [("proof", completed.proof), ("user", completed.user.is_some())];
-    let done = done
-        .iter()
-        .filter(|(_, done)| *done)
-        .map(|(kind, _)| (*kind).to_owned())
-        .collect();
-    let text = |value: &str| Value::Text(value.to_owned());
-    let version = i64::try_from(policy.policy().version).unwrap_or(i64::MAX);
-    for (fact, value) in [
-        (FactId::REQUEST_METHOD, text(&request.method)),
-        (FactId::REQUEST_PATH, text(&request.path)),
-        (FactId::ROUTE_ID, text(&written.id)),
-        (FactId::TOKEN_KIND, text(token.as_str())),
-        (FactId::APP_ID, text(&app.id)),
-        (FactId::APP_PLATFORM, text(app.platform.as_str())),
-        (FactId::POLICY_VERSION, Value::Integer(version)),
-        (FactId::STEP_UP_DONE, Value::List(done)),
-    ] {
-        default(&mut stated, fact, value);
-    }
-    complete_findings(&mut stated, policy);
-    let rollout_key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-    let subject = Subject {
-        device: b"device under test",
-        rollout_key: &rollout_key,
-        completed,
-    };
-    Outcome::of(policy.decide(route, &Union(&stated), &subject))
 }
 
 struct Outcome {
@@ -205,10 +163,6 @@ impl Outcome {
             shadow: Vec::new(),
             because: because.to_owned(),
         }
-    }
-
-    fn refused(because: &str) -> Self {
-        Self::plain(ExpectedDecision::Deny, because)
     }
 }
 
@@ -349,7 +303,7 @@ fn lists(
 }
 
 /// The variables of a phone that runs the first of these apps on the platform; without one, of a made-up app.
-fn sample(apps: &[App], platform: Platform) -> Variables {
+pub(crate) fn sample(apps: &[App], platform: Platform) -> Variables {
     let app = apps.iter().find(|app| app.platform == platform);
     let mut variables = Variables::default().with("user_id", "0").with("uid", "10123");
     let package = app.map_or(Some(MADE_UP), |app| app.package.as_deref());

@@ -190,7 +190,9 @@ pub enum ExpectedDecision {
 }
 
 impl ExpectedDecision {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The word used in a policy.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Deny => "deny",

@@ -299,6 +299,13 @@ impl DetectorSet {
         Some(matcher.explain(clause, source))
     }
 
+    /// The condition of a detector; `None` if it is not in the set or not supported.
+    #[must_use]
+    pub fn condition(&self, id: &str) -> Option<&Matcher> {
+        let found = self.detectors.iter().find(|detector| detector.id == id)?;
+        found.matcher.as_ref()
+    }
+
     /// Every question that must be answered before a scan.
     #[must_use]
     pub fn facts(&self) -> BTreeSet<&FactRef> {

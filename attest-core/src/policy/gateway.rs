@@ -342,6 +342,12 @@ impl CompiledGateway {
         rule::decide(&self.rules, route, source, subject)
     }
 
+    /// The condition of a rule, by its position in the policy.
+    #[must_use]
+    pub fn condition(&self, rule: usize) -> Option<&Matcher> {
+        self.rules.get(rule).map(|rule| &rule.matcher)
+    }
+
     /// The names of the upstreams that routes use.
     #[must_use]
     pub fn upstreams(&self) -> BTreeSet<&str> {

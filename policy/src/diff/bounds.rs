@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    Changes, Edition, Group, Sides, condition,
+    Changes, Edition, Group, Sides,
     fields::{self, json, signed},
 };
 
@@ -77,13 +77,13 @@ fn users(list: &str, edition: &Edition<'_>) -> String {
         .device
         .detectors
         .iter()
-        .filter(|one| condition::names_list(&json(&one.when), list))
+        .filter(|one| one.when.names_list(list))
         .map(|one| format!("detector {}", one.id));
     let rules = edition
         .gateway
         .rules
         .iter()
-        .filter(|one| condition::names_list(&json(&one.when), list))
+        .filter(|one| one.when.names_list(list))
         .map(|one| format!("rule {}", one.id));
     let users: Vec<_> = detectors.chain(rules).collect();
     if users.is_empty() {

@@ -73,7 +73,7 @@ fn written(condition: &Json, inner: bool) -> String {
 }
 
 /// One clause: fact, operator, value, and whatever else it has by its name.
-pub(super) fn clause(test: &Json) -> String {
+pub(crate) fn clause(test: &Json) -> String {
     let part = |name: &str| test.get(name).map(flow);
     let mut text = [part("fact"), part("op"), part("value")]
         .into_iter()
@@ -193,18 +193,5 @@ fn findings(condition: &Json, names: &mut BTreeSet<String>) {
         }
         Json::Array(items) => items.iter().for_each(|item| findings(item, names)),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
-    }
-}
-
-/// True if a clause names this list.
-pub(super) fn names_list(condition: &Json, list: &str) -> bool {
-    match condition {
-        Json::Object(members) => {
-            let of = |name: &str| members.get(name).and_then(Json::as_str);
-            let here = of("op").is_some_and(|op| op.contains("in_list")) && of("value") == Some(list);
-            here || members.values().any(|inner| names_list(inner, list))
-        }
-        Json::Array(items) => items.iter().any(|inner| names_list(inner, list)),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
     }
 }

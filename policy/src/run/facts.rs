@@ -51,7 +51,7 @@ pub(super) fn read_facts(
 }
 
 /// A column that the fact does not have, and its row.
-fn strange_column(fact: FactId, observation: &Observation) -> Option<(usize, &str)> {
+pub(crate) fn strange_column(fact: FactId, observation: &Observation) -> Option<(usize, &str)> {
     let Observation::Value(Value::Rows(rows)) = observation else {
         return None;
     };
@@ -111,11 +111,11 @@ pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, pol
 
 /// Stated facts; a view that is not stated answers as the plain fact, and findings that nobody stated are none.
 #[derive(Debug)]
-pub(super) struct Union<'a>(pub(super) &'a BTreeMap<FactRef, Observation>);
+pub(super) struct Union(pub(super) BTreeMap<FactRef, Observation>);
 
 static NOTHING: [&str; 0] = [];
 
-impl FactSource for Union<'_> {
+impl FactSource for Union {
     fn answer(&self, fact: &FactRef) -> Answer<'_> {
         let plain = FactRef::new(fact.fact(), fact.param(), None).ok();
         let stated = self

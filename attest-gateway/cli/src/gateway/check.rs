@@ -9,13 +9,14 @@ use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
 use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE, analyse_file, analyse_kept};
 use attest_gateway::tls::TlsError;
-use attest_policy::{Compiled, Problem};
+use attest_policy::Compiled;
 use clap::Args;
 use ring::rand::SystemRandom;
 
 use super::{ConfigFile, config_lines};
 use crate::input;
 use crate::out::{Exit, Out, printable};
+use crate::policy::{count, line};
 
 /// A configuration beyond this is not read; the library refuses it as well.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
@@ -58,10 +59,6 @@ impl Check {
             Ok(Exit::Refused)
         }
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What was found, each a line.
@@ -171,7 +168,7 @@ fn policy(config: &Config, keys: Option<&Keys>, report: &mut Report) {
     let Some((source, compiled)) = compile(&config.policy.file, report) else {
         return;
     };
-    report.warnings.extend(compiled.warnings.iter().map(problem_line));
+    report.warnings.extend(compiled.warnings.iter().map(line));
     let found = report.problems.len();
     let mut at = |key: &str, word: &str, field: &str, message: &str, code: &str| {
         let place = line_of(&source, key, word).map_or_else(String::new, |line| format!(":{line}"));
@@ -262,7 +259,6 @@ fn tls(config: &Config, report: &mut Report) {
 }
 
 fn compile(path: &Path, report: &mut Report) -> Option<(String, Compiled)> {
-    let name = path.display().to_string();
     if !path.is_file() {
         // Reported with the configuration's line.
         return None;
@@ -271,7 +267,7 @@ fn compile(path: &Path, report: &mut Report) -> Option<(String, Compiled)> {
         Ok((source, analysis)) => match analysis.into_result() {
             Ok(compiled) => Some((source, compiled)),
             Err(problems) => {
-                report.problems.extend(problems.iter().map(problem_line));
+                report.problems.extend(problems.iter().map(line));
                 None
             }
         },
@@ -280,10 +276,6 @@ fn compile(path: &Path, report: &mut Report) -> Option<(String, Compiled)> {
             None
         }
     }
-}
-
-fn problem_line(problem: &Problem) -> String {
-    format!("{problem} [{}]", problem.code)
 }
 
 /// A gateway that has had a policy in force takes only newer ones.

@@ -73,10 +73,16 @@ fn show(status: &Answer, out: &mut Out<'_>) -> io::Result<()> {
         line("", &format!("the file is not in force: {problem}"))?;
     }
     if policy.stale {
-        line("", "stale: it is past its end and stays in force; publish a newer one")?;
+        line(
+            "",
+            "stale: it is past its end and stays in force; publish a newer one",
+        )?;
     }
     if !policy.kill_switch.is_empty() {
-        line("", &format!("off by the kill switch: {}", policy.kill_switch.join(", ")))?;
+        line(
+            "",
+            &format!("off by the kill switch: {}", policy.kill_switch.join(", ")),
+        )?;
     }
     for warning in &policy.warnings {
         line("", &format!("warning: {warning}"))?;

@@ -14,7 +14,7 @@ use crate::out::{Exit, Out, printable};
 /// Say what another policy changes: for phones, for requests, for who may enrol, in limits and lists.
 ///
 /// What is compared is what phones and gateways get, so comments and the order of keys are no difference. OLD and NEW are policies,
-/// or folders with `device.json` and `gateway.json` as `attest policy build` writes them.
+/// or folders with `device.json` and `gateway.json` as `attest policy build` writes them. Policies whose tests fail are compared too.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  attest policy diff policy.yaml new.yaml\n  git show HEAD:policy.yaml | attest policy diff - policy.yaml\n  \
@@ -77,25 +77,17 @@ fn read(path: &Path, out: &mut Out<'_>) -> io::Result<Result<Read, Exit>> {
         Ok(analysed) => analysed,
         Err(error) => return error.show(out).map(Err),
     };
-    let (name, analysis) = (analysed.name, analysed.analysis);
-    let packs = analysis.source.as_ref().map(|source| {
-        let names = source.packs.iter().map(|one| one.pack.clone());
-        names.collect()
-    });
-    let Some(compiled) = analysis.compiled else {
-        input::show(&analysis.problems, out.err)?;
-        writeln!(
-            out.err,
-            "{}: cannot be compared while it has errors",
-            printable(&name)
-        )?;
-        return Ok(Err(Exit::Refused));
+    let name = analysed.name.clone();
+    let (compiled, source) = match input::whole(analysed, "compared", out)? {
+        Ok(whole) => whole,
+        Err(exit) => return Ok(Err(exit)),
     };
+    let packs = source.packs.iter().map(|one| one.pack.clone());
     Ok(Ok(Read {
         name,
         device: compiled.device,
         gateway: compiled.gateway,
-        packs,
+        packs: Some(packs.collect()),
     }))
 }
 

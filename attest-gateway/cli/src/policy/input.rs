@@ -1,9 +1,12 @@
 //! Policies as commands read them: a file, or `-` for standard input, with the packs beside it.
 
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use attest_policy::{Analysis, Level, MAX_SOURCE_BYTES, PackFiles, Problem, analyse};
+use attest_gateway::policy::PackFolder;
+use attest_policy::{
+    Analysis, Compiled, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse, source_text,
+};
 
 use serde_json::{Value, json};
 
@@ -41,65 +44,42 @@ impl std::fmt::Display for Unreadable {
     }
 }
 
-/// The packs in the folder of a policy.
-#[derive(Debug)]
-pub(super) struct Beside(PathBuf);
-
-impl Beside {
-    /// Beside this file; beside standard input is where the command runs.
-    pub(super) fn of(file: &Path) -> Self {
-        Self(file.parent().unwrap_or(Path::new("")).to_owned())
+/// The name and text of a policy, pack or file of facts; `-` is standard input.
+pub(super) fn text(file: &Path) -> Result<(String, String), Unreadable> {
+    let (name, read) = if file == Path::new("-") {
+        let bytes = input::read_bounded(io::stdin().lock(), MAX_SOURCE_BYTES);
+        ("<stdin>".to_owned(), bytes)
+    } else {
+        (file.display().to_string(), input::file(file, MAX_SOURCE_BYTES))
+    };
+    let text = || {
+        let too_large = || format!("larger than {MAX_SOURCE_BYTES} bytes");
+        let bytes = read.map_err(|error| error.to_string())?.ok_or_else(too_large)?;
+        let text = source_text(&name, &bytes).map_err(|problem| problem.message)?;
+        Ok(text.to_owned())
+    };
+    match text() {
+        Ok(text) => Ok((name, text)),
+        Err(reason) => Err(Unreadable { name, reason }),
     }
-}
-
-impl PackFiles for Beside {
-    fn read(&self, path: &str) -> Result<String, String> {
-        text(input::file(&self.0.join(path), MAX_SOURCE_BYTES))
-    }
-}
-
-fn text(read: io::Result<Option<Vec<u8>>>) -> Result<String, String> {
-    let bytes = read
-        .map_err(|error| error.to_string())?
-        .ok_or_else(|| format!("larger than {MAX_SOURCE_BYTES} bytes"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("not UTF-8 text (byte {at})")
-    })
 }
 
 /// What can be said about a policy file.
 pub(super) fn analysed(file: &Path) -> Result<Analysed, Unreadable> {
-    let (name, read) = if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(MAX_SOURCE_BYTES)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
-        let read = io::stdin().lock().take(limit).read_to_end(&mut bytes);
-        let read = read.map(|_| (bytes.len() <= MAX_SOURCE_BYTES).then_some(bytes));
-        ("<stdin>".to_owned(), read)
+    let (name, source) = text(file)?;
+    let is_pack = is_pack(&source);
+    let analysis = if is_pack {
+        let own = file.file_name().filter(|_| file != Path::new("-"));
+        let own = own.map_or("pack.yaml".into(), |own| own.to_string_lossy());
+        analyse(&name, &AROUND_A_PACK.replace("FILE", &own), &Only(source))
     } else {
-        (file.display().to_string(), input::file(file, MAX_SOURCE_BYTES))
+        analyse(&name, &source, &PackFolder::beside(file))
     };
-    match text(read) {
-        Ok(source) => {
-            let is_pack = is_pack(&source);
-            let analysis = if is_pack {
-                let own = Path::new(&name)
-                    .file_name()
-                    .map_or("pack.yaml".into(), |own| own.to_string_lossy());
-                analyse(&name, &AROUND_A_PACK.replace("FILE", &own), &Only(source))
-            } else {
-                analyse(&name, &source, &Beside::of(file))
-            };
-            Ok(Analysed {
-                name,
-                is_pack,
-                analysis,
-            })
-        }
-        Err(reason) => Err(Unreadable { name, reason }),
-    }
+    Ok(Analysed {
+        name,
+        is_pack,
+        analysis,
+    })
 }
 
 /// The policy in which a pack is looked through that is given instead of one.
@@ -121,6 +101,39 @@ impl PackFiles for Only {
     }
 }
 
+/// What a policy makes and what it was made of, if it can be looked at: with failing tests too, which are then printed. Otherwise
+/// its problems are, and what cannot be done while it has them.
+pub(super) fn whole(
+    analysed: Analysed,
+    undoable: &str,
+    out: &mut Out<'_>,
+) -> io::Result<Result<(Compiled, PolicySource), Exit>> {
+    let Analysed { name, analysis, .. } = analysed;
+    let errors = analysis
+        .problems
+        .iter()
+        .filter(|problem| problem.level == Level::Error);
+    let untested = errors.clone().all(|problem| problem.code == "test-failed");
+    if let (true, Some(source)) = (untested, analysis.source) {
+        for problem in errors {
+            writeln!(out.err, "{}", line(problem))?;
+        }
+        let compiled = analysis.compiled.unwrap_or_else(|| Compiled {
+            device: source.device(),
+            gateway: source.gateway(),
+            warnings: Vec::new(),
+        });
+        return Ok(Ok((compiled, source)));
+    }
+    show(&analysis.problems, out.err)?;
+    writeln!(
+        out.err,
+        "{}: cannot be {undoable} while it has errors",
+        printable(&name)
+    )?;
+    Ok(Err(Exit::Refused))
+}
+
 /// Prints every problem as `lint` does.
 pub(super) fn show(problems: &[Problem], out: &mut dyn io::Write) -> io::Result<()> {
     problems
@@ -129,7 +142,7 @@ pub(super) fn show(problems: &[Problem], out: &mut dyn io::Write) -> io::Result<
 }
 
 /// A problem in a line: `file:line:column: error[code]: path: message`.
-pub(super) fn line(problem: &Problem) -> String {
+pub(crate) fn line(problem: &Problem) -> String {
     let Problem {
         file,
         position,
@@ -173,6 +186,6 @@ const fn word(level: Level) -> &'static str {
 }
 
 /// `1 error`, `2 errors`.
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -2,6 +2,8 @@
 
 mod build;
 mod diff;
+mod explain;
+mod explained;
 mod input;
 mod lint;
 mod new;
@@ -13,6 +15,7 @@ use std::io;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::input::{count, line};
 use crate::out::{Exit, Out};
 
 /// Write policies, look through them, test, build, compare and explain them.
@@ -33,6 +36,7 @@ enum PolicyCommand {
     Test(test::Test),
     Build(build::Build),
     Diff(diff::Diff),
+    Explain(Box<explain::Explain>),
     New(new::New),
     Scan(scan::Scan),
     Schema(schema::Schema),
@@ -45,6 +49,7 @@ impl Policy {
             PolicyCommand::Test(test) => test.run(out),
             PolicyCommand::Build(build) => build.run(out),
             PolicyCommand::Diff(diff) => diff.run(out),
+            PolicyCommand::Explain(explain) => explain.run(out),
             PolicyCommand::New(new) => new.run(out),
             PolicyCommand::Scan(scan) => scan.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use attest_policy::{Problem, TestOutcome, TestSubject};
+use attest_policy::{Level, Problem, TestOutcome, TestSubject};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -35,6 +35,8 @@ pub(super) struct Test {
 #[derive(Default)]
 struct Shown {
     tests: Vec<TestOutcome>,
+    /// What keeps tests from passing.
+    failures: Vec<Problem>,
     untested: Vec<Problem>,
     /// Errors for which tests were not run.
     broken: Vec<Problem>,
@@ -85,10 +87,10 @@ impl Shown {
                 "detector-untested" | "detector-test-missing" | "rule-untested" => {
                     self.untested.push(problem)
                 }
+                _ if problem.level == Level::Warning => {}
                 // Each of them is told with its test.
-                "test-failed" => {}
-                _ if problem.level == attest_policy::Level::Error => self.broken.push(problem),
-                _ => {}
+                _ if !analysis.tests.is_empty() => self.failures.push(problem),
+                _ => self.broken.push(problem),
             }
         }
         self.tests.extend(analysis.tests);
@@ -99,7 +101,7 @@ impl Shown {
         let wide = self.tests.iter().map(|test| subject(test).chars().count());
         let width = wide.max().unwrap_or_default().min(40);
         let mut file = "";
-        for test in &self.tests {
+        for (index, test) in self.tests.iter().enumerate() {
             if test.file != file {
                 file = &test.file;
                 writeln!(out.out, "{}", printable(file))?;
@@ -110,11 +112,11 @@ impl Shown {
                 printable(&test.name).replace('\n', " "),
             );
             writeln!(out.out, "  {outcome}  {subject:<width$}  {name}")?;
-            if !test.passed {
-                let (at, because) = (test.position, printable(&test.because));
+            for failure in self.failures_of(index, test) {
+                let (at, message) = (failure.position, printable(&failure.message).replace('\n', " "));
                 writeln!(
                     out.out,
-                    "        {}:{}:{}: {because}",
+                    "        {}:{}:{}: {message}",
                     printable(file),
                     at.line,
                     at.column
@@ -131,6 +133,17 @@ impl Shown {
             "{}: {passed} passed, {failed} failed",
             count(self.tests.len(), "test")
         )
+    }
+
+    /// The problems between this test and the next one of its file.
+    fn failures_of(&self, index: usize, test: &TestOutcome) -> impl Iterator<Item = &Problem> {
+        let next = self.tests.get(index + 1).filter(|next| next.file == test.file);
+        let (from, to) = (test.position, next.map(|next| next.position));
+        let (file, failed) = (test.file.clone(), !test.passed);
+        self.failures.iter().filter(move |failure| {
+            let within = failure.position >= from && to.is_none_or(|to| failure.position < to);
+            failed && failure.file == file && within
+        })
     }
 
     fn json(&self) -> Value {

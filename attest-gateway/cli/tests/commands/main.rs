@@ -16,6 +16,7 @@ mod measure;
 #[cfg(unix)]
 mod operation;
 mod operator;
+mod policy;
 mod scan;
 mod support;
 mod verify;
