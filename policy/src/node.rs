@@ -108,26 +108,35 @@ pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
         reject_unsupported_tags: true,
         with_snippet: false,
     };
-    let problem = |position, code, message: String| {
-        Box::new(Problem {
-            file: file.to_owned(),
-            position,
-            path: String::new(),
-            code,
-            level: Level::Error,
-            message,
-        })
-    };
-    let root = serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
+    serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
         let position = error.location().map_or(Position::START, position_of);
         let (code, message) = words(&error);
-        problem(position, code, message)
-    })?;
+        at(file, position, code, message)
+    })
+}
+
+/// The tree of a source that says something.
+///
+/// # Errors
+/// As [`read`], and for comments alone.
+pub(crate) fn read_document(file: &str, source: &str) -> Result<Node, Box<Problem>> {
+    let root = read(file, source)?;
     if root.kind == Kind::Null {
         let message = "there is nothing but comments in this file".to_owned();
-        return Err(problem(Position::START, "source-empty", message));
+        return Err(at(file, Position::START, "source-empty", message));
     }
     Ok(root)
+}
+
+fn at(file: &str, position: Position, code: &'static str, message: String) -> Box<Problem> {
+    Box::new(Problem {
+        file: file.to_owned(),
+        position,
+        path: String::new(),
+        code,
+        level: Level::Error,
+        message,
+    })
 }
 
 fn position_of(location: serde_saphyr::Location) -> Position {
