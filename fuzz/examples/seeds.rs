@@ -60,6 +60,9 @@ fn main() -> Result<()> {
 /// What the product itself gives to start from.
 fn documents() -> Result<()> {
     write("seeds/policy_source/bank.yaml", attest_policy::EXAMPLE)?;
+    let taken = "version: 1\nenvironment: development\npacks: [{use: ./mine.yaml, mode: shadow}]\n%%%\n";
+    let pack = attest_policy::packs::shipped("android/debugger").unwrap_or_default();
+    write("seeds/policy_source/pack.yaml", format!("{taken}{pack}"))?;
     let problems = |problems: Vec<attest_policy::Problem>| format!("{problems:?}");
     let bank = attest_policy::compile("bank.yaml", attest_policy::EXAMPLE).map_err(problems)?;
     write("seeds/device_policy/bank", bank.device_json()?)?;

@@ -12,14 +12,16 @@ impl FactSource for Nothing {
     }
 }
 
-/// Whatever is read reads the same once written, and whatever compiles decides on every route; a decision other than to
+/// Whatever is read reads the same once written in its canonical form, and is written the same again; whatever compiles
+/// decides on every route; a decision other than to
 /// allow names its rule.
 pub fn gateway_policy(data: &[u8]) -> bool {
     let Ok(policy) = GatewayPolicy::from_json(data) else { return false };
-    let written = serde_json::to_vec(&policy).unwrap_or_default();
-    let again = GatewayPolicy::from_json(&written);
+    let written = crate::canonical(&policy);
+    let again = GatewayPolicy::from_json(written.as_bytes());
     let grown = written.len() > MAX_POLICY_BYTES;
-    assert!(grown || again.is_ok_and(|again| again == policy), "another policy after writing");
+    let same = |again: GatewayPolicy| again == policy && crate::canonical(&again) == written;
+    assert!(grown || again.is_ok_and(same), "another policy after writing");
     let Ok(compiled) = policy.compile() else { return false };
     let rollout_key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[3; 32]);
     let subject = Subject { device: &[7; 16], rollout_key: &rollout_key, completed: Completed::default() };

@@ -61,3 +61,8 @@ bodies! {
 fn text(data: &[u8]) -> &str {
     data.utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }
+
+/// The canonical text of a policy that was read.
+fn canonical(policy: &impl serde::Serialize) -> String {
+    attest_core::policy::canonical_json(policy).unwrap_or_default()
+}

@@ -76,7 +76,7 @@ impl Analysis {
 /// Everything about a policy and the packs it takes; those beside it are asked of `files`. `file_name` is how problems
 /// name the policy; packs beside it are named in its folder.
 pub fn analyse(file_name: &str, source: &str, files: &dyn PackFiles) -> Analysis {
-    let root = match node::read(file_name, source) {
+    let root = match node::read_document(file_name, source) {
         Ok(root) => root,
         Err(problem) => return Analysis::failed(vec![*problem]),
     };

@@ -24,7 +24,7 @@ mod tests;
 use crate::{report::Report, source::PolicySource};
 
 /// The most steps of all lints of a policy together: comparisons of two routes, or visits of a clause or a rule's route.
-const MAX_LINT_STEPS: u64 = 2_000_000;
+const MAX_LINT_STEPS: u64 = 1_000_000;
 
 pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
     let steps = &mut Steps::default();
@@ -32,6 +32,8 @@ pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
     production::production(source, report);
     routes::routes(&source.routes, steps, report);
     unused::unused(source, report);
+    names::names(source, report);
+    kill_switch::kill_switch(source, report);
     untested::untested(source, report);
     findings::findings(source, report);
     patterns::patterns(source, report);
@@ -44,8 +46,6 @@ pub(crate) fn lint(source: &PolicySource, report: &mut Report) {
             "this policy is too intertwined for every lint: rules with fewer routes and clauses are looked at as a whole",
         );
     }
-    names::names(source, report);
-    kill_switch::kill_switch(source, report);
 }
 
 /// What lints have cost.

@@ -111,14 +111,31 @@ pub(crate) fn read(file: &str, source: &str) -> Result<Node, Box<Problem>> {
     serde_saphyr::from_str_with_options::<Node>(source, options).map_err(|error| {
         let position = error.location().map_or(Position::START, position_of);
         let (code, message) = words(&error);
-        Box::new(Problem {
-            file: file.to_owned(),
-            position,
-            path: String::new(),
-            code,
-            level: Level::Error,
-            message,
-        })
+        at(file, position, code, message)
+    })
+}
+
+/// The tree of a source that says something.
+///
+/// # Errors
+/// As [`read`], and for comments alone.
+pub(crate) fn read_document(file: &str, source: &str) -> Result<Node, Box<Problem>> {
+    let root = read(file, source)?;
+    if root.kind == Kind::Null {
+        let message = "there is nothing but comments in this file".to_owned();
+        return Err(at(file, Position::START, "source-empty", message));
+    }
+    Ok(root)
+}
+
+fn at(file: &str, position: Position, code: &'static str, message: String) -> Box<Problem> {
+    Box::new(Problem {
+        file: file.to_owned(),
+        position,
+        path: String::new(),
+        code,
+        level: Level::Error,
+        message,
     })
 }
 
@@ -175,7 +192,14 @@ fn words(error: &serde_saphyr::Error) -> (&'static str, String) {
             "source-duplicate-key",
             format!("`{}` stands here twice", key.as_deref().unwrap_or("this key")),
         ),
-        other => ("source-syntax", plain(&other.to_string())),
+        other => match plain(&other.to_string()) {
+            // The scanner gives up before the budget does.
+            message if message == "recursion limit exceeded" => (
+                "source-too-deep",
+                format!("nested deeper than {MAX_SOURCE_DEPTH}"),
+            ),
+            message => ("source-syntax", message),
+        },
     }
 }
 

@@ -11,6 +11,12 @@ version: 1
 environment: development
 packs:
   - use: android/cloner
+origins: ['https://api.example']
+apps:
+  - {id: a, platform: android, package: com.example, signers: ['SIGNER'], evidence: [software]}
+  - {id: i, platform: ios, team: A1B2C3D4E5, bundle: com.example, evidence: [software]}
+routes:
+  - {id: all, methods: [GET], path: /**, upstream: u, require: enforce, apps: [a, i]}
 ";
 
 const MINE: &str = "\
@@ -53,7 +59,9 @@ fn with(files: &[(&'static str, &str)]) -> Files {
 }
 
 fn look(uses: &str, files: &Files) -> Analysis {
-    let source = BASE.replace("  - use: android/cloner\n", uses);
+    let source = BASE
+        .replace("  - use: android/cloner\n", uses)
+        .replace("SIGNER", &"0".repeat(64));
     analyse("conf/policy.yaml", &source, files)
 }
 
@@ -184,8 +192,8 @@ fn packs_that_cannot_be_taken() {
     check(mine, &[("./mine.yaml", &MINE.replace("pack: android/mine", "pack: ios/mine"))], "conf/mine.yaml:5:15: detectors[0].platform: a pack named `ios/mine` is for ios only");
     check(mine, &[("./mine.yaml", &MINE.replace("in_list", "in_lists"))], "conf/mine.yaml:9:48: detectors[0].when.op: unknown operator `in_lists`");
     check(mine, &[("./mine.yaml", &MINE.replace("value: mine-types", "value: other"))], "conf/mine.yaml:9:64: detectors[0].when.value: unknown list `other`\nconf/mine.yaml:11:3: warning: lists.mine-types: no clause names list `mine-types`");
-    check(mine, &[("./mine.yaml", &MINE.replace("expect: clear", "expect: hit"))], "conf/mine.yaml:14:97: tests[1].detector.expect: expected hit, got clear (the condition found path.type(/ours)@syscall = dir)");
-    check(mine, &[("./mine.yaml", &MINE.replace("{name: there, detector: {id: mine.path", "{name: there, detector: {id: clone.data_dir"))], "conf/mine.yaml:13:34: tests[0].detector.id: pack `android/mine` has no detector `clone.data_dir`");
+    check(mine, &[("./mine.yaml", &MINE.replace("expect: clear", "expect: hit"))], "conf/mine.yaml:4:9: warning: detectors[0].id: detector `mine.path` has no test that expects `clear`: it may hit everybody\nconf/mine.yaml:14:97: tests[1].detector.expect: expected hit, got clear (the condition found path.type(/ours)@syscall = dir)");
+    check(mine, &[("./mine.yaml", &MINE.replace("{name: there, detector: {id: mine.path", "{name: there, detector: {id: clone.data_dir"))], "conf/mine.yaml:4:9: warning: detectors[0].id: detector `mine.path` has no test that expects `hit`: it may never find anything\nconf/mine.yaml:13:34: tests[0].detector.id: pack `android/mine` has no detector `clone.data_dir`");
     check(mine, &[("./mine.yaml", &MINE.replace("about:", "abuot:"))], "conf/mine.yaml:2:1: abuot: unknown field `abuot`, did you mean `about`?");
     check(mine, &[("./mine.yaml", "pack: [")], "conf/mine.yaml:1:7: unclosed bracket '['");
     check("  - use: ./mine.yaml\n  - use: ./other.yaml\n", &[("./mine.yaml", MINE), ("./other.yaml", &MINE.replace("android/mine", "android/other"))],

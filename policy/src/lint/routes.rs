@@ -42,12 +42,12 @@ fn overlapping(routes: &[Route], steps: &mut Steps, report: &mut Report) {
     for (index, (route, pattern)) in routes.iter().zip(&patterns).enumerate() {
         let Some(pattern) = pattern else { continue };
         let winner = routes.iter().zip(&patterns).find_map(|(other, winner)| {
+            steps.spend(1);
             let winner = winner.as_ref().filter(|winner| winner.precedes(pattern))?;
             let shared = route
                 .methods
                 .iter()
                 .find(|method| other.methods.contains(method))?;
-            steps.spend(1);
             let path = winner.common(pattern)?;
             let apart = !winner.covers(pattern) && !pattern.covers(winner);
             apart.then_some((&other.id, shared, path))

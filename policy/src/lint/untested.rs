@@ -31,11 +31,11 @@ fn detectors(source: &PolicySource, report: &mut Report) {
         let (code, lacks) = match shown.get(detector.id.as_str()) {
             None => ("detector-untested", "no test"),
             Some([false, _]) => (
-                "detector-without-hit",
+                "detector-hit-untested",
                 "no test that expects `hit`: it may never find anything",
             ),
             Some([true, false]) => (
-                "detector-without-clear",
+                "detector-clear-untested",
                 "no test that expects `clear`: it may hit everybody",
             ),
             Some([true, true]) => continue,

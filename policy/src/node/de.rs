@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{
     Deserialize,
     de::{
-        self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+        self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
         VariantAccess, Visitor, value::StrDeserializer,
     },
     forward_to_deserialize_any,
@@ -67,14 +67,14 @@ impl de::Error for NodeError {
         Self::new("field", message.to_string())
     }
 
-    fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(
             "type",
             format!("expected {}, found {unexpected}", plain(expected)),
         )
     }
 
-    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(
             "field",
             format!("expected {}, found {unexpected}", plain(expected)),
@@ -183,6 +183,25 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor.visit_newtype_struct(self)
     }
 
+    /// Only a map is a struct: serde would take a list of values in the order of the fields, too.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, NodeError> {
+        let found = match &self.kind {
+            Kind::Map(_) => return self.deserialize_any(visitor),
+            Kind::Null | Kind::Cut => Unexpected::Other("nothing"),
+            Kind::Boolean(flag) => Unexpected::Bool(*flag),
+            Kind::Integer(number) => Unexpected::Signed(*number),
+            Kind::Fraction(number) => Unexpected::Float(*number),
+            Kind::Text(text) => Unexpected::Str(text),
+            Kind::List(_) => Unexpected::Other("list"),
+        };
+        Err(<NodeError as de::Error>::invalid_type(found, &"a map").at(self.at))
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -207,7 +226,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

@@ -121,7 +121,7 @@ impl<'a> Joining<'a> {
             self.refuse(&path, "packs-too-large", &message);
             return None;
         }
-        let root = match node::read(&file, &text) {
+        let root = match node::read_document(&file, &text) {
             Ok(root) => root,
             Err(problem) => {
                 self.report.unread(*problem);
