@@ -17,6 +17,7 @@ const FROM: &str =
     "<!-- from policy/packs: ATTEST_BLESS=1 cargo test -p attest-policy --test detectors -->\n";
 const COVERAGE: &str = "## Signals and where they went\n";
 
+#[expect(clippy::unwrap_used, reason = "only tests call it")]
 fn packs() -> Vec<PackSource> {
     let read = |name: &str| serde_saphyr::from_str(shipped(name).unwrap()).unwrap();
     SHIPPED.iter().map(|(name, _)| read(name)).collect()
@@ -38,6 +39,7 @@ fn the_tables_are_the_packs() {
     );
 }
 
+#[expect(clippy::unwrap_used, reason = "writing to a string does not fail")]
 fn tables(packs: &[PackSource]) -> String {
     let mut text = String::new();
     for pack in packs {
@@ -69,6 +71,7 @@ fn row(detector: &DetectorSource) -> String {
 }
 
 /// The rows of the coverage table: signal and the rest of the line.
+#[expect(clippy::expect_used, reason = "only tests call it")]
 fn coverage(document: &str) -> BTreeMap<String, String> {
     let (_, section) = document.split_once(COVERAGE).expect("the section on coverage");
     let (section, _) = section.split_once("\n## ").expect("a section behind it");

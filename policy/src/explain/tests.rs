@@ -209,7 +209,8 @@ fn facts_are_stated_as_in_tests() {
 
 #[test]
 fn a_detector_clause_by_clause() {
-    let source = example().source.unwrap();
+    let plain = include_str!("../../tests/policies/without-packs.yaml");
+    let source = analyse("policy.yaml", plain, &NoPackFiles).source.unwrap();
     let none = BTreeMap::new();
     let trace = detector(
         &source,

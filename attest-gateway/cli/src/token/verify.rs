@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use attest_core::bundle::MAX_BUNDLE_BYTES;
 use attest_core::encoding::{base64url, from_base64url};
 use attest_core::jose::jws::{MAX_TOKEN_BYTES, read_claims};
 use attest_core::jose::{Algorithm, Compact, JwsError, VerifyingKey};
@@ -19,15 +20,15 @@ use crate::input;
 use crate::out::{Exit, Out, printable};
 use crate::when;
 
-/// A JWS beyond this is refused undecoded.
-const MAX_JWS_BYTES: usize = 64 * 1024;
+/// A JWS beyond this is refused undecoded; a policy is the largest.
+const MAX_JWS_BYTES: usize = MAX_BUNDLE_BYTES;
 /// What no key and no payload can tell.
 const NOT_COMPARED: [&str; 3] = ["audience", "request", "single-use"];
 
 /// Verify a compact JWS with one key, as strictly as the gateway does.
 ///
 /// HS256 with a key of type `oct`, ES256 with a P-256 key, never the algorithm that the token would like. Refused are `none`,
-/// `crit`, keys in the header, repeated members, any second spelling of base64url, and more than 64 KiB.
+/// `crit`, keys in the header, repeated members, any second spelling of base64url, and more than the largest policy has.
 ///
 /// Where the payload is a JSON object, `exp`, `nbf` and `iat` are enforced if they are there, with 60 s of skew, and repeated
 /// members are refused at any depth. A payload that is not JSON passes as bytes.

@@ -1,6 +1,7 @@
 //! Tokens that look good to a careless reader. Each is refused with its own code and prints nothing.
 #![cfg(test)]
 
+use attest_core::bundle::MAX_BUNDLE_BYTES;
 use attest_core::encoding::{base64url, from_base64url};
 use attest_core::jose::MacKey;
 
@@ -173,9 +174,9 @@ fn the_bound_is_exact_and_what_is_longer_is_not_read() {
     let verify = |input: &[u8]| attest_reading(&["token", "verify", "--jwk", text(&path)], input);
     let overhead = mac(PLAIN, b"").len();
     // Four characters for three bytes: the longest payload that fits.
-    let fits = (64 * 1024 - overhead) / 4 * 3;
+    let fits = (MAX_BUNDLE_BYTES - overhead) / 4 * 3;
     let jws = mac(PLAIN, vec![b'a'; fits]);
-    assert!(jws.len() <= 64 * 1024);
+    assert!(jws.len() <= MAX_BUNDLE_BYTES);
     assert_eq!(verify(format!("{jws}\n").as_bytes()).code, Some(0));
     for input in [mac(PLAIN, vec![b'a'; fits + 3]), "a".repeat(8 << 20)] {
         let ended = verify(input.as_bytes());
