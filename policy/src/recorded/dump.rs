@@ -65,7 +65,7 @@ pub(super) fn read(
         }
     }
     facts.put("cpuinfo.line", fields.lines("cpuinfo")?.map(Value::List));
-    facts.put("pm.features", fields.list("features")?.map(Value::List));
+    facts.put("pm.features", fields.lines("features")?.map(Value::List));
     let known = [&ABOUT[..], &["props", "complete", "cpuinfo", "features"]].concat();
     fields.note_others(&known, notes);
     Ok(Record {

@@ -1,4 +1,5 @@
 use attest_core::facts::FactSource;
+use proptest::{collection, prelude::*, sample};
 
 use super::*;
 
@@ -191,9 +192,61 @@ fn what_nobody_knows_is_noted_and_does_no_harm() {
     assert_eq!(recording.notes[0], "[0].moon is not known and not read");
 }
 
-proptest::proptest! {
+/// JSON that is made of the members that records have, each with any value.
+fn any_record() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        "[ -~]{0,12}".prop_map(Json::from),
+        Just(Json::from("/data/user/0/a.b")),
+    ];
+    let name = sample::select(vec![
+        "props",
+        "complete",
+        "cpuinfo",
+        "features",
+        "cases",
+        "name",
+        "package",
+        "user_id",
+        "data_dir",
+        "own_apk",
+        "maps",
+        "facts",
+        "variables",
+        "platform",
+        "prop(ro.x)",
+        "maps.rows",
+        "path",
+        "error",
+        "ro.product.cpu.abilist",
+        "uid",
+    ]);
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        prop_oneof![
+            collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            collection::hash_map(name.clone().prop_map(str::to_owned), inner, 0..8)
+                .prop_map(|members| Json::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
     #[test]
-    fn any_text_is_read_without_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+    fn any_text_is_read_without_panic(bytes in collection::vec(any::<u8>(), 0..200)) {
         drop(read(&bytes, Platform::Android));
+    }
+
+    /// Whatever is written, each part of it is a record or a problem.
+    #[test]
+    fn any_record_is_read_or_refused(json in any_record()) {
+        let recording = read(json.to_string().as_bytes(), Platform::Android);
+        let parts = |json: &Json| match json.get("cases") {
+            Some(Json::Array(cases)) => cases.len(),
+            _ => 1,
+        };
+        let expect = json.as_array().map_or_else(|| parts(&json), |items| items.iter().map(parts).sum());
+        prop_assert_eq!(recording.records.len() + recording.problems.len(), expect);
     }
 }
