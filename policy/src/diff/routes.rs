@@ -168,8 +168,10 @@ fn phrase(field: &Field, before: &Route, after: &Route, sides: &Sides<'_>) -> Op
         "limits.per_device_per_minute" => format!("lets a device make {now} requests a minute (was {was})"),
         "when_store_down" if now == "open" => format!("goes on while the store is down {from_to}"),
         "when_store_down" => format!("is refused while the store is down {from_to}"),
-        "when_policy_stale" if now == "closed" => format!("is refused once the policy has expired {from_to}"),
-        "when_policy_stale" => format!("goes on once the policy has expired {from_to}"),
+        "when_policy_stale" if now == "closed" => {
+            "is refused once the policy has expired (open → closed)".to_owned()
+        }
+        "when_policy_stale" => "goes on once the policy has expired (closed → open)".to_owned(),
         "step_up_valid_s" => format!("counts a confirmed step-up for {now} s (was {was} s)"),
         "origins" => return origins(before, after, sides),
         other => format!("has another {other}: {}", field.change()),

@@ -724,4 +724,21 @@ const BOUNDS: &[(Edits, &[&str])] = &[
         ],
         &[],
     ),
+    (
+        &[(
+            "    step_up_valid_s: 300",
+            "    when_policy_stale: closed\n    step_up_valid_s: 300",
+        )],
+        &["requests: POST /v1/payments/** is refused once the policy has expired (open → closed)"],
+    ),
+    (
+        &[("origins:", "kill_switch: [debug.tracer, emulators]\norigins:")],
+        &[
+            "phones: detector debug.tracer: enforce → off: phones no longer look for it",
+            "requests: rule emulators is no longer counted (rule emulators: shadow for 25 % of devices → off)",
+            "requests: switched off by kill_switch: + debug.tracer, emulators",
+        ],
+    ),
+    // Nobody asks for it, so nobody gets it.
+    (&[("origins:", "values: {host: api.bank.example}\norigins:")], &[]),
 ];

@@ -7,7 +7,10 @@ use attest_core::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Analysis, EXAMPLE, NoPackFiles, TestRequest, analyse, source::ExpectedDecision};
+use crate::{Analysis, NoPackFiles, TestRequest, analyse, source::ExpectedDecision};
+
+/// A policy with every section but packs.
+const EXAMPLE: &str = include_str!("../../tests/policies/without-packs.yaml");
 
 fn example() -> Analysis {
     analyse("policy.yaml", EXAMPLE, &NoPackFiles)

@@ -13,7 +13,8 @@ use crate::out::{Exit, Out, printable};
 /// Run the tests that policies and packs carry.
 ///
 /// Each test is a line with its outcome; a failing one says at its place what was expected and why it came otherwise. Roll-outs
-/// count as complete, detectors that are off are run too. Detectors and rules without a test are warned about.
+/// count as complete, detectors that are off are run too. Detectors without a test of both
+/// kinds and rules without any are warned about.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  attest policy test policy.yaml\n  attest policy test policy.yaml --only 'a cloner pays'\n\n\

@@ -6,10 +6,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use attest_policy::EXAMPLE;
 use serde_json::{Value, json};
 
 use crate::support::{Ended, command};
+
+/// A policy with every section but packs, so that what is printed does not change with them.
+const EXAMPLE: &str = include_str!("../../../../policy/tests/policies/without-packs.yaml");
 
 /// A folder with the example as `policy.yaml`, and what others are made of it.
 struct Desk(tempfile::TempDir);
@@ -37,12 +39,9 @@ impl Desk {
         desk.edited(
             "broken.yaml",
             &[
+                ("path.exists(/sbin/su)@syscall", "path.exists(/sbin/su)@sycall"),
                 ("category: debugger", "category: debuger"),
-                (
-                    "fact: proc.tracer_pid@syscall, op: gt",
-                    "fact: proc.tracer_pid@sycall, op: gt",
-                ),
-                ("routes: [login]", "routes: [sign-in]"),
+                ("op: any_prefix,", "op: any_prefx,"),
             ],
         );
         desk.edited(
@@ -155,7 +154,7 @@ fn the_document_shows_what_the_commands_print() {
     }
     assert!(shown > 10, "{shown}");
     if std::env::var_os("ATTEST_BLESS").is_some() {
-        fs::write(document(), &made).unwrap();
+        return fs::write(document(), &made).unwrap();
     }
     assert!(
         made == text,
@@ -204,7 +203,7 @@ fn lint_tells_every_problem_of_every_file() {
     }
     // A warning keeps nothing from being used, unless it is to.
     desk.edited("warned.yaml", &[("lists:\n", "lists:\n  nobody: [a]\n")]);
-    let told = "warned.yaml:359:3: warning[list-unused]: lists.nobody: no clause names list `nobody`\n\
+    let told = "warned.yaml:302:3: warning[list-unused]: lists.nobody: no clause names list `nobody`\n\
                 1 policy file: 0 errors, 1 warning\n";
     desk.check(&["lint", "warned.yaml"], 0, told, "");
     desk.check(&["lint", "--deny-warnings", "warned.yaml"], 1, told, "");
@@ -381,7 +380,7 @@ fn builds_are_whole_equal_and_compared() {
     desk.edited(
         "same.yaml",
         &[
-            ("# The policy of a small bank", "# Another comment"),
+            ("# What changes are tried on: a bank's policy that takes no packs, so that compiling it is quick.", "# Another comment"),
             ("value: [hook, debugger,", "value: [ hook,  debugger,"),
         ],
     );
@@ -566,6 +565,11 @@ fn explanations_fit_the_page() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
+}
+
+#[test]
+fn what_cannot_be_explained_is_told() {
+    let desk = Desk::new();
     for (arguments, told) in [
         (
             &["--app", "bank-io"][..],
