@@ -139,25 +139,21 @@ impl PackFiles for Anything {
     }
 }
 
-/// Code and place of each input that cannot be a policy, for policies and for packs.
+/// Code, place and words of the first error.
+fn refused(source: &str, code: &str, place: (u64, u64), words: &str) {
+    let told = compile("p.yaml", source).unwrap_err();
+    let found = told.iter().find(|problem| problem.level == Level::Error).unwrap();
+    assert_eq!(
+        (found.code, (found.position.line, found.position.column)),
+        (code, place),
+        "{found}"
+    );
+    assert!(found.message.contains(words), "{found}");
+}
+
 #[test]
-fn each_bad_input_has_words_of_its_own() {
-    let check = |source: &str, code: &str, place: (u64, u64), words: &str| {
-        let told = compile("p.yaml", source).unwrap_err();
-        let found = told.iter().find(|problem| problem.level == Level::Error).unwrap();
-        assert_eq!(
-            (found.code, (found.position.line, found.position.column)),
-            (code, place),
-            "{found}"
-        );
-        assert!(found.message.contains(words), "{found}");
-    };
-    let with = |more: &str| format!("{APP}{more}");
-    let rule = |when: &str, rest: &str| {
-        with(&format!(
-            "rules:\n  - {{id: r, why: W., when: {when}, then: deny{rest}}}\n"
-        ))
-    };
+fn what_is_no_document_has_words_of_its_own() {
+    let check = refused;
     check("", "source-empty", (1, 1), "the file is empty");
     check(" \n", "source-empty", (1, 1), "the file is empty");
     check("# nothing\n", "source-empty", (1, 1), "nothing but comments");
@@ -192,6 +188,36 @@ fn each_bad_input_has_words_of_its_own() {
         "aliases expand",
     );
     check("a: {b: 1", "source-syntax", (1, 4), "unclosed");
+    let bytes = |bytes: &[u8], code: &str, place: (u64, u64)| {
+        let problem = source_text("p.yaml", bytes).unwrap_err();
+        assert_eq!(
+            (problem.code, (problem.position.line, problem.position.column)),
+            (code, place),
+            "{problem}"
+        );
+    };
+    bytes(b"a: b\n\xc3\xa4: \xff", "source-not-utf8", (2, 4));
+    bytes(b"", "source-empty", (1, 1));
+    bytes(&vec![b'#'; 262_145], "source-too-large", (1, 1));
+    let pack = |text: &'static str, code: &str| {
+        let source = format!("{APP}packs: [{{use: ./p.yaml}}]\n");
+        let told = analyse("p.yaml", &source, &Anything(text)).problems;
+        assert_eq!(told.first().map(|problem| problem.code), Some(code), "{told:?}");
+    };
+    pack("", "source-empty");
+    pack("- a\n", "type");
+    pack("pack: ios/x\n", "missing-field");
+}
+
+#[test]
+fn what_is_no_policy_has_words_of_its_own() {
+    let check = refused;
+    let with = |more: &str| format!("{APP}{more}");
+    let rule = |when: &str, rest: &str| {
+        with(&format!(
+            "rules:\n  - {{id: r, why: W., when: {when}, then: deny{rest}}}\n"
+        ))
+    };
     check(
         &with("limits: {clock_skew_s: many}\n"),
         "type",
@@ -236,23 +262,4 @@ fn each_bad_input_has_words_of_its_own() {
         (7, 69),
         "no route matches",
     );
-    let bytes = |bytes: &[u8], code: &str, place: (u64, u64)| {
-        let problem = source_text("p.yaml", bytes).unwrap_err();
-        assert_eq!(
-            (problem.code, (problem.position.line, problem.position.column)),
-            (code, place),
-            "{problem}"
-        );
-    };
-    bytes(b"a: b\n\xc3\xa4: \xff", "source-not-utf8", (2, 4));
-    bytes(b"", "source-empty", (1, 1));
-    bytes(&vec![b'#'; 262_145], "source-too-large", (1, 1));
-    let pack = |text: &'static str, code: &str| {
-        let source = with("packs: [{use: ./p.yaml}]\n");
-        let told = analyse("p.yaml", &source, &Anything(text)).problems;
-        assert_eq!(told.first().map(|problem| problem.code), Some(code), "{told:?}");
-    };
-    pack("", "source-empty");
-    pack("- a\n", "type");
-    pack("pack: ios/x\n", "missing-field");
 }

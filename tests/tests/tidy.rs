@@ -23,6 +23,7 @@ const CLOCKS: &[(&str, Option<&str>)] = &[
     ("attest-gateway/cli/src/", Some("/clock.rs")),
     ("attest-mobile/src/", Some("/clock.rs")),
     ("fuzz/src/", None),
+    ("policy/src/bin/", Some("/clock.rs")),
     ("policy/src/", None),
     ("testkit/src/", Some("/clock.rs")),
     ("xtask/src/", Some("/stopwatch.rs")),

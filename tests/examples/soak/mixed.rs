@@ -1,7 +1,6 @@
 //! Genuine phones, newcomers and hostile clients at once, while the policy changes every twenty seconds and the upstream is
 //! restarted once. Memory is sampled each second.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -274,14 +273,17 @@ fn told(count: u64, tallies: &[&Tally]) -> String {
 /// The slope of the settled minutes' means, by least squares. What is forgotten by the minute makes a saw whose phase would
 /// otherwise look like a slope.
 fn flatness(samples: &[(f64, u64)], length: Duration) -> Finding {
-    let mut minutes: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for (at, kib) in samples.iter().filter(|(at, _)| *at >= SETTLED.as_secs_f64()) {
-        minutes.entry(*at as u64 / 60).or_default().push(*kib as f64);
-    }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let points: Vec<(f64, f64)> = minutes
+    let settled: Vec<f64> = samples
         .iter()
-        .map(|(minute, kib)| (*minute as f64, mean(kib)))
+        .filter(|(at, _)| *at >= SETTLED.as_secs_f64())
+        .map(|(_, kib)| *kib as f64)
+        .collect();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    // One sample a second.
+    let points: Vec<(f64, f64)> = settled
+        .chunks(60)
+        .enumerate()
+        .map(|(minute, kib)| (minute as f64, mean(kib)))
         .collect();
     let (xs, ys): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
     let (x, y) = (mean(&xs), mean(&ys));

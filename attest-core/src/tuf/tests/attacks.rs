@@ -33,7 +33,7 @@ fn resign_timestamp(repository: &mut Repository, change: impl FnOnce(&mut Value)
 }
 
 #[test]
-fn every_attack_has_its_code() {
+fn versions_only_rise_and_time_runs_out() {
     check("nothing new", |_| {}, Ok(()));
     check("news", Repository::publish_next, Ok(()));
     check(
@@ -67,6 +67,10 @@ fn every_attack_has_its_code() {
         },
         Err("tuf-expired"),
     );
+}
+
+#[test]
+fn keys_below_the_threshold_say_nothing() {
     check(
         "a timestamp by a key of nobody",
         |repository| {
@@ -107,6 +111,10 @@ fn every_attack_has_its_code() {
         },
         Err("tuf-root-version"),
     );
+}
+
+#[test]
+fn files_are_what_is_named() {
     check(
         "targets of another time under the name of the new ones",
         |repository| {
