@@ -140,6 +140,7 @@ impl PackFiles for Anything {
 }
 
 /// Code, place and words of the first error.
+#[expect(clippy::unwrap_used, reason = "what is not refused fails the test")]
 fn refused(source: &str, code: &str, place: (u64, u64), words: &str) {
     let told = compile("p.yaml", source).unwrap_err();
     let found = told.iter().find(|problem| problem.level == Level::Error).unwrap();
