@@ -82,7 +82,8 @@ pub(super) fn default(stated: &mut BTreeMap<FactRef, Observation>, fact: FactId,
     }
 }
 
-/// What a gateway derives from the hits: those of detectors in force, their categories and severities, apart and together, per view.
+/// What a gateway derives from the hits, per view: categories and severities of those detectors that are in force, apart and
+/// together. What a detector in shadow found is known by its id alone; one that is off finds nothing.
 pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, policy: &CompiledGateway) {
     let index = &policy.policy().detectors;
     for view in [None, Some(View::Ticket), Some(View::Token)] {
@@ -98,10 +99,11 @@ pub(super) fn complete_findings(stated: &mut BTreeMap<FactRef, Observation>, pol
         let Some(Observation::Value(Value::List(hits))) = stated.get_mut(&hit) else {
             continue;
         };
-        hits.retain(|id| index.get(id).is_none_or(|entry| entry.mode == Mode::Enforce));
+        hits.retain(|id| index.get(id).is_none_or(|entry| entry.mode != Mode::Off));
         let entries: Vec<_> = hits
             .iter()
             .filter_map(|id| index.get(id).map(|entry| (id, entry)))
+            .filter(|(_, entry)| entry.counts())
             .collect();
         let rows = entries.iter().map(|(id, entry)| {
             [

@@ -29,7 +29,8 @@ fn cause() -> Cause {
     }
 }
 
-fn seal(folder: &Path, cause: &Cause) -> String {
+/// A code for this cause, made with the keys of the gateway in a folder.
+pub(crate) fn seal(folder: &Path, cause: &Cause) -> String {
     let rng = SystemRandom::new();
     let keys = Keys::read(&folder.join("keys"), &rng).unwrap();
     SupportCodes::new(&keys.fleet, keys.support.current)

@@ -3,12 +3,17 @@
 mod attack;
 #[cfg(unix)]
 mod doctor;
+// What documents show are lines for a shell.
+#[cfg(unix)]
+mod document;
 // Evidence is made by the testkit, which the deployable build does not have.
 #[cfg(feature = "dev")]
 mod evidence;
 mod evidence_corpus;
 mod explain;
 mod gateway;
+#[cfg(unix)]
+mod guide;
 mod inspect;
 mod listener;
 mod logging;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -107,59 +107,12 @@ impl Desk {
     }
 }
 
-fn document() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/policy-commands.md")
-}
-
-/// The words of a command line: single quotes hold them together.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quoted = false;
-    for c in line.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            c => words.last_mut().unwrap().push(c),
-        }
-    }
-    words
-}
-
-/// `ATTEST_BLESS=1` writes the outputs anew.
+#[cfg(unix)]
 #[test]
 fn the_document_shows_what_the_commands_print() {
     let desk = Desk::new();
-    let text = fs::read_to_string(document()).unwrap();
-    let mut made = String::new();
-    let (mut inside, mut shown) = (false, 0);
-    for line in text.lines() {
-        let is_command = inside && line.starts_with("$ attest policy ");
-        if line.starts_with("```") {
-            inside = line == "```console";
-        }
-        if !inside || is_command || line == "```console" {
-            made += &format!("{line}\n");
-        }
-        if is_command {
-            let words = words(line.strip_prefix("$ attest policy ").unwrap());
-            let ended = desk.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            assert!(
-                ended.code == Some(0) || ended.code == Some(1),
-                "{line}: {ended:?}"
-            );
-            made += ended.text();
-            made += &ended.err;
-            shown += 1;
-        }
-    }
+    let shown = crate::document::Stage::plain(desk.0.path()).play("policy-commands.md");
     assert!(shown > 10, "{shown}");
-    if std::env::var_os("ATTEST_BLESS").is_some() {
-        return fs::write(document(), &made).unwrap();
-    }
-    assert!(
-        made == text,
-        "run this test with ATTEST_BLESS=1 to write docs/policy-commands.md"
-    );
 }
 
 #[test]
