@@ -7,6 +7,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::OnceLock,
 };
 
 use attest_core::{facts::Platform, policy::Mode};
@@ -14,7 +15,8 @@ use attest_core::{facts::Platform, policy::Mode};
 use super::{MAX_PACKS, MAX_PACKS_BYTES, MAX_PACKS_NODES, PackFiles, PackSource, PackUse, SHIPPED, shipped};
 use crate::{
     nearest::hint,
-    node,
+    node::{self, Node},
+    problem::Problem,
     report::{Places, Report},
     source::{PolicySource, TestCase},
 };
@@ -121,7 +123,7 @@ impl<'a> Joining<'a> {
             self.refuse(&path, "packs-too-large", &message);
             return None;
         }
-        let root = match node::read_document(&file, &text) {
+        let root = match tree(name, &file, &text) {
             Ok(root) => root,
             Err(problem) => {
                 self.report.unread(*problem);
@@ -287,6 +289,20 @@ impl<'a> Joining<'a> {
         self.refuse(&format!("packs[{index}].use"), code, &message);
         true
     }
+}
+
+/// The tree of a pack. Those of shipped packs are read once: gateways compile each new policy while they serve.
+fn tree(name: &str, file: &str, text: &str) -> Result<Node, Box<Problem>> {
+    static TREES: [OnceLock<Node>; SHIPPED.len()] = [const { OnceLock::new() }; SHIPPED.len()];
+    let known = SHIPPED.iter().zip(&TREES).find(|((shipped, _), _)| *shipped == name);
+    let Some((_, kept)) = known else {
+        return node::read_document(file, text);
+    };
+    if let Some(root) = kept.get() {
+        return Ok(root.clone());
+    }
+    let root = node::read_document(file, text)?;
+    Ok(kept.get_or_init(|| root).clone())
 }
 
 fn platform_of(name: &str) -> Option<Platform> {
