@@ -134,12 +134,12 @@ pub struct DetectorEntry {
     pub category: Category,
     /// How bad that is.
     pub severity: Severity,
-    /// Whether its findings count: those of a `shadow` detector are recorded but are no facts for rules.
+    /// Whether its findings count: those of a `shadow` detector are known to rules by id alone.
     pub mode: Mode,
 }
 
 impl DetectorEntry {
-    /// True if its findings are facts for rules.
+    /// True if rules may ask what its findings are, not only for its id.
     #[must_use]
     pub const fn counts(&self) -> bool {
         matches!(self.mode, Mode::Enforce)

@@ -139,7 +139,12 @@ impl<'p> Names<'p> {
             .chain([StepUpKind::Proof, StepUpKind::User].map(StepUpKind::as_str));
         words.extend(product.map(str::to_owned));
         let Some(policy) = self.policy else { return words };
-        words.extend(policy.detectors.keys().cloned());
+        for (id, entry) in &policy.detectors {
+            let (category, severity) = (entry.category.as_str(), entry.severity.as_str());
+            words.insert(id.clone());
+            // As a clause over `findings.rows` shows the row that decided.
+            words.insert(format!("id={id} category={category} severity={severity}"));
+        }
         words.extend(policy.apps.iter().map(|app| app.id.clone()));
         words.extend(policy.apps.iter().filter_map(|app| app.package.clone()));
         for route in &policy.routes {

@@ -130,17 +130,17 @@ fn problems_of_the_configuration_are_listed_with_their_places() {
     check_clean(folder);
     // A missing folder does not hide what is wrong with the policy.
     fs::rename(&keys, folder.join("elsewhere")).unwrap();
-    change(&policy, "op: any_eq", "op: any_equal");
+    change(&policy, "op: any_contains", "op: any_holds");
     let places = [
         "keys.directory: there is no folder",
         "policy.yaml:",
-        "any_equal",
+        "any_holds",
         "[operator-unknown]",
         "2 problems",
     ];
     check(folder, &places);
     fs::rename(folder.join("elsewhere"), &keys).unwrap();
-    change(&policy, "op: any_equal", "op: any_eq");
+    change(&policy, "op: any_holds", "op: any_contains");
     fs::write(keys.join("attestation.pem"), "not a key").unwrap();
     check(
         folder,

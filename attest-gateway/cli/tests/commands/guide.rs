@@ -36,6 +36,22 @@ fn steady(line: &str) -> &str {
     }
 }
 
+/// A release with another pack is one with another line.
+#[test]
+fn the_guide_names_every_pack_that_ships() {
+    let guide = include_str!("../../../../docs/policy-guide.md");
+    for (name, text) in attest_policy::packs::SHIPPED {
+        let about = text
+            .lines()
+            .find_map(|line| line.strip_prefix("about: "))
+            .unwrap();
+        assert!(
+            guide.contains(&format!("| `{name}` | {about} |\n")),
+            "{name}: {about}"
+        );
+    }
+}
+
 #[test]
 fn the_guide_shows_what_happens() {
     let folder = tempfile::tempdir().unwrap();
