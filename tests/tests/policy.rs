@@ -118,7 +118,15 @@ async fn a_rule_in_shadow_is_told_to_the_backend_and_acts_once_it_is_enforced() 
     assert_eq!(send(&cloner, &payment).await.reply.status, 200);
     let arrived = scene.backend.only();
     assert_eq!(arrived.all("attest-shadow"), ["cloner-on-payments;decision=deny"]);
-    assert_eq!(arrived.all("attest-findings"), ["clone.data_dir;source=ticket"]);
+    let findings = [
+        "clone.data_dir",
+        "clone.canary_path",
+        "clone.maps.foreign_private_code",
+    ];
+    assert_eq!(
+        arrived.all("attest-findings"),
+        [findings.map(|id| format!("{id};source=ticket")).join(", ")]
+    );
     assert_eq!(
         (arrived.all("attest-decision"), arrived.all("attest-app")),
         (vec!["allow"], vec!["bank-android"])
@@ -138,7 +146,7 @@ async fn a_rule_in_shadow_is_told_to_the_backend_and_acts_once_it_is_enforced() 
         "cloner-on-payments",
     );
     let cause = scene.refused(&sent.reply).cause;
-    assert_eq!(cause.fact, NameHash::of("findings.category"));
+    assert_eq!(cause.fact, NameHash::of("findings.rows"));
     assert_eq!(cloner.attestor().device(), device, "with the registration it had");
     assert_eq!(
         send(&cloner, &Request::login()).await.reply.status,
@@ -201,6 +209,29 @@ async fn findings_of_a_token_add_to_those_of_the_session_and_never_clear_them() 
             scene.refuses(what, &reply, 403, Code::Denied, "payments", "cloner-on-payments");
         }
     }
+}
+
+const BY_ID: &str = "- {id: by-id, why: One detector alone., when: {fact: findings.hit, op: any_eq, value: clone.data_dir}, then: deny}";
+
+/// Phones whose policy is older still report it.
+#[tokio::test]
+async fn a_killed_detector_moves_no_rule_even_by_its_id() {
+    let scene = Scene::with("", |policy| policy.more_rules = BY_ID).await;
+    let (attacker, client, login) = (scene.attacker(), scene.client(), Request::login());
+    let session = attacker.session(None).await;
+    let send = async || {
+        let mut claims = attacker.claims(&login, START_S);
+        claims.findings.hit = vec!["clone.data_dir".to_owned()];
+        login
+            .send(&client, &attacker.session_token(&session, &claims))
+            .await
+    };
+    scene.refuses("by id", &send().await, 403, Code::Denied, "login", "by-id");
+    publish(&scene, |policy| {
+        // A section of its own at the top level, after the anchors.
+        policy.anchors.push_str("\nkill_switch: [clone.data_dir]");
+    });
+    assert_eq!(send().await.status, 200);
 }
 
 const BLIND: &str = "- {id: blind, why: Too little is known of this phone., when: {fact: findings.inconclusive, op: count_gt, value: 10}, then: deny}

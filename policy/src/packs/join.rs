@@ -294,7 +294,10 @@ impl<'a> Joining<'a> {
 /// The tree of a pack. Those of shipped packs are read once: gateways compile each new policy while they serve.
 fn tree(name: &str, file: &str, text: &str) -> Result<Node, Box<Problem>> {
     static TREES: [OnceLock<Node>; SHIPPED.len()] = [const { OnceLock::new() }; SHIPPED.len()];
-    let known = SHIPPED.iter().zip(&TREES).find(|((shipped, _), _)| *shipped == name);
+    let known = SHIPPED
+        .iter()
+        .zip(&TREES)
+        .find(|((shipped, _), _)| *shipped == name);
     let Some((_, kept)) = known else {
         return node::read_document(file, text);
     };

@@ -9,7 +9,7 @@ use attest_core::appraisal::AppraisalResult;
 use attest_core::device::{DeviceId, TokenKind};
 use attest_core::facts::{Answer, FactId, FactRef, FactSource, NOT_OBSERVED, RowList, TextList, View};
 use attest_core::finding::{FindingSource, Findings, United};
-use attest_core::policy::{CompiledGateway, DetectorEntry, MAX_DETECTORS};
+use attest_core::policy::{CompiledGateway, DetectorEntry, MAX_DETECTORS, Mode};
 use attest_core::token::binding::Bound;
 
 pub(super) use self::platform::PlatformFacts;
@@ -122,13 +122,17 @@ impl<'a> RequestFacts<'a> {
         kept(cells, view, make).map_or(Answer::Error(NOT_OBSERVED), |list| Answer::List(list))
     }
 
+    /// Phones on an older policy still report detectors that are off or killed by now: those move no rule any more.
     fn hits(&self, source: Option<FindingSource>) -> Vec<&'a str> {
-        match source {
+        let mut hits: Vec<&str> = match source {
             // A token reports what it reports, even what was sealed before.
             Some(FindingSource::Token) => texts(&self.token.token().claims().findings.hit),
             Some(FindingSource::Ticket) => texts(&self.result().findings.hit),
             None => self.united().hits().map(|(id, _)| id).collect(),
-        }
+        };
+        let known = &self.policy.policy().detectors;
+        hits.retain(|id| known.get(*id).is_none_or(|entry| entry.mode != Mode::Off));
+        hits
     }
 
     fn inconclusive(&self, source: Option<FindingSource>) -> Reported<'a> {
