@@ -19,11 +19,12 @@ use self::disk::Disk;
 use self::fetch::{Fetched, Fetcher};
 
 /// Fetches metadata and targets from a TUF repository, and trusts only what its roles signed.
-///
-/// Example: tuf-client --metadata-dir trusted init root.json
-///          tuf-client --metadata-url https://example.org/metadata --metadata-dir trusted refresh
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(
+    version,
+    after_help = "Examples:\n  tuf-client --metadata-dir trusted init root.json\n  \
+                  tuf-client --metadata-url https://example.org/metadata --metadata-dir trusted refresh"
+)]
 struct Arguments {
     /// Where the repository's metadata is
     #[arg(long, value_name = "URL")]
