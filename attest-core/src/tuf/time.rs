@@ -22,7 +22,7 @@ pub(super) fn unix_seconds(text: &str) -> Option<u64> {
     Some(since_1970 * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// The time of Unix seconds, the inverse of [`unix_seconds`]; `None` beyond the year 9999.
+/// The time of Unix seconds, as metadata has it; `None` beyond the year 9999.
 #[must_use]
 pub fn expiry_text(unix_s: u64) -> Option<String> {
     let days = unix_s / 86_400 + 719_468;
