@@ -14,7 +14,7 @@ mod measure;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use attest_core::facts::{FactId, FactMap, FactRef, Kind, Observation, Origin, Platform, Value};
+use attest_core::facts::{FactId, FactMap, FactRef, Kind, Observation, Origin, Platform, Row, Value};
 use attest_core::policy::{
     CompiledGateway, Completed, Condition, DetectorSet, GatewayPolicy, Matcher, Scope, Side, Subject,
     Variables,
@@ -62,7 +62,7 @@ fn answer(fact: FactId) -> Observation {
         Kind::Integer => Value::Integer(7).into(),
         Kind::Boolean => Value::Boolean(false).into(),
         Kind::List => Value::List(list()).into(),
-        Kind::Rows => Observation::Absent,
+        Kind::Rows => Value::Rows((0..4).map(|_| Row::new()).collect()).into(),
     }
 }
 
