@@ -186,7 +186,8 @@ pub struct Upstream {
     /// How long one is kept: below the 5 s after which common backends (Node.js) close theirs, because a request that meets
     /// a closing connection is never sent twice.
     pub idle_timeout_ms: u64,
-    /// Open connections of each core, idle ones included: what keeps a slow backend from eating every socket.
+    /// Open connections of each core, idle ones included: what keeps a slow backend from eating every socket. The last quarter
+    /// serves only requests that a token vouches for, so that slow clients without one do not keep genuine phones out.
     pub connections_per_core: usize,
     /// Sends the client's `Host` instead of the upstream's own name. Off: backends route by the name they know.
     pub preserve_host: bool,

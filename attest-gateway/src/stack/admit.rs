@@ -49,9 +49,16 @@ pub struct Admitted {
     route: RouteHandle,
     spent: Option<SingleUseKey>,
     upgrade: Option<WebSocket>,
+    attested: bool,
 }
 
 impl Admitted {
+    /// Whether a verified token vouches for it.
+    #[must_use]
+    pub const fn is_attested(&self) -> bool {
+        self.attested
+    }
+
     /// Takes it apart, for the upstream.
     #[must_use]
     pub fn into_parts(
@@ -267,6 +274,7 @@ impl Step for Admit {
                 .map_err(|_| route.refuse(ProblemCode::BodyTooLarge, "body-beyond-bound"))?,
         };
         Ok(Admitted {
+            attested: matches!(bound.standing, Standing::Attested(_)),
             request: Request::from_parts(parts, body),
             route,
             spent,

@@ -51,6 +51,7 @@ impl Service<Admitted> for Forward {
 }
 
 async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
+    let attested = admitted.is_attested();
     let (request, route, spent, upgrade) = admitted.into_parts();
     let name = &route.get()?.route().upstream;
     let Some(pool) = core.upstreams.named(name) else {
@@ -66,6 +67,7 @@ async fn forward(core: Rc<Core>, admitted: Admitted) -> Answer {
     Notes::note(request.extensions(), |noted| noted.upstream = Some(name.clone()));
     let timing = Notes::time(request.extensions(), Phase::Upstream, &*core.gateway.clock);
     let answer = match upgrade {
+        _ if !attested && pool.is_crowded() => Err(UpstreamError::Saturated),
         Some(WebSocket) => upgraded(&core, pool, request).await,
         None => pool.send(request).await.map(cleaned),
     };

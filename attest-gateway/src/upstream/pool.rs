@@ -168,6 +168,15 @@ impl Upstream {
         self.shared.open.get()
     }
 
+    /// Whether all but the last quarter of its connections are in use. That quarter is for requests that a token vouches for:
+    /// slow clients without one must not keep genuine phones from the backend. HTTP/2 connections are shared and never crowded.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        let max = self.shared.plan.connections_max;
+        let in_use = self.shared.open.get().saturating_sub(self.idle());
+        self.shared.speaks.get() != Some(Speaks::Http2) && in_use >= max - max / 4
+    }
+
     /// Upgraded connections.
     #[must_use]
     pub fn tunnels(&self) -> usize {

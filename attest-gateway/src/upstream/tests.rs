@@ -296,6 +296,31 @@ fn each_failure_has_its_name_and_says_whether_anything_was_sent() {
 }
 
 #[test]
+fn the_last_quarter_of_connections_is_kept_from_those_whom_nothing_vouches_for() {
+    let backend = Backend::start(vec![Act::Hang]);
+    on_a_core(async {
+        let config = config::Upstream {
+            connections_per_core: 4,
+            ..backend.config()
+        };
+        let upstream = Upstream::new(&config).unwrap();
+        let mut waiting = Vec::new();
+        for taken in 0..4 {
+            assert_eq!(upstream.is_crowded(), taken >= 3, "{taken} of 4 in use");
+            let another = upstream.clone();
+            waiting.push(tokio::task::spawn_local(async move {
+                another.send(request("")).await
+            }));
+            while upstream.open() <= taken {
+                tokio::task::yield_now().await;
+            }
+        }
+        let beyond = upstream.send(request("")).await.unwrap_err();
+        assert_eq!(beyond.code(), "upstream-saturated");
+    });
+}
+
+#[test]
 fn a_response_that_stalls_or_breaks_off_is_an_error_and_its_connection_is_closed() {
     let check = |act: Act, code: &str| {
         let backend = Backend::start(vec![act]);
