@@ -10,6 +10,7 @@ pub mod hardware_key;
 pub mod phone;
 pub mod policy;
 pub mod profile;
+pub mod publisher;
 pub mod surroundings;
 pub mod world;
 
