@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client over hyper with keep-alive: the network of simulated phones and of scripts. It follows no redirect and
 //! never sends a request twice once bytes were sent.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use attest_mobile::foreign::{BoxFuture, Transport, TransportError};
@@ -11,6 +11,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::meddler::Meddler;
 
 /// Longest wait for a whole reply.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,6 +27,7 @@ pub struct HttpClient {
     authority: String,
     user_agent: &'static str,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    meddler: Option<Arc<Meddler>>,
 }
 
 impl HttpClient {
@@ -38,7 +41,15 @@ impl HttpClient {
             authority: authority.to_owned(),
             user_agent,
             idle: Mutex::default(),
+            meddler: None,
         })
+    }
+
+    /// The same client with somebody in between.
+    #[must_use]
+    pub fn meddled_with(mut self, meddler: Option<Arc<Meddler>>) -> Self {
+        self.meddler = meddler;
+        self
     }
 
     /// `host:port`.
@@ -59,6 +70,9 @@ impl HttpClient {
         body: &[u8],
         reply_bytes_max: usize,
     ) -> Result<HttpReply, TransportError> {
+        if let Some(reply) = self.meddler.as_ref().and_then(|meddler| meddler.reply(target)) {
+            return Ok(reply);
+        }
         let exchange = self.exchange(method, target, headers, body, reply_bytes_max);
         tokio::time::timeout(TIMEOUT, exchange)
             .await

@@ -7,6 +7,7 @@ pub mod bank;
 pub mod client;
 pub mod evidence;
 pub mod hardware_key;
+pub mod meddler;
 pub mod phone;
 pub mod policy;
 pub mod profile;

@@ -21,6 +21,7 @@ use crate::client::HttpClient;
 use crate::evidence::simulated::{Chip, Hardware};
 use crate::evidence::{BuildError, TestRoots};
 use crate::hardware_key::HardwareKey;
+use crate::meddler::Meddler;
 use crate::profile::Profile;
 use crate::surroundings::Surroundings;
 
@@ -74,6 +75,8 @@ pub struct PhoneOptions {
     pub step_up: Arc<dyn StepUpPrompt>,
     /// Survives a restart of the phone.
     pub storage: Arc<dyn Storage>,
+    /// Somebody between the phone and the gateway.
+    pub meddler: Option<Arc<Meddler>>,
 }
 
 impl std::fmt::Debug for PhoneOptions {
@@ -101,6 +104,7 @@ impl PhoneOptions {
             roots,
             step_up: Arc::new(DeclineStepUps),
             storage: Arc::new(MemoryStorage::default()),
+            meddler: None,
         }
     }
 }
@@ -148,9 +152,10 @@ impl Phone {
             roots,
             step_up,
             storage,
+            meddler,
         } = options;
         let client = HttpClient::new(&gateway, MARKER).ok_or_else(|| PhoneError::Gateway(gateway.clone()))?;
-        let client = Arc::new(client);
+        let client = Arc::new(client.meddled_with(meddler));
         let origin = format!("http://{}", client.authority());
         let mut config = AttestConfig::new(
             format!("{origin}{base_path}"),
