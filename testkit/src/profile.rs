@@ -31,6 +31,8 @@ pub enum Profile {
     Genuine,
     /// Inside a cloner app, whose data and code are nested under its own.
     Cloner,
+    /// Inside a cloner app of tomorrow, which hides all that shipped detectors look for.
+    NewCloner,
     /// On an emulator.
     Emulator,
     /// On a rooted phone.
@@ -41,9 +43,10 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Genuine,
         Self::Cloner,
+        Self::NewCloner,
         Self::Emulator,
         Self::Rooted,
         Self::Repackaged,
@@ -55,6 +58,7 @@ impl Profile {
         match self {
             Self::Genuine => "genuine",
             Self::Cloner => "cloner",
+            Self::NewCloner => "new-cloner",
             Self::Emulator => "emulator",
             Self::Rooted => "rooted",
             Self::Repackaged => "repackaged",
@@ -69,7 +73,8 @@ impl Profile {
             Platform::Ios => read(GENUINE_IOS),
         };
         let changes = match (self, platform) {
-            (Self::Genuine, _) => return Seen(facts),
+            (Self::Genuine, _) | (Self::NewCloner, Platform::Ios) => return Seen(facts),
+            (Self::NewCloner, Platform::Android) => NEW_CLONER,
             (Self::Cloner, Platform::Android) => CLONER,
             (Self::Emulator, Platform::Android) => EMULATOR,
             (Self::Rooted, Platform::Android) => ROOTED,
@@ -274,6 +279,12 @@ const CLONER: &[(&str, Said)] = &[
     ),
 ];
 
+/// What it cannot hide is a thread of its own.
+const NEW_CLONER: &[(&str, Said)] = &[(
+    "proc.threads",
+    Said::List(&["main", "RenderThread", "binder:7_1", "halcyon-pump"]),
+)];
+
 const EMULATOR: &[(&str, Said)] = &[
     ("prop(ro.kernel.qemu)", Said::Text("1")),
     ("prop(ro.hardware)", Said::Text("ranchu")),
@@ -303,6 +314,7 @@ mod tests {
             GENUINE_ANDROID,
             GENUINE_IOS,
             CLONER,
+            NEW_CLONER,
             EMULATOR,
             ROOTED,
             REPACKAGED,
@@ -384,6 +396,7 @@ mod tests {
                 "clone.maps.foreign_private_code",
             ],
         );
+        check(Platform::Android, Profile::NewCloner, &[]);
         check(
             Platform::Android,
             Profile::Emulator,
