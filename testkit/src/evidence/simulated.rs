@@ -122,7 +122,11 @@ impl Hardware {
             }
             (
                 Platform::Android,
-                Profile::Genuine | Profile::Cloner | Profile::Rooted | Profile::Repackaged,
+                Profile::Genuine
+                | Profile::Cloner
+                | Profile::NewCloner
+                | Profile::Rooted
+                | Profile::Repackaged,
             ) => {
                 let mut chain = self.hardware_chain(profile, challenge, device_key).build()?;
                 chain.truncate(1);
@@ -145,7 +149,7 @@ impl Hardware {
         match profile {
             Profile::Genuine | Profile::Emulator => {}
             // The system vouches for the app that it started: the cloner, not what runs inside of it.
-            Profile::Cloner => description.application(|app| {
+            Profile::Cloner | Profile::NewCloner => description.application(|app| {
                 app.packages = vec![(CLONER_PACKAGE.to_owned(), 7)];
                 app.signers = vec![vec![0xc1; 32]];
             }),
@@ -196,7 +200,9 @@ impl Hardware {
                 return Err(BuildError::Unavailable);
             }
             (Platform::Ios, Profile::Repackaged) => FORGERS_TEAM,
-            (Platform::Ios, Profile::Genuine | Profile::Cloner | Profile::Rooted) => TEAM,
+            (Platform::Ios, Profile::Genuine | Profile::Cloner | Profile::NewCloner | Profile::Rooted) => {
+                TEAM
+            }
         };
         Ok(format!("{team}.{PACKAGE}"))
     }
