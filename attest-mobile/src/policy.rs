@@ -197,7 +197,9 @@ impl Offer {
                 let mut kept = taken.kept;
                 let outcome = match taken.outcome {
                     Ok(Offered::More) => Ok(Outcome::More),
-                    Ok(Offered::Policy { vouched, expires_s }) => self.offered(&mut kept, *vouched, expires_s),
+                    Ok(Offered::Policy { vouched, expires_s }) => {
+                        self.offered(&mut kept, *vouched, expires_s)
+                    }
                     Err(error) => Err(error.into()),
                 };
                 let is_whole = matches!(outcome, Ok(Outcome::Same { .. } | Outcome::Policy(_)));

@@ -65,7 +65,11 @@ impl Kept {
 
     /// Gives up the policy, for example because it cannot be read any more. What is older is still not taken.
     pub fn lose_policy(&mut self) {
-        self.newest = self.active.is_some().then(|| self.newest()).or(self.newest.take());
+        self.newest = self
+            .active
+            .is_some()
+            .then(|| self.newest())
+            .or(self.newest.take());
         self.active = None;
     }
 

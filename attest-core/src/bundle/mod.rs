@@ -40,7 +40,9 @@ pub enum BundleError {
     #[error("the bundle promises more roots and brings none")]
     NoRoots,
     /// More roots than are followed from one configured root.
-    #[error("more than {MAX_KEPT_ROOTS} roots, or {MAX_KEPT_ROOT_BYTES} bytes of them, since the configured one")]
+    #[error(
+        "more than {MAX_KEPT_ROOTS} roots, or {MAX_KEPT_ROOT_BYTES} bytes of them, since the configured one"
+    )]
     ChainTooLong,
     /// What was kept follows on another root than the configured one.
     #[error("what was kept follows on root {since}, the configured one is {configured}")]

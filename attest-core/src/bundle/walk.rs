@@ -1,9 +1,7 @@
 //! The walk through a bundle, and through what was kept of an earlier one: roots first, then what the newest of them vouches for.
 
 use super::kept::{Kept, Newest, Vouched};
-use super::{
-    BOUNDS, BundleError, DEVICE_TARGET, MAX_BUNDLE_ROOTS, MAX_KEPT_ROOT_BYTES, MAX_KEPT_ROOTS,
-};
+use super::{BOUNDS, BundleError, DEVICE_TARGET, MAX_BUNDLE_ROOTS, MAX_KEPT_ROOT_BYTES, MAX_KEPT_ROOTS};
 use crate::service::PolicyBundle;
 use crate::tuf::{RoleName, Supply, TrustedSet, TufError, Updater, Want};
 
@@ -80,7 +78,15 @@ pub fn resume(configured: &[u8], kept: Kept) -> Result<Resumed, TufError> {
         targets: &active.targets,
         device: Some(&active.device),
     };
-    let walked = walk(root, 0, &mut Newest { timestamp: None, snapshot: None }, &parts);
+    let walked = walk(
+        root,
+        0,
+        &mut Newest {
+            timestamp: None,
+            snapshot: None,
+        },
+        &parts,
+    );
     Ok(match walked {
         Ok((_, expires_s)) => Resumed {
             kept,
@@ -112,11 +118,19 @@ pub fn take(configured: &[u8], mut kept: Kept, bundle: &PolicyBundle, now_s: u64
     let rotated = kept.roots.len() > before;
     let outcome = chain.and_then(|()| {
         if bundle.more {
-            return if rotated { Ok(Offered::More) } else { Err(BundleError::NoRoots) };
+            return if rotated {
+                Ok(Offered::More)
+            } else {
+                Err(BundleError::NoRoots)
+            };
         }
         let version = kept.root_version();
         let root = kept.root(version).map_or(configured, str::as_bytes);
-        let believed_s = if rotated || kept.active.is_none() { 0 } else { now_s };
+        let believed_s = if rotated || kept.active.is_none() {
+            0
+        } else {
+            now_s
+        };
         let parts = Parts {
             timestamp: &bundle.timestamp,
             snapshot: &bundle.snapshot,

@@ -91,7 +91,9 @@ impl Machine {
             None,
             MAX_BUNDLE_BYTES,
         );
-        request.url.push_str(&format!("?root={}", self.kept.root_version()));
+        request
+            .url
+            .push_str(&format!("?root={}", self.kept.root_version()));
         request
             .headers
             .extend(self.etag.clone().map(|etag| ("if-none-match".to_owned(), etag)));

@@ -156,7 +156,9 @@ impl Repository {
         let [timestamp, snapshot, targets] = self.versions;
         let [timestamp_s, snapshot_s, targets_s] = self.expires_s;
         let more = json!({"targets": {DEVICE_TARGET: file(device)}});
-        self.served.targets = self.targets.sign(&self.signed("targets", targets, targets_s, more));
+        self.served.targets = self
+            .targets
+            .sign(&self.signed("targets", targets, targets_s, more));
         let meta = |text: &str, version: u64| {
             let mut meta = file(text);
             meta["version"] = json!(version);

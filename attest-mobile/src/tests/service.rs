@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use attest_core::appraisal::AppraisalResult;
+use attest_core::attestation;
 use attest_core::challenge::{ChallengeKey, ChallengeScope, Purpose};
 use attest_core::delivery::deliver;
 use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, TokenKind};
@@ -23,7 +24,6 @@ use attest_core::token::binding::RequestToBind;
 use attest_core::token::{
     ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER, TimeBounds, Verified, proof, session,
 };
-use attest_core::attestation;
 use ring::rand::SystemRandom;
 use serde_json::json;
 
@@ -206,7 +206,9 @@ impl Service {
     fn bundle(&self, request: &HttpRequest) -> HttpReply {
         let (_, root) = request.url.rsplit_once("?root=").unwrap();
         let bundle = self.change(|state| {
-            state.repository.offer(&serde_json::to_string(&state.policy).unwrap());
+            state
+                .repository
+                .offer(&serde_json::to_string(&state.policy).unwrap());
             state.repository.bundle(root.parse().unwrap())
         });
         let etag = sha256_base64url(&serde_json::to_vec(&bundle).unwrap());
