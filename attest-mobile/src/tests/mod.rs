@@ -2,7 +2,10 @@
 
 mod hostile;
 mod policies;
+mod repository;
 mod retries;
 mod service;
 mod sessions;
 mod world;
+
+pub(crate) use self::repository::Repository;
