@@ -28,6 +28,15 @@ pub struct PolicySettings {
     pub anchors: String,
     /// The upstream of every route.
     pub upstream: &'static str,
+    /// The policy that a phone must have for payments.
+    pub payments_min_policy: u64,
+    /// The keys by which phones verify the gateway's responses, as items of the YAML list; a gateway that signs the policy itself
+    /// adds its own.
+    pub response_keys: String,
+    /// Rules that a brake may relax, as items of the YAML list.
+    pub brake_rules: &'static str,
+    /// Detectors beside the packs, as items of the YAML list in flow style.
+    pub more_detectors: &'static str,
     /// Further rules, as items of the YAML list.
     pub more_rules: &'static str,
     /// Further routes, as items of the YAML list.
@@ -49,6 +58,10 @@ impl PolicySettings {
             session_lifetime_s: 900,
             anchors: String::new(),
             upstream: "bank",
+            payments_min_policy: 0,
+            response_keys: String::new(),
+            brake_rules: "",
+            more_detectors: "",
             more_rules: "",
             more_routes: "",
             more_limits: "",
@@ -60,6 +73,10 @@ impl PolicySettings {
     pub fn source(&self) -> String {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         include_str!("bank.yaml")
+            .replace("{payments_min_policy}", &self.payments_min_policy.to_string())
+            .replace("{response_keys}", &self.response_keys)
+            .replace("{brake_rules}", self.brake_rules)
+            .replace("{more_detectors}", self.more_detectors)
             .replace("# {more_rules}", self.more_rules)
             .replace("# {more_routes}", self.more_routes)
             .replace("# {more_limits}", self.more_limits)

@@ -127,6 +127,14 @@ impl Publisher {
         self.next(&mut published, now_s)
     }
 
+    /// What is in force, signed once more.
+    ///
+    /// # Errors
+    /// [`RepositoryError`].
+    pub fn sign_again(&self, now_s: u64) -> Result<Repository, RepositoryError> {
+        self.next(&mut self.published(), now_s)
+    }
+
     /// What a forger publishes, who would like `policy` to be in force.
     ///
     /// # Errors

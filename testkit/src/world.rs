@@ -1,15 +1,18 @@
 //! The sample bank with a gateway in front of it, on loopback, in a folder of its own that goes when the world goes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use attest_core::policy::Mode;
 use attest_gateway::clock::Clock;
 use attest_gateway::config::Config;
 use attest_gateway::faults::Faults;
 use attest_gateway::keys::{KeyFileError, Keys, POLICY_ROOT_PUBLIC_FILE};
 use attest_gateway::runtime::StartError;
 use attest_gateway::server::{Server, ServerError};
+use attest_policy::Compiled;
+use attest_policy::repository::{Repository, RepositoryError};
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
@@ -18,8 +21,12 @@ use crate::evidence::simulated::Chip;
 use crate::evidence::{BuildError, TestRoots};
 use crate::phone::{Evidence, PhoneOptions};
 use crate::policy::{ANDROID_APP, PolicySettings};
+use crate::publisher::{Forgery, Publisher};
 
 const POLICY_FILE: &str = "policy.yaml";
+/// Where admins publish, and the root that they began with.
+const PUBLISHED_FOLDER: &str = "published";
+const ROOT_FILE: &str = "root.json";
 /// The keys of the roots that simulated hardware is vouched for by, for phones in other processes.
 const TEST_ROOTS_FILE: &str = "test-roots.pem";
 /// Free addresses tried before a start is given up.
@@ -40,6 +47,15 @@ pub enum WorldError {
     /// The roots of simulated hardware.
     #[error("test roots: {0}")]
     Roots(#[from] BuildError),
+    /// The policy, which is written here and by tests.
+    #[error("policy: {0}")]
+    Policy(String),
+    /// Signing or publishing it.
+    #[error("policy: {0}")]
+    Repository(#[from] RepositoryError),
+    /// Nobody signs the policy of this world.
+    #[error("the policy of this world is not signed by admins")]
+    Unsigned,
     /// The gateway.
     #[error("gateway: {0}")]
     Gateway(#[from] ServerError),
@@ -60,6 +76,8 @@ pub struct WorldOptions {
     pub upstream: &'static str,
     /// Changes the first policy before it is published.
     pub policy: fn(&mut PolicySettings),
+    /// Whether admins sign the policy; else the gateway does, for development.
+    pub signed: bool,
 }
 
 impl WorldOptions {
@@ -73,6 +91,7 @@ impl WorldOptions {
             config: String::new(),
             upstream: "bank",
             policy: |_| (),
+            signed: false,
         }
     }
 }
@@ -83,7 +102,8 @@ pub struct World {
     bank: Arc<Bank>,
     server: Server,
     policy: Mutex<PolicySettings>,
-    policy_file: PathBuf,
+    /// Who signs the policy, where admins do.
+    publisher: Option<Publisher>,
     root: Vec<u8>,
     test_roots: Arc<TestRoots>,
     origin: String,
@@ -104,13 +124,27 @@ impl World {
         std::fs::create_dir(&keys_folder)?;
         let keys = Keys::generate(&SystemRandom::new())?;
         keys.write(&keys_folder)?;
-        let root = std::fs::read(keys_folder.join(POLICY_ROOT_PUBLIC_FILE))?;
+        let publisher = if options.signed {
+            Some(Publisher::new(options.clock.now_s())?)
+        } else {
+            None
+        };
+        let root = match &publisher {
+            Some(publisher) => publisher.root().to_vec(),
+            None => std::fs::read(keys_folder.join(POLICY_ROOT_PUBLIC_FILE))?,
+        };
         let test_roots = Arc::new(TestRoots::generate()?);
         test_roots.write(&folder.path().join(TEST_ROOTS_FILE))?;
         let mut attempts = 0;
         let (server, origin, policy) = loop {
             attempts += 1;
-            match open(&options, &folder, &bank, &test_roots).await {
+            let first = First {
+                bank: &bank,
+                keys: &keys,
+                test_roots: &test_roots,
+                publisher: publisher.as_ref(),
+            };
+            match open(&options, &folder, first).await {
                 // Somebody else took the port between the look and the listening.
                 Err(WorldError::Gateway(ServerError::Start(StartError::AddressInUse { .. })))
                     if attempts < ADDRESSES_TRIED => {}
@@ -121,7 +155,7 @@ impl World {
             bank,
             server,
             policy: Mutex::new(policy),
-            policy_file: folder.path().join(POLICY_FILE),
+            publisher,
             root,
             test_roots,
             origin,
@@ -162,7 +196,7 @@ impl World {
 
     /// The folder with `attest.toml`, `policy.yaml`, `test-roots.pem` and `keys/`.
     #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -187,26 +221,75 @@ impl World {
         &self.test_roots
     }
 
-    /// Publishes a changed policy under the next version, as an admin would: the file is replaced as a whole.
+    /// Publishes a changed policy under the next version, as an admin would.
     ///
     /// # Errors
-    /// The system's reason.
-    pub fn publish(&self, change: impl FnOnce(&mut PolicySettings)) -> std::io::Result<u64> {
-        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+    /// [`WorldError`].
+    pub fn publish(&self, change: impl FnOnce(&mut PolicySettings)) -> Result<u64, WorldError> {
+        let mut policy = self.settings();
         policy.version += 1;
         change(&mut policy);
         self.publish_text(&policy.source())?;
         Ok(policy.version)
     }
 
-    /// Replaces the policy file by any text.
+    /// Publishes any text: signed, or as the gateway's policy file.
     ///
     /// # Errors
-    /// The system's reason.
-    pub fn publish_text(&self, source: &str) -> std::io::Result<()> {
-        let next = self.policy_file.with_extension("next");
-        std::fs::write(&next, source)?;
-        std::fs::rename(&next, &self.policy_file)
+    /// [`WorldError`].
+    pub fn publish_text(&self, source: &str) -> Result<(), WorldError> {
+        match &self.publisher {
+            Some(publisher) => self.put(&publisher.publish(&compiled(source)?, self.clock.now_s())?),
+            None => replace(&self.folder.path().join(POLICY_FILE), source),
+        }
+    }
+
+    /// Pulls the brake: for so long these rules are in these modes. Without rules it is let go.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn brake(&self, rules: &[(&str, Mode)], for_s: u64) -> Result<(), WorldError> {
+        self.put(&self.publisher()?.brake(rules, self.clock.now_s(), for_s)?)
+    }
+
+    /// Publishes what is in force once more, over whatever a forger has put there.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn publish_again(&self) -> Result<(), WorldError> {
+        self.put(&self.publisher()?.sign_again(self.clock.now_s())?)
+    }
+
+    /// What a forger would publish so that a changed policy comes into force.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn forge(
+        &self,
+        forgery: Forgery,
+        change: impl FnOnce(&mut PolicySettings),
+    ) -> Result<Repository, WorldError> {
+        let mut policy = self.settings().clone();
+        policy.version += 1;
+        change(&mut policy);
+        let policy = compiled(&policy.source())?;
+        Ok(self.publisher()?.forge(forgery, &policy, self.clock.now_s())?)
+    }
+
+    /// Puts a repository, whoever signed it, where the gateway looks for one.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn put(&self, repository: &Repository) -> Result<(), WorldError> {
+        Ok(repository.write_to(&self.folder.path().join(PUBLISHED_FOLDER))?)
+    }
+
+    fn settings(&self) -> MutexGuard<'_, PolicySettings> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publisher(&self) -> Result<&Publisher, WorldError> {
+        self.publisher.as_ref().ok_or(WorldError::Unsigned)
     }
 
     /// Stops the gateway politely and the bank after it.
@@ -215,31 +298,66 @@ impl World {
     }
 }
 
-fn read(file: &std::path::Path) -> Result<Config, WorldError> {
+fn read(file: &Path) -> Result<Config, WorldError> {
     Config::read(file).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         WorldError::Config(lines.join("; "))
     })
 }
 
-/// Writes policy and configuration for a free address and starts the gateway there. The policy names the public origin, so the
-/// port must be known before the gateway listens on it.
+fn compiled(source: &str) -> Result<Compiled, WorldError> {
+    attest_policy::compile(POLICY_FILE, source).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        WorldError::Policy(lines.join("; "))
+    })
+}
+
+fn replace(file: &Path, text: &str) -> Result<(), WorldError> {
+    let next = file.with_extension("next");
+    std::fs::write(&next, text)?;
+    Ok(std::fs::rename(&next, file)?)
+}
+
+/// What the first policy follows from.
+struct First<'a> {
+    bank: &'a Bank,
+    keys: &'a Keys,
+    test_roots: &'a TestRoots,
+    publisher: Option<&'a Publisher>,
+}
+
+/// Publishes the policy and writes the configuration for a free address, and starts the gateway there. The policy names the public
+/// origin, so the port must be known before the gateway listens on it.
 async fn open(
     options: &WorldOptions,
     folder: &TempDir,
-    bank: &Bank,
-    test_roots: &TestRoots,
+    first: First<'_>,
 ) -> Result<(Server, String, PolicySettings), WorldError> {
     let address = free_address()?;
     let origin = format!("http://{address}");
-    bank.set_audience(&origin);
-    let mut policy = PolicySettings::new(origin.clone(), bank.otp_key());
+    first.bank.set_audience(&origin);
+    let mut policy = PolicySettings::new(origin.clone(), first.bank.otp_key());
     policy.upstream = options.upstream;
-    policy.anchors = test_roots.policy_anchors();
+    policy.anchors = first.test_roots.policy_anchors();
     (options.policy)(&mut policy);
-    std::fs::write(folder.path().join(POLICY_FILE), policy.source())?;
-    let config_file = folder.path().join("attest.toml");
-    let text = config(address, options.cores, &bank.url(), &options.config);
+    let folder = folder.path();
+    let from = match first.publisher {
+        Some(publisher) => {
+            let keys = first.keys.attestation_jwks().keys;
+            let keys: Result<Vec<_>, _> = keys.iter().map(serde_json::to_string).collect();
+            policy.response_keys = keys.map_err(std::io::Error::from)?.join(", ");
+            let signed = publisher.publish(&compiled(&policy.source())?, options.clock.now_s())?;
+            signed.write_to(&folder.join(PUBLISHED_FOLDER))?;
+            std::fs::write(folder.join(ROOT_FILE), publisher.root())?;
+            format!("repository = \"{PUBLISHED_FOLDER}\"\nroot = \"{ROOT_FILE}\"")
+        }
+        None => {
+            std::fs::write(folder.join(POLICY_FILE), policy.source())?;
+            format!("file = \"{POLICY_FILE}\"")
+        }
+    };
+    let config_file = folder.join("attest.toml");
+    let text = config(address, options, &first.bank.url(), &from);
     std::fs::write(&config_file, text)?;
     let server = Server::start(read(&config_file)?, Arc::clone(&options.clock), options.faults).await?;
     Ok((server, origin, policy))
@@ -249,13 +367,14 @@ fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-fn config(address: SocketAddr, cores: usize, upstream: &str, more: &str) -> String {
+fn config(address: SocketAddr, options: &WorldOptions, upstream: &str, policy: &str) -> String {
+    let (cores, more) = (options.cores, &options.config);
     format!(
         "environment = \"development\"\n\n\
          [listen]\naddress = \"{address}\"\ncores = {cores}\n\n\
          [keys]\ndirectory = \"keys\"\n\n\
          [store]\npath = \"attest.redb\"\n\n\
-         [policy]\nfile = \"policy.yaml\"\npoll_ms = 50\n\n\
+         [policy]\n{policy}\npoll_ms = 50\n\n\
          [[upstreams]]\nname = \"bank\"\nurl = \"{upstream}\"\n\n{more}\n"
     )
 }
