@@ -6,6 +6,7 @@ mod repository;
 mod retries;
 mod service;
 mod sessions;
+mod trust;
 mod world;
 
 pub(crate) use self::repository::Repository;

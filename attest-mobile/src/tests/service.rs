@@ -212,7 +212,7 @@ impl Service {
             state.repository.bundle(root.parse().unwrap())
         });
         let etag = sha256_base64url(&serde_json::to_vec(&bundle).unwrap());
-        let etag = format!("\"{}-{root}\"", &etag[..20]);
+        let etag = format!("\"{}-{root}\"", etag.split_at(20).0);
         let held = request
             .headers
             .iter()
