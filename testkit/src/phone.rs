@@ -7,7 +7,8 @@ use std::time::Duration;
 use attest_core::device::Platform;
 use attest_core::environment::Environment;
 use attest_mobile::foreign::{
-    BoxFuture, Clock, DeclineStepUps, DeviceKey, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
+    BoxFuture, Clock, DeclineStepUps, DeviceKey, Observer, StepUpPrompt, Storage, Timer, TransportError,
+    Unobserved,
 };
 use attest_mobile::host::{MemoryStorage, SoftwareKey, SystemClock};
 use attest_mobile::{
@@ -74,6 +75,8 @@ pub struct PhoneOptions {
     pub step_up: Arc<dyn StepUpPrompt>,
     /// Survives a restart of the phone.
     pub storage: Arc<dyn Storage>,
+    /// Hears what the SDK tells.
+    pub observer: Arc<dyn Observer>,
     /// Somebody between the phone and the gateway.
     pub meddler: Option<Arc<Meddler>>,
 }
@@ -103,6 +106,7 @@ impl PhoneOptions {
             root,
             step_up: Arc::new(DeclineStepUps),
             storage: Arc::new(MemoryStorage::default()),
+            observer: Arc::new(Unobserved),
             meddler: None,
         }
     }
@@ -151,6 +155,7 @@ impl Phone {
             root,
             step_up,
             storage,
+            observer,
             meddler,
         } = options;
         let client = HttpClient::new(&gateway, MARKER).ok_or_else(|| PhoneError::Gateway(gateway.clone()))?;
@@ -188,7 +193,7 @@ impl Phone {
                 storage,
                 clock: Arc::new(clock),
                 timer: Arc::new(TokioTimer(clock)),
-                observer: Arc::new(Unobserved),
+                observer,
                 step_up,
                 observations: Arc::clone(&surroundings) as _,
                 random: Arc::new(SystemRandom::new()),

@@ -41,7 +41,7 @@ pub(crate) struct Device {
     /// The app's id in the gateway's policy.
     #[arg(long, value_name = "ID")]
     app: String,
-    /// What the phone looks like to detectors: genuine, cloner, emulator, rooted or repackaged.
+    /// What the phone looks like to detectors: genuine, cloner, new-cloner, emulator, rooted or repackaged.
     #[arg(long, default_value = "genuine")]
     profile: Profile,
     /// The operating system: android or ios. By default ios for app ids that contain `ios`.

@@ -21,6 +21,8 @@ pub(super) struct Cast {
     pub(super) betrayed: Arc<Actor>,
     pub(super) cloner: Arc<Actor>,
     pub(super) emulator: Arc<Actor>,
+    pub(super) halcyon: Arc<Actor>,
+    pub(super) meddled: Arc<Actor>,
 }
 
 impl Cast {
@@ -46,6 +48,8 @@ impl Cast {
             betrayed: shared("apps that the hardware betrays", Kind::Hostile),
             cloner: shared("phone inside a cloner", Kind::Shadowed),
             emulator: shared("emulator", Kind::Shadowed),
+            halcyon: shared("phones in a new cloner", Kind::Shadowed),
+            meddled: shared("customer in a hostile network", Kind::Genuine),
         }
     }
 
@@ -60,7 +64,7 @@ impl Cast {
             &self.faker,
         ]);
         all.extend([&*self.banned, &*self.repackaged, &*self.betrayed]);
-        all.extend([&*self.cloner, &*self.emulator]);
+        all.extend([&*self.cloner, &*self.emulator, &*self.halcyon, &*self.meddled]);
         all
     }
 

@@ -28,14 +28,14 @@ use crate::clock::Stopwatch;
 /// A policy acts within this, or the demo fails.
 const POLICY_WITHIN: Duration = Duration::from_secs(1);
 /// How long the demo waits for what should have happened by then.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn pause(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
 /// A phone whose key nothing vouches for: the sample bank still accepts them, and looks at what detectors find.
-fn phone(world: &World, platform: Platform, profile: Profile) -> Result<Phone, String> {
+pub(super) fn phone(world: &World, platform: Platform, profile: Profile) -> Result<Phone, String> {
     phone_with(world, platform, profile, Evidence::Software)
 }
 
@@ -231,7 +231,7 @@ pub(super) async fn shadow(
 }
 
 /// A payment from a phone that the new policy denies.
-async fn pay(actor: &Actor, phone: &Phone) {
+pub(super) async fn pay(actor: &Actor, phone: &Phone) {
     customers::request(
         actor,
         phone,

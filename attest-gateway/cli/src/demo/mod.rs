@@ -7,6 +7,8 @@ mod cast;
 mod chapters;
 mod customers;
 mod expectation;
+mod forgers;
+mod over_the_air;
 mod report;
 mod scenario;
 mod timeline;
@@ -23,11 +25,11 @@ use self::report::Report;
 use self::timeline::Timeline;
 use crate::out::{Exit, Out};
 
-/// Shows the whole product at work on loopback, in about 20 seconds.
+/// Shows the whole product at work on loopback, in about 30 seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status: 0 if every expectation held, 1 if one did not.")]
 pub(crate) struct Demo {
-    /// Print one JSON object instead of the timeline: expectations, actors, policy_to_block_ms.
+    /// Print one JSON object instead of the timeline: expectations, actors, policy_to_block_ms, over_the_air.
     #[arg(long)]
     json: bool,
     /// Leave bank and gateway running afterwards and print commands to try; end with Ctrl-C.
@@ -75,6 +77,7 @@ impl Demo {
 async fn show(arguments: &Demo, out: &mut Out<'_>) -> Result<bool, String> {
     let timeline = Timeline::new(!arguments.json, io::stdout().is_terminal());
     let mut options = WorldOptions::new(Arc::new(SystemClock::new()));
+    options.signed = true;
     if let Some(FaultName(fault)) = arguments.fault {
         options.faults = Faults::inject(fault);
     }
@@ -115,7 +118,7 @@ async fn keep(world: &World, out: &mut Out<'_>) -> Result<(), String> {
          \x20 {attest} device --gateway {origin} --app bank-android --profile cloner --method POST --path /v1/payments\n\
          \x20 {attest} device --gateway {origin} --app bank-android --evidence hardware --test-roots {}/test-roots.pem\n\
          \x20 {attest} explain SUPPORT-CODE --config {}/attest.toml\n\n\
-         Change {}/policy.yaml (with a higher version) and repeat. Ctrl-C ends it.\n",
+         The gateway follows the signed policy in {}/published. Ctrl-C ends it.\n",
         world.folder().display(),
         world.folder().display(),
         world.folder().display(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::actor::Kind;
 use super::expectation::Expectation;
+use super::over_the_air::Step;
 
 /// What the demo ends with.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,8 @@ pub(super) struct Report {
     pub(super) actors: Vec<ActorRow>,
     /// From the publication of a policy to the first request denied by it; `null` if none was.
     pub(super) policy_to_block_ms: Option<u64>,
+    /// The steps by which a detector that is newer than the app was rolled out and taken back.
+    pub(super) over_the_air: Vec<Step>,
 }
 
 /// One actor's line.

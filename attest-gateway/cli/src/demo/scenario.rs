@@ -10,11 +10,19 @@ use super::actor::Actor;
 use super::cast::Cast;
 use super::chapters::{attack, ban, enforce, observe, open_for_business, pause, shadow, step_up};
 use super::expectation::Expectations;
+use super::over_the_air::{self, Step};
 use super::report::{ActorRow, Report};
 use super::timeline::Timeline;
 
 /// What bots call themselves.
 const BOT_AGENT: &str = "python-requests/2.32";
+
+/// How long things took.
+#[derive(Default)]
+struct Measured {
+    policy_to_block_ms: Option<u64>,
+    over_the_air: Vec<Step>,
+}
 
 /// Plays all chapters and returns what was seen. A chapter that cannot be played to its end is an expectation that failed.
 pub(super) async fn play(world: &World, timeline: &Timeline) -> Result<Report, String> {
@@ -22,8 +30,8 @@ pub(super) async fn play(world: &World, timeline: &Timeline) -> Result<Report, S
     let mut expectations = Expectations::default();
     let stop = Arc::new(AtomicBool::new(false));
     let living = open_for_business(world, &cast, &stop)?;
-    let mut policy_to_block_ms = None;
-    let played = chapters(world, &cast, timeline, &mut expectations, &mut policy_to_block_ms).await;
+    let mut measured = Measured::default();
+    let played = chapters(world, &cast, timeline, &mut expectations, &mut measured).await;
     stop.store(true, Relaxed);
     for customer in living {
         customer.await.map_err(|error| error.to_string())?;
@@ -34,7 +42,7 @@ pub(super) async fn play(world: &World, timeline: &Timeline) -> Result<Report, S
         .map_or_else(|| "to its end".to_owned(), Clone::clone);
     expectations.expect("every-chapter-is-played", played.is_ok(), seen);
     compare(world, &cast, &mut expectations);
-    Ok(report(world, &cast, expectations, policy_to_block_ms))
+    Ok(report(world, &cast, expectations, measured))
 }
 
 async fn chapters(
@@ -42,7 +50,7 @@ async fn chapters(
     cast: &Cast,
     timeline: &Timeline,
     expectations: &mut Expectations,
-    policy_to_block_ms: &mut Option<u64>,
+    measured: &mut Measured,
 ) -> Result<(), String> {
     let client =
         HttpClient::new(world.origin(), BOT_AGENT).ok_or("the gateway's address is no http origin")?;
@@ -67,12 +75,15 @@ async fn chapters(
     let (cloner, emulator) = shadow(world, cast, timeline, expectations).await?;
 
     timeline.chapter("5  The policy changes while everything runs");
-    *policy_to_block_ms = enforce(world, cast, &cloner, &emulator, timeline, expectations).await?;
+    measured.policy_to_block_ms = enforce(world, cast, &cloner, &emulator, timeline, expectations).await?;
 
     timeline.chapter("6  Step-ups, and a phone that is lost");
     step_up(world, cast, timeline, expectations).await?;
     ban(world, cast, timeline, expectations).await?;
     pause(1500).await;
+
+    timeline.chapter("7  A cloner app that did not exist when this app was released, and forgers of policy");
+    measured.over_the_air = over_the_air::play(world, cast, timeline, expectations).await?;
     Ok(())
 }
 
@@ -82,7 +93,7 @@ fn compare(world: &World, cast: &Cast, expectations: &mut Expectations) {
     let genuine = cast
         .customers
         .iter()
-        .chain([&cast.confirming, &cast.rooted, &cast.lost]);
+        .chain([&cast.confirming, &cast.rooted, &cast.lost, &cast.meddled]);
     let (mut sent, mut errors) = (0, Vec::new());
     for actor in genuine {
         let count = actor.count();
@@ -151,7 +162,7 @@ fn unanswered(failed: &[String]) -> u64 {
     u64::try_from(failed.iter().filter(refused).count()).unwrap_or(u64::MAX)
 }
 
-fn report(world: &World, cast: &Cast, expectations: Expectations, policy_to_block_ms: Option<u64>) -> Report {
+fn report(world: &World, cast: &Cast, expectations: Expectations, measured: Measured) -> Report {
     let row = |actor: &Actor| {
         let count = actor.count();
         ActorRow {
@@ -169,6 +180,7 @@ fn report(world: &World, cast: &Cast, expectations: Expectations, policy_to_bloc
     Report {
         expectations: expectations.into_vec(),
         actors,
-        policy_to_block_ms,
+        policy_to_block_ms: measured.policy_to_block_ms,
+        over_the_air: measured.over_the_air,
     }
 }
