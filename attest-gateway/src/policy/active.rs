@@ -11,6 +11,7 @@ use attest_core::jose::{Jwk, JwkSet};
 use attest_core::policy::{CompiledGateway, DevicePolicy, GatewayPolicy, PolicyError};
 use attest_core::service::PolicyBundle;
 use attest_core::token::binding::normal_origin;
+use attest_policy::repository::Repository;
 use bytes::Bytes;
 use ring::rand::SecureRandom;
 
@@ -61,7 +62,8 @@ pub enum ActivationError {
     Audience,
     /// A production gateway takes signed policy only.
     #[error(
-        "a production gateway takes only policy signed by its TUF repository, which this release cannot read yet"
+        "a production gateway takes only policy that its repository's keys signed: name it by `policy.repository` or `policy.url`, \
+         and its first root by `policy.root`"
     )]
     Unsigned,
     /// The key directory has no development policy root.
@@ -150,6 +152,41 @@ impl ActivePolicy {
         if environment == Environment::Production {
             return Err(ActivationError::Unsigned);
         }
+        let mut active = Self::unsigned(gateway, environment, upstreams)?;
+        (active.bundle, active.etag) = sign(device, keys, rng)?;
+        Ok(active)
+    }
+
+    /// The gateway's side of a policy from a signed repository, and the repository as phones get it.
+    ///
+    /// # Errors
+    /// [`ActivationError`]; nothing was changed.
+    pub(super) fn signed(
+        gateway: GatewayPolicy,
+        _repository: &Repository,
+        environment: Environment,
+        upstreams: &[String],
+    ) -> Result<Self, ActivationError> {
+        Self::unsigned(gateway, environment, upstreams)
+    }
+
+    /// The same with another compiled side, as a brake leaves it.
+    pub(super) fn with_compiled(&self, compiled: CompiledGateway) -> Self {
+        Self {
+            compiled,
+            audience: self.audience.clone(),
+            issuers: self.issuers.clone(),
+            anchors: self.anchors.clone(),
+            bundle: self.bundle.clone(),
+            etag: self.etag.clone(),
+        }
+    }
+
+    fn unsigned(
+        gateway: GatewayPolicy,
+        environment: Environment,
+        upstreams: &[String],
+    ) -> Result<Self, ActivationError> {
         if gateway.environment != environment {
             return Err(ActivationError::Environment {
                 policy: gateway.environment,
@@ -170,14 +207,13 @@ impl ActivePolicy {
                 name: name.to_owned(),
             });
         }
-        let (bundle, etag) = sign(device, keys, rng)?;
         Ok(Self {
             compiled,
             audience,
             issuers,
             anchors,
-            bundle,
-            etag,
+            bundle: Bytes::new(),
+            etag: String::new(),
         })
     }
 

@@ -3,14 +3,19 @@
 mod active;
 mod anchors;
 mod file;
+mod policies;
+pub mod repository;
 mod sources;
+mod status;
 
 pub use active::{ActivationError, ActivePolicy, StepUpKeys};
 pub use anchors::TrustAnchors;
-pub use file::{Policies, PolicyStatus, Polled};
+pub use file::Polled;
+pub use policies::{Policies, PolicyOpenError};
 pub use sources::{
     LAST_GOOD_FILE, PackFolder, SourceError, analyse_file, analyse_kept, compile_file, read_source,
 };
+pub use status::{FollowStatus, PolicyStatus};
 
 #[cfg(test)]
 mod tests;
