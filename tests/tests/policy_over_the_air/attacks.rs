@@ -11,6 +11,7 @@ use attest_tests::publisher::{Draft, EXPIRES_S, Publisher, artifacts, bytes, cop
 use attest_tests::scene::START_S;
 use attest_tests::station::Station;
 use ring::rand::SystemRandom;
+use serde_json::{Value, json};
 
 /// Publishes something spoilt over a good repository.
 type Spoil = fn(&mut Publisher, &Draft, &Path);
@@ -39,10 +40,11 @@ fn swapped(publisher: &mut Publisher, to: &Path, end: &str, change: impl FnOnce(
     fs::write(to.join(name), change(bytes.to_vec())).unwrap();
 }
 
-fn replaced(artifacts: &mut BTreeMap<String, Vec<u8>>, name: &str, from: &str, to: &str) {
-    let text = String::from_utf8(artifacts[name].clone()).unwrap();
-    assert!(text.contains(from), "{name} has no {from}");
-    artifacts.insert(name.to_owned(), text.replace(from, to).into_bytes());
+/// Changes one of the policy's targets before it is signed.
+fn edited(artifacts: &mut BTreeMap<String, Vec<u8>>, name: &str, change: impl FnOnce(&mut Value)) {
+    let mut value = serde_json::from_slice(&artifacts[name]).unwrap();
+    change(&mut value);
+    artifacts.insert(name.to_owned(), value.to_string().into_bytes());
 }
 
 /// What an attacker, or a careless owner, publishes, and the code that tells it.
@@ -64,16 +66,15 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
     }),
     ("an older policy under newer metadata", "policy-not-newer", |publisher, before, to| {
         let mut older = before.artifacts.clone();
-        let version = publisher.settings.version;
-        for name in ["device.json", "gateway.json"] {
-            replaced(&mut older, name, &format!("\"version\":{version}}}"), &format!("\"version\":{}}}", version - 1));
+        for name in ["device.json", "gateway.json", "tests.json"] {
+            edited(&mut older, name, |part| part["version"] = 1.into());
         }
         let draft = publisher.draft_with(older);
         copy(&publisher.sign(&draft), to);
     }),
     ("the version in force with other content", "policy-not-newer", |publisher, before, to| {
         let mut other = before.artifacts.clone();
-        replaced(&mut other, "gateway.json", "No login for a while.", "Another reason.");
+        edited(&mut other, "gateway.json", |policy| policy["rules"][0]["why"] = "another".into());
         let draft = publisher.draft_with(other);
         copy(&publisher.sign(&draft), to);
     }),
@@ -103,8 +104,10 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
             let mut targets = Metadata::<Targets>::from_bytes(&repository.metadata["targets"]).unwrap();
             targets.signatures.clear();
             targets.sign(&publisher.online, &SystemRandom::new()).unwrap();
-            let metadata = BTreeMap::from([("targets".to_owned(), targets.to_bytes().unwrap())]);
-            *repository = publisher.seal(draft, metadata, BTreeMap::new());
+            repository
+                .metadata
+                .insert("targets".to_owned(), targets.to_bytes().unwrap());
+            *repository = publisher.seal(draft, repository.metadata.clone(), BTreeMap::new());
         });
     }),
     ("targets below the threshold", "tuf-threshold", |publisher, _, to| {
@@ -120,8 +123,10 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
             let mut again = targets.signatures[0].clone();
             again.keyid = publisher.targets[1].id();
             targets.signatures.push(again);
-            let metadata = BTreeMap::from([("targets".to_owned(), targets.to_bytes().unwrap())]);
-            *repository = publisher.seal(draft, metadata, BTreeMap::new());
+            repository
+                .metadata
+                .insert("targets".to_owned(), targets.to_bytes().unwrap());
+            *repository = publisher.seal(draft, repository.metadata.clone(), BTreeMap::new());
         });
     }),
     ("a root by one of two keys", "tuf-threshold", |publisher, before, to| {
@@ -209,26 +214,29 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
     }),
     ("a policy whose own tests fail", "policy-tests-failed", |publisher, _, to| {
         signed(publisher, to, |draft| {
-            let name = "tests.json";
-            let test = r#""tests":[{"name":"all is well","decision":{"request":{"method":"POST","path":"/v1/login","app":"bank-android"},"facts":{},"expect":{"decision":"allow"}}}]"#;
-            replaced(&mut draft.artifacts, name, r#""tests":[]"#, test);
+            edited(&mut draft.artifacts, "tests.json", |tests| {
+                let request = json!({"method": "POST", "path": "/v1/login", "app": "bank-android"});
+                let test = json!({"request": request, "facts": {}, "expect": {"decision": "allow"}});
+                let tests = tests["tests"].as_array_mut().unwrap();
+                tests.push(json!({"name": "all is well", "decision": test}));
+            });
         });
     }),
     ("a policy for another environment", "policy-environment", |publisher, _, to| {
         signed(publisher, to, |draft| {
             for name in ["device.json", "gateway.json"] {
-                replaced(&mut draft.artifacts, name, r#""environment":"development""#, r#""environment":"production""#);
+                edited(&mut draft.artifacts, name, |part| part["environment"] = "production".into());
             }
         });
     }),
     ("a policy with an upstream that is not configured", "policy-upstream", |publisher, _, to| {
         signed(publisher, to, |draft| {
-            replaced(&mut draft.artifacts, "gateway.json", r#""upstream":"bank""#, r#""upstream":"shop""#);
+            edited(&mut draft.artifacts, "gateway.json", |policy| policy["routes"][0]["upstream"] = "shop".into());
         });
     }),
     ("a policy for a newer engine", "engine-unsupported", |publisher, _, to| {
         signed(publisher, to, |draft| {
-            replaced(&mut draft.artifacts, "gateway.json", r#""engine_min":1"#, r#""engine_min":4000"#);
+            edited(&mut draft.artifacts, "gateway.json", |policy| policy["engine_min"] = 4000.into());
         });
     }),
     ("a policy that is none", "policy-malformed", |publisher, _, to| {
@@ -295,8 +303,9 @@ async fn no_attack_on_the_repository_replaces_the_last_good_policy() {
         station.look().await;
         assert_eq!(station.nack().unwrap(), nack, "{what}");
         let metrics = String::from_utf8(station.admin("GET", "/metrics", b"").await.body).unwrap();
-        let counted = format!("attest_policy_verdicts_total{{code=\"{code}\",verdict=\"nack\"}} 1");
-        assert!(metrics.contains(&counted), "{what}: {metrics}");
+        let counted = format!("attest_policy_verdicts_total{{verdict=\"nack\",code=\"{code}\"}} 1");
+        let told: Vec<_> = metrics.lines().filter(|line| line.contains("verdicts_total{")).collect();
+        assert!(told.contains(&counted.as_str()), "{what}: {told:?}");
 
         // A good one after it acts, whatever was fed before. Its root, if it rotated, is the owners' own again.
         fs::remove_dir_all(&published).unwrap();

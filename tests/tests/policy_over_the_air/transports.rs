@@ -91,7 +91,7 @@ async fn https_is_verified() {
 async fn no_server_makes_the_gateway_wait_or_give_in() {
     let misdeeds: [(&str, &'static str, Misdeed); 10] = [
         ("tuf-too-large", "timestamp.json", Misdeed::Endless),
-        ("tuf-too-large", ".snapshot.json", Misdeed::Endless),
+        ("tuf-length-mismatch", ".snapshot.json", Misdeed::Endless),
         ("tuf-too-large", ".root.json", Misdeed::Endless),
         ("tuf-target-length", ".gateway.json", Misdeed::Endless),
         ("policy-source-slow", "timestamp.json", Misdeed::Drips),

@@ -117,6 +117,8 @@ pub(crate) struct Follower {
     standing: Standing,
     /// The last verdict on each subject, so that none is repeated.
     told: BTreeMap<Subject, Verdict>,
+    last_ack: Option<Verdict>,
+    last_nack: Option<Verdict>,
     /// Verdicts that nobody was told yet.
     untold: Vec<Verdict>,
 }
@@ -169,15 +171,21 @@ impl Follower {
             in_force: Arc::clone(&in_force),
             standing,
             told: BTreeMap::new(),
+            last_ack: None,
+            last_nack: None,
             untold,
         };
+        for verdict in std::mem::take(&mut follower.untold) {
+            let news = follower.tell(verdict);
+            follower.untold.extend(news);
+        }
         let kept = follower.standing.repository.artifacts.get(BRAKE_TARGET).cloned();
         if let Some(bytes) = kept {
             let judged = follower.judge(&bytes, noticed);
             // One that ended while the gateway was away is no news.
-            follower
-                .untold
-                .extend(judged.filter(|verdict| verdict.code != "brake-expired"));
+            let judged = judged.filter(|verdict| verdict.code != "brake-expired");
+            let news = judged.and_then(|verdict| follower.tell(verdict));
+            follower.untold.extend(news);
         }
         follower.show(None);
         Ok((follower, in_force))
@@ -337,21 +345,21 @@ impl Follower {
     /// The verdict, if it is news.
     fn tell(&mut self, verdict: Verdict) -> Option<Verdict> {
         let last = self.told.insert(verdict.subject, verdict.clone());
-        let news = !last.is_some_and(|last| verdict.repeats(&last));
-        news.then_some(verdict)
+        if last.is_some_and(|last| verdict.repeats(&last)) {
+            return None;
+        }
+        match verdict.verdict {
+            Answer::Nack => self.last_nack = Some(verdict.clone()),
+            // No news, and hides none.
+            Answer::Ack if verdict.code == "unchanged" => {}
+            Answer::Ack => self.last_ack = Some(verdict.clone()),
+        }
+        Some(verdict)
     }
 
     /// Puts what stands into force for the request cores, and shows it to operators.
     fn show(&mut self, problem: Option<String>) {
         self.in_force.put(self.standing.settle());
-        let before = self.in_force.status();
-        let before = before.followed.clone().unwrap_or_default();
-        let last = |answer, before: Option<Verdict>| {
-            let told = self.told.values().filter(|verdict| verdict.verdict == answer);
-            // "Unchanged" is no news, and hides none.
-            let told = told.filter(|verdict| verdict.code != "unchanged");
-            told.chain(before.as_ref()).max_by_key(|verdict| verdict.at_s).cloned()
-        };
         self.in_force.tell(PolicyStatus {
             active_version: self.standing.whole.version(),
             problem,
@@ -361,8 +369,8 @@ impl Follower {
                 metadata: self.standing.versions,
                 metadata_expires_at_s: self.standing.expires_s,
                 brake: self.standing.brake.as_ref().map(Applied::status),
-                last_ack: last(Answer::Ack, before.last_ack),
-                last_nack: last(Answer::Nack, before.last_nack),
+                last_ack: self.last_ack.clone(),
+                last_nack: self.last_nack.clone(),
             }),
         });
     }
