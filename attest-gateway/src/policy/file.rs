@@ -10,9 +10,11 @@ use attest_core::environment::Environment;
 use attest_policy::{PackFiles, analyse};
 use ring::rand::SystemRandom;
 
+use super::development::Versions;
 use super::sources::{LAST_GOOD_FILE, PackFolder, Packs, Recorded, Sources, read_source};
 use super::status::{InForce, PolicyStatus};
 use super::{ActivationError, ActivePolicy};
+use crate::clock::Clock;
 use crate::keys::Keys;
 
 /// What a look at the file found.
@@ -35,6 +37,7 @@ struct Seen {
     active: Sources,
     /// What it is signed with.
     keys: Arc<Keys>,
+    versions: Versions,
 }
 
 /// What a look found: the policy's text, and for each pack it asked for the text, if there was one.
@@ -77,10 +80,13 @@ impl WatchedFile {
         environment: Environment,
         upstreams: Vec<String>,
         keys: Arc<Keys>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
+        let mut versions = Versions::beside(state_folder, clock);
         let last_good = state_folder.join(LAST_GOOD_FILE);
-        let build = |path: &Path, policy: String, packs: &dyn PackFiles| {
-            let built = build(path, &policy, packs, environment, &upstreams, &keys);
+        let mut build = |path: &Path, policy: String, packs: &dyn PackFiles| {
+            let version = versions.next();
+            let built = build(path, &policy, packs, environment, &upstreams, &keys, version);
             let (active, warnings) = built.outcome?;
             let packs = with_text(built.packs);
             Ok::<_, String>((Sources { policy, packs }, active, warnings))
@@ -134,6 +140,7 @@ impl WatchedFile {
                 files: seen_files,
                 active: source,
                 keys,
+                versions,
             }),
             file,
             last_good,
@@ -176,7 +183,8 @@ impl WatchedFile {
         {
             return Polled::Unchanged;
         }
-        let built = self.build(&source, &folder, &seen.keys);
+        let version = seen.versions.next();
+        let built = self.build(&source, &folder, &seen.keys, version);
         let offered = Sources {
             policy: source.clone(),
             packs: with_text(built.packs.clone()),
@@ -213,16 +221,18 @@ impl WatchedFile {
     /// The reason as a sentence; nothing was changed.
     pub(super) fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = seen.versions.next();
         let (active, _) = self
-            .build(&seen.active.policy, &seen.active.packs, &keys)
+            .build(&seen.active.policy, &seen.active.packs, &keys, version)
             .outcome?;
         self.in_force.put(Arc::new(active));
         seen.keys = keys;
         Ok(())
     }
 
-    fn build(&self, source: &str, packs: &dyn PackFiles, keys: &Keys) -> Built {
-        build(&self.file, source, packs, self.environment, &self.upstreams, keys)
+    fn build(&self, source: &str, packs: &dyn PackFiles, keys: &Keys, version: u64) -> Built {
+        let (environment, upstreams) = (self.environment, &self.upstreams);
+        build(&self.file, source, packs, environment, upstreams, keys, version)
     }
 
     fn activate(&self, offered: &Sources, before: &Sources, built: Outcome) -> Result<u64, NotActivated> {
@@ -292,6 +302,7 @@ fn build(
     environment: Environment,
     upstreams: &[String],
     keys: &Keys,
+    version: u64,
 ) -> Built {
     let name = path
         .file_name()
@@ -304,14 +315,8 @@ fn build(
     });
     let outcome = compiled.and_then(|compiled| {
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
-        let active = ActivePolicy::build(
-            compiled.gateway,
-            compiled.device,
-            environment,
-            upstreams,
-            keys,
-            &SystemRandom::new(),
-        );
+        let rng = SystemRandom::new();
+        let active = ActivePolicy::of_source(compiled, environment, upstreams, keys, version, &rng);
         let active = active.map_err(|error| format!("{name}: {error}"))?;
         Ok((active, warnings))
     });

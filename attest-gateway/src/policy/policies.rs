@@ -86,7 +86,7 @@ impl Policies {
         let policy = &config.policy;
         let source = match policy.origin() {
             PolicyOrigin::File(file) => {
-                return Self::load(file.to_owned(), state, config.environment, upstreams, keys)
+                return Self::load(file.to_owned(), state, config.environment, upstreams, keys, clock)
                     .map_err(PolicyOpenError::None);
             }
             PolicyOrigin::Directory(folder) => Source::directory(folder),
@@ -133,8 +133,9 @@ impl Policies {
         environment: Environment,
         upstreams: Vec<String>,
         keys: Arc<Keys>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
-        let watched = WatchedFile::load(file, state_folder, environment, upstreams, keys)?;
+        let watched = WatchedFile::load(file, state_folder, environment, upstreams, keys, clock)?;
         Ok(Self::new(Arc::clone(watched.in_force()), Origin::File(watched)))
     }
 

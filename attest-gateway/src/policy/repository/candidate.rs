@@ -7,7 +7,7 @@ use attest_core::jose::Jwk;
 use attest_core::policy::{DevicePolicy, GatewayPolicy, PolicyError, PolicyReadError, Variables};
 use attest_policy::{EmbeddedTestsError, run_tests};
 
-use super::super::{ActivationError, ActivePolicy};
+use super::super::{ActivationError, ActivePolicy, Published};
 use super::refresh::{Offer, RefreshError};
 use crate::keys::Keys;
 
@@ -169,12 +169,9 @@ impl Bench<'_> {
                 gateway: self.environment,
             }));
         }
-        Ok(ActivePolicy::signed(
-            gateway,
-            &offer.repository,
-            self.environment,
-            self.upstreams,
-        )?)
+        let published = Published::new(&offer.repository).map_err(ActivationError::Publish)?;
+        let active = ActivePolicy::build(gateway, published, self.environment, self.upstreams);
+        Ok(active?)
     }
 }
 
