@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::policy::repository::{BrakeStatus, MetadataVersions, Verdict};
+
 /// The process answers.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Health {
@@ -78,6 +80,40 @@ pub struct PolicyView {
     /// Detectors and rules that its kill switch names.
     #[serde(default)]
     pub kill_switch: Vec<String>,
+    /// Of a policy from a signed repository; absent where a file is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<RepositoryView>,
+}
+
+/// A signed repository as this gateway follows it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryView {
+    /// Versions of the metadata in force.
+    pub metadata: MetadataVersions,
+    /// When the first of it expires.
+    pub metadata_expires_at_s: u64,
+    /// The brake in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<BrakeStatus>,
+    /// What was taken last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ack: Option<Verdict>,
+    /// What was refused last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_nack: Option<Verdict>,
+}
+
+/// What became of a repository that was sent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Pushed {
+    /// About the policy.
+    #[serde(flatten)]
+    pub policy: Verdict,
+    /// About the brake, if one was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Verdict>,
+    /// The version in force now.
+    pub active_version: u64,
 }
 
 /// What a look at the policy file found.

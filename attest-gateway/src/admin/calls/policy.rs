@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::super::ask::{Ask, Audit, Reply};
-use super::super::model::{PolicyView, ReloadOutcome, Reloaded};
+use super::super::model::{PolicyView, Pushed, ReloadOutcome, Reloaded, RepositoryView};
 use super::super::problem::{AdminCode, AdminProblem};
 use super::super::secret::hex;
 use crate::gateway::Gateway;
 use crate::policy::Polled;
+use crate::policy::repository::RepositoryFiles;
 
 type Answer = Result<Reply, AdminProblem>;
 
@@ -30,6 +31,13 @@ pub(super) fn view(gateway: &Gateway) -> PolicyView {
         expires_at_s: active.expires_at_s(),
         stale: active.is_stale(gateway.clock.now_s()),
         kill_switch: policy.kill_switch.clone(),
+        repository: status.followed.as_ref().map(|followed| RepositoryView {
+            metadata: followed.metadata,
+            metadata_expires_at_s: followed.metadata_expires_at_s,
+            brake: followed.brake.clone(),
+            last_ack: followed.last_ack.clone(),
+            last_nack: followed.last_nack.clone(),
+        }),
     }
 }
 
@@ -46,6 +54,36 @@ pub(in super::super) async fn reload(ask: Ask) -> Answer {
     };
     let detail = format!("outcome={outcome:?} version={}", policy.version).to_lowercase();
     Ok(Reply::json(&Reloaded { outcome, policy })?.with_audit(Audit {
+        detail,
+        ..Audit::default()
+    }))
+}
+
+pub(in super::super) async fn push(ask: Ask) -> Answer {
+    let held: RepositoryFiles = ask.body()?;
+    let gateway = Arc::clone(&ask.shared.gateway);
+    if !gateway.policies.are_followed() {
+        let detail = "this gateway makes its policy from `policy.file`; it takes signed ones with `policy.repository` or `policy.url`";
+        return Err(AdminProblem::new(AdminCode::Malformed, detail));
+    }
+    // It is verified, compiled and tested on the thread that follows the source; other calls go on meanwhile.
+    let taken = tokio::task::spawn_blocking(move || gateway.policies.push(held)).await;
+    let refreshed = taken
+        .map_err(|_| AdminProblem::new(AdminCode::Unavailable, "the push did not end"))?
+        .map_err(|error| AdminProblem::new(AdminCode::Unavailable, error.to_string()))?;
+    let verdict = &refreshed.policy;
+    let detail = format!(
+        "verdict={} code={} version={}",
+        verdict.verdict.as_str(),
+        verdict.code,
+        verdict.version.unwrap_or_default()
+    );
+    let pushed = Pushed {
+        active_version: ask.shared.gateway.policies.active().version(),
+        policy: refreshed.policy,
+        brake: refreshed.brake,
+    };
+    Ok(Reply::json(&pushed)?.with_audit(Audit {
         detail,
         ..Audit::default()
     }))
