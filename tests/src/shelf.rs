@@ -176,12 +176,10 @@ async fn answer(
         bytes = file();
     }
     match bytes {
-        None => {
-            stream
-                .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .ok()
-        }
+        None => stream
+            .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .ok(),
         Some(bytes) if known.as_ref() == Some(&tag(&bytes)) => {
             state.unchanged.fetch_add(1, Relaxed);
             let text = format!("HTTP/1.1 304 Not Modified\r\netag: {}\r\n\r\n", tag(&bytes));

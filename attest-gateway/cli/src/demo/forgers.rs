@@ -21,6 +21,8 @@ use crate::clock::Stopwatch;
 
 /// Where phones fetch policy.
 const BUNDLE: &str = "/.attest/v1/policy/bundle";
+/// The status of that refusal.
+const OUTDATED: u16 = 403;
 /// A request of the phone whose network somebody else holds.
 const LOGIN: &str = "/v1/login";
 
@@ -52,6 +54,8 @@ pub(super) struct Forgers<'a> {
     refusals: Arc<Refusals>,
     tried: usize,
     in_vain: usize,
+    /// What was said of the last round.
+    told: Vec<String>,
 }
 
 impl<'a> Forgers<'a> {
@@ -71,6 +75,7 @@ impl<'a> Forgers<'a> {
             refusals,
             tried: 0,
             in_vain: 0,
+            told: Vec::new(),
         })
     }
 
@@ -96,7 +101,11 @@ impl<'a> Forgers<'a> {
                 word(at_phone)
             ));
         }
-        timeline.say(&format!("forgers, at gateway and phone: {}", codes.join("; ")));
+        if std::mem::replace(&mut self.told, codes.clone()) == codes {
+            timeline.say("forgers once more, at gateway and phone: refused as before");
+        } else {
+            timeline.say(&format!("forgers, at gateway and phone: {}", codes.join("; ")));
+        }
         Ok(())
     }
 
@@ -171,9 +180,19 @@ fn harmless(policy: &mut PolicySettings) {
 
 /// A refusal that sends the phone for a newer policy.
 fn outdated() -> HttpReply {
-    let problem = Problem::new(ProblemCode::PolicyOutdated, String::new());
+    let code = ProblemCode::PolicyOutdated;
+    let problem = Problem {
+        type_uri: format!("urn:attest:problem:{}", code.as_str()),
+        title: "Forged.".to_owned(),
+        status: OUTDATED,
+        retry: code.retry(),
+        support: String::new(),
+        missing: None,
+        step_up: None,
+        retry_after_s: None,
+    };
     HttpReply {
-        status: ProblemCode::PolicyOutdated.status(),
+        status: OUTDATED,
         headers: vec![("content-type".to_owned(), "application/problem+json".to_owned())],
         body: serde_json::to_vec(&problem).unwrap_or_default(),
     }
