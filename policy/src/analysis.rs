@@ -94,6 +94,7 @@ pub fn analyse(file_name: &str, source: &str, files: &dyn PackFiles) -> Analysis
     let compiled = Compiled {
         device,
         gateway,
+        tests: run::EmbeddedTests::of(&policy, &report),
         warnings: Vec::new(),
     };
     fits(&compiled, &mut report);

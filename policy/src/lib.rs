@@ -14,6 +14,7 @@ pub mod packs;
 mod problem;
 pub mod recorded;
 mod report;
+pub mod repository;
 mod run;
 mod schema;
 pub mod skeleton;
@@ -29,6 +30,7 @@ pub use self::{
     packs::{NoPackFiles, PackFiles, PackSource, PackTest, PackUse},
     problem::{Level, Position, Problem},
     report::MAX_PROBLEMS,
+    run::{EmbeddedTests, EmbeddedTestsError, MAX_TESTS_BYTES, run_tests},
     schema::{pack_schema, schema},
     source::{
         DecisionTest, DetectorSource, DetectorTest, Expected, ExpectedDecision, ExpectedDetection,
@@ -47,6 +49,8 @@ pub struct Compiled {
     pub device: DevicePolicy,
     /// What gateways get.
     pub gateway: GatewayPolicy,
+    /// The tests of the policy and its packs, as gateways run them.
+    pub tests: EmbeddedTests,
     /// What is probably not meant, in the order of the file.
     pub warnings: Vec<Problem>,
 }
@@ -66,6 +70,14 @@ impl Compiled {
     /// Never for a compiled policy; the serialiser's error otherwise.
     pub fn gateway_json(&self) -> Result<String, serde_json::Error> {
         to_canonical_json(&self.gateway)
+    }
+
+    /// The canonical JSON of the tests, for [`run_tests`].
+    ///
+    /// # Errors
+    /// Never for a compiled policy; the serialiser's error otherwise.
+    pub fn tests_json(&self) -> Result<String, serde_json::Error> {
+        to_canonical_json(&self.tests)
     }
 }
 

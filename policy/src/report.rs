@@ -87,6 +87,21 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// A report on what has no source; every problem stands at its start.
+    pub(crate) fn of_no_file(file: &str) -> Self {
+        let root = node::read_document(file, "{}").ok();
+        Self {
+            documents: root
+                .map(|root| Document {
+                    file: file.to_owned(),
+                    root,
+                })
+                .into_iter()
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     /// The value of a document that is now part of this report, and its number; problems of its shape are taken.
     pub(crate) fn read<T: for<'de> Deserialize<'de>>(
         &mut self,

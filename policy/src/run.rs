@@ -3,6 +3,7 @@
 //! Roll-outs count as complete, detectors that are off are run too, and so is what the kill switch names: a test shows
 //! what a rule or detector does, not for whom it is switched on.
 
+mod embedded;
 mod facts;
 mod request;
 
@@ -12,10 +13,11 @@ use attest_core::{
     facts::{FactMap, FactRef, Observation, Platform},
     policy::{
         APP_LISTS, App, Clause, CompiledGateway, Decided, Decision, Detection, Detector, DetectorSet,
-        DevicePolicy, Mode, Scope, Side, StepUpKind, Variables,
+        DevicePolicy, GatewayPolicy, Mode, Scope, Side, StepUpKind, Variables,
     },
 };
 
+pub use self::embedded::{EmbeddedTests, EmbeddedTestsError, MAX_TESTS_BYTES, run_tests};
 use self::facts::read_facts;
 pub(crate) use self::{
     facts::{fits, strange_column},
@@ -24,50 +26,67 @@ pub(crate) use self::{
 use crate::{
     TestOutcome, TestSubject,
     report::Report,
-    source::{DecisionTest, DetectorTest, Expected, ExpectedDecision, PolicySource, TestRequest},
+    source::{DecisionTest, DetectorTest, Expected, ExpectedDecision, PolicySource, TestCase, TestRequest},
 };
 
 /// What every test shows; a failing one is an error at its place.
 pub(crate) fn run(source: &PolicySource, report: &mut Report) -> Vec<TestOutcome> {
     let mut revived = source.clone();
     revived.kill_switch.clear();
-    let (device, everyone) = (revived.device(), for_everyone(&revived.gateway()));
     // Errors of the policy itself are reported before tests are run.
-    let Ok(compiled) = everyone.compile() else {
+    let (device, gateway) = (revived.device(), revived.gateway());
+    let Some(bench) = Bench::new(&device, &gateway) else {
         return Vec::new();
     };
-    let mut outcomes = Vec::new();
-    for (index, test) in source.tests.iter().enumerate() {
+    let tests = source.tests.iter().enumerate();
+    tests
+        .filter_map(|(index, test)| bench.run(index, test, !report.is_test_of_a_pack(index), report))
+        .collect()
+}
+
+/// The policies that tests are run on.
+struct Bench<'a> {
+    device: &'a DevicePolicy,
+    gateway: CompiledGateway,
+}
+
+impl<'a> Bench<'a> {
+    /// `None` if the policy does not compile.
+    fn new(device: &'a DevicePolicy, gateway: &GatewayPolicy) -> Option<Self> {
+        let gateway = for_everyone(gateway).compile().ok()?;
+        Some(Self { device, gateway })
+    }
+
+    /// What a test shows; `None` if it is neither of a decision nor of a detector. `own` is false for tests of packs.
+    fn run(&self, index: usize, test: &TestCase, own: bool, report: &mut Report) -> Option<TestOutcome> {
         let path = format!("tests[{index}]");
         let before = report.errors();
         let (subject, shown) = match (&test.decision, &test.detector) {
             (Some(test), None) => (
                 TestSubject::Decision(test.request.method.clone(), test.request.path.clone()),
-                decision(test, &compiled, &format!("{path}.decision"), report),
+                decision(test, &self.gateway, &format!("{path}.decision"), report),
             ),
             (None, Some(test)) => {
-                let own = !report.is_test_of_a_pack(index);
-                let shown = detector(test, source, &device, own, &format!("{path}.detector"), report);
+                let shown = detector(test, self, own, &format!("{path}.detector"), report);
                 (TestSubject::Detector(test.id.clone()), shown)
             }
             _ => {
                 let message = "a test has exactly one of `decision` and `detector`";
                 report.error(&path, "test-shape", message);
-                continue;
+                return None;
             }
         };
         let passed = report.errors() == before;
         let (file, position) = report.place(&path);
-        outcomes.push(TestOutcome {
+        Some(TestOutcome {
             name: test.name.clone(),
             subject,
             passed,
             position,
             file,
             because: if passed { shown } else { report.newest().to_owned() },
-        });
+        })
     }
-    outcomes
 }
 
 /// What was decided and why, in words.
@@ -221,15 +240,9 @@ fn compare(expected: &Expected, actual: &Outcome, path: &str, report: &mut Repor
 }
 
 /// What was concluded and why, in words.
-fn detector(
-    test: &DetectorTest,
-    source: &PolicySource,
-    device: &DevicePolicy,
-    own: bool,
-    path: &str,
-    report: &mut Report,
-) -> String {
-    let Some(detector) = source.detectors.iter().find(|detector| detector.id == test.id) else {
+fn detector(test: &DetectorTest, bench: &Bench<'_>, own: bool, path: &str, report: &mut Report) -> String {
+    let device = bench.device;
+    let Some(detector) = device.detectors.iter().find(|detector| detector.id == test.id) else {
         let message = format!("unknown detector `{}`", test.id);
         report.error(format_args!("{path}.id"), "unknown-reference", message);
         return String::new();
@@ -237,7 +250,11 @@ fn detector(
     let Some(stated) = read_facts(&test.facts, path, report) else {
         return String::new();
     };
-    let apps = if own { source.apps.as_slice() } else { &[] };
+    let apps = if own {
+        bench.gateway.policy().apps.as_slice()
+    } else {
+        &[]
+    };
     let mut variables = sample(apps, detector.platform);
     for (name, value) in &test.variables {
         if !Variables::NAMES.contains(&name.as_str()) {
@@ -250,7 +267,7 @@ fn detector(
         }
         variables = variables.with(name, value);
     }
-    let mut running = detector.detector();
+    let mut running = detector.clone();
     running.mode = Mode::Enforce;
     let lists = lists(test, device, own, &running, path, report);
     let scope = Scope::new(

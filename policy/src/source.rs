@@ -81,6 +81,10 @@ pub struct PolicySource {
     /// Detectors and rules that are off whatever their mode says: the fastest way to undo one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kill_switch: Vec<String>,
+    /// Rules that the brake may turn to `shadow` or `off` for at most a day: none that asks for platform evidence, a
+    /// binding or a single device, and none that allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brake_rules: Vec<String>,
     /// Tests that must pass before the policy is used.
     #[serde(default)]
     pub tests: Vec<TestCase>,
@@ -288,6 +292,7 @@ impl PolicySource {
             revocation: self.revocation.clone(),
             anchors: self.anchors.clone(),
             kill_switch: self.kill_switch.clone(),
+            brake_rules: self.brake_rules.clone(),
         }
     }
 

@@ -232,7 +232,7 @@ fn fields_of_the_wrong_form() {
     check("version: 1\n", "version: one\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found string \"one\"");
     check("version: 1\n", "version: 1.5\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found floating point `1.5`");
     check("version: 1\n", "version: -1\n", "policy.yaml:1:10: version: expected a whole number that is not negative, found integer `-1`");
-    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `packs`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `revocation`, `anchors`, `response_keys`, `expires_at`, `values`, `kill_switch`, `tests`");
+    check("version: 1\n", "version: 1\ncolour: red\n", "policy.yaml:2:1: colour: unknown field `colour`, expected one of `version`, `environment`, `engine_min`, `origins`, `apps`, `packs`, `detectors`, `requirements`, `rules`, `routes`, `limits`, `lists`, `step_up_issuers`, `revocation`, `anchors`, `response_keys`, `expires_at`, `values`, `kill_switch`, `brake_rules`, `tests`");
     check("    package: com.example\n", "    pakage: com.example\n", "policy.yaml:7:5: apps[0].pakage: unknown field `pakage`, did you mean `package`?");
     check("category: debugger", "category: debuger", "policy.yaml:13:15: detectors[0].category: unknown word `debuger`, expected one of `cloner`, `emulator`, `root`, `hook`, `debugger`, `repackaging`, `jailbreak`, `simulator`, `resigning`, `policy`, `app`");
     check("then: deny", "then: refuse", "policy.yaml:21:11: rules[0].then: unknown word `refuse`, expected one of `allow`, `deny`, `step_up`");

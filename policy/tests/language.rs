@@ -247,3 +247,23 @@ fn the_kill_switch() {
     let packed = compile("p.yaml", &policy(&format!("{pack}kill_switch: [{id}]\n"))).unwrap();
     assert_eq!(packed.device.detectors[0].mode, Mode::Off);
 }
+
+#[test]
+fn the_rules_of_the_brake() {
+    let check = |listed: &str, expect: &str| {
+        let parts = format!(
+            "{APPS}brake_rules: {listed}
+rules:
+  - {{id: x, why: W., then: deny, when: {{fact: findings.category, op: any_eq, value: emulator}}}}
+  - {{id: k, why: W., then: deny, when: {{fact: key.level, op: eq, value: software}}}}
+"
+        );
+        assert_eq!(told(&parts), expect, "{listed}");
+    };
+    check("[x]", "");
+    check(
+        "[x, k]",
+        "p.yaml:8:18: brake_rules[1]: rule `k` asks for `key.level`: the brake never relaxes what the platform, a binding or a single device decides",
+    );
+    check("[y]", "p.yaml:8:15: brake_rules[0]: unknown rule `y`");
+}

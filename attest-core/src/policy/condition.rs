@@ -34,6 +34,28 @@ impl Condition {
         })
     }
 
+    /// The questions that its clauses ask, in their order; those that are about no known fact are left out.
+    #[must_use]
+    pub fn questions(&self) -> Vec<FactRef> {
+        let mut questions = Vec::new();
+        self.ask(&mut questions);
+        questions
+    }
+
+    fn ask(&self, questions: &mut Vec<FactRef>) {
+        match self {
+            Self::Fact(test) => {
+                let asked = std::iter::once(&test.fact).chain(&test.from);
+                questions.extend(asked.filter_map(|text| text.parse().ok()));
+            }
+            Self::All(children) | Self::Any(children) => {
+                children.iter().for_each(|child| child.ask(questions))
+            }
+            Self::Not(child) => child.ask(questions),
+            Self::AtLeast(at_least) => at_least.of.iter().for_each(|child| child.ask(questions)),
+        }
+    }
+
     /// True if a clause names this list.
     #[must_use]
     pub fn names_list(&self, name: &str) -> bool {

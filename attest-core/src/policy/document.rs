@@ -117,6 +117,9 @@ pub struct GatewayPolicy {
     /// The detectors and rules that were switched off in haste; their modes say so already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kill_switch: Vec<String>,
+    /// The rules that the brake may relax.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brake_rules: Vec<String>,
 }
 
 /// Who may confirm a step-up.

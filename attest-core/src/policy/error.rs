@@ -228,6 +228,16 @@ pub enum Fault {
         /// The name.
         name: String,
     },
+    /// A rule that the brake must never relax.
+    #[error(
+        "rule `{rule}` asks for `{fact}`: the brake never relaxes what the platform, a binding or a single device decides"
+    )]
+    BeyondBrake {
+        /// The rule.
+        rule: String,
+        /// The fact.
+        fact: &'static str,
+    },
     /// Not a path pattern.
     #[error(transparent)]
     Pattern(#[from] PathPatternError),
@@ -304,6 +314,7 @@ impl Fault {
             Self::Name { .. } => "name",
             Self::Duplicate { .. } => "duplicate-id",
             Self::Unknown { .. } => "unknown-reference",
+            Self::BeyondBrake { .. } => "beyond-brake",
             Self::Pattern(error) => error.code(),
             Self::Method { .. } => "method",
             Self::Origin { .. } => "origin",

@@ -1,11 +1,11 @@
 //! A gateway policy, compiled as a whole or not at all; every problem is reported with its field path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     App, CompiledRoute, DetectorEntry, Fault, GatewayPolicy, MAX_DETECTORS, MAX_ROUTES, MAX_RULES, Matcher,
     Mode, PolicyError, PolicyReadError, Require, Route, RouteTable, Rule, Scope, Side, Variables,
-    WhenStoreDown,
+    WhenStoreDown, brake,
     detector::evaluated_digest,
     document::{MAX_KEYS, read},
     error::Errors,
@@ -78,6 +78,7 @@ impl GatewayPolicy {
             revocation.verify(errors);
         }
         anchors(&self.anchors, self.environment, errors);
+        brake::listed(self, errors);
         for (name, issuer) in &self.step_up_issuers {
             let path = format!("step_up_issuers.{name}");
             named(name, &path, errors);
@@ -317,6 +318,22 @@ impl CompiledGateway {
     #[must_use]
     pub const fn policy(&self) -> &GatewayPolicy {
         &self.policy
+    }
+
+    /// This policy with other modes for the rules at these positions.
+    pub(super) fn with_modes(&self, modes: &BTreeMap<usize, Mode>) -> Self {
+        let mut changed = self.clone();
+        for (position, mode) in modes {
+            if let Some(rule) = changed.policy.rules.get_mut(*position) {
+                rule.mode = *mode;
+            }
+            if let Some(compiled) = changed.rules.get_mut(*position) {
+                compiled.rule.mode = *mode;
+            }
+        }
+        let off = |position: &usize| modes.get(position) == Some(&Mode::Off);
+        changed.routes.leave_out(off);
+        changed
     }
 
     /// The routes.

@@ -4,6 +4,7 @@
 //! nothing while deciding. Compilation reports every problem with its field path. Nothing here loops without a bound,
 //! reads a clock, or turns a missing answer into a clean one.
 
+mod brake;
 mod canonical;
 mod condition;
 mod detector;
@@ -25,6 +26,7 @@ mod variables;
 mod verify;
 
 pub use self::{
+    brake::{BRAKE_SKEW_S, Brake, BrakeError, MAX_BRAKE_BYTES, MAX_BRAKE_S},
     canonical::canonical_json,
     condition::{AtLeast, ColumnTest, Condition, Except, FactTest},
     detector::{

@@ -121,6 +121,7 @@ fn rest(sides: &Sides<'_>, changes: &mut Changes) {
                 format!("clients reach the routes under other origins: {change}"),
             ),
             "kill_switch" => (Group::Requests, format!("switched off by kill_switch: {change}")),
+            "brake_rules" => (Group::Bounds, format!("the brake may relax: {change}")),
             "expires_at" => (Group::Bounds, format!("expires (Unix seconds): {change}")),
             "issued_at" => (Group::Bounds, format!("issued (Unix seconds): {change}")),
             path if path.starts_with("step_up_issuers.") => (

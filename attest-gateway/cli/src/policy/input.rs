@@ -5,7 +5,7 @@ use std::path::Path;
 
 use attest_gateway::policy::PackFolder;
 use attest_policy::{
-    Analysis, Compiled, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse, source_text,
+    Analysis, Compiled, EmbeddedTests, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse, source_text,
 };
 
 use serde_json::{Value, json};
@@ -121,6 +121,7 @@ pub(super) fn whole(
         let compiled = analysis.compiled.unwrap_or_else(|| Compiled {
             device: source.device(),
             gateway: source.gateway(),
+            tests: EmbeddedTests::default(),
             warnings: Vec::new(),
         });
         return Ok(Ok((compiled, source)));
