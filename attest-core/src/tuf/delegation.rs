@@ -75,7 +75,11 @@ fn succinct(bins: &Json, keys: &Keys) -> Option<Delegation> {
         name: bins.member("name_prefix")?.text()?.to_owned(),
         holders: holders(bins, keys)?,
         terminating: true,
-        scope: Scope::Bins(u32::try_from(bits).ok().filter(|_| (1..=MAX_BITS).contains(&bits))?),
+        scope: Scope::Bins(
+            u32::try_from(bits)
+                .ok()
+                .filter(|_| (1..=MAX_BITS).contains(&bits))?,
+        ),
     })
 }
 

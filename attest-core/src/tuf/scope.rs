@@ -121,7 +121,10 @@ mod tests {
             let to = delegation(scope).role_of("device.json");
             assert_eq!(to, expect.map(RoleName::named));
         };
-        check(Scope::HashPrefixes(vec![digest.chars().take(2).collect()]), Some("role"));
+        check(
+            Scope::HashPrefixes(vec![digest.chars().take(2).collect()]),
+            Some("role"),
+        );
         check(Scope::HashPrefixes(vec!["zz".to_owned()]), None);
         check(Scope::HashPrefixes(vec![]), None);
     }

@@ -196,7 +196,8 @@ impl TrustedSet {
         }
         self.live(role, next.common)?;
         // What an earlier copy of this role vouched for is asked for again.
-        self.targets.retain(|_, below| below.delegator.as_ref() != Some(role));
+        self.targets
+            .retain(|_, below| below.delegator.as_ref() != Some(role));
         let delegate = Delegate {
             delegator: delegator.cloned(),
             targets: next,
@@ -232,9 +233,10 @@ impl TrustedSet {
             RoleName::Root => Some(self.root.common.version),
             RoleName::Timestamp => self.timestamp.as_ref().map(|trusted| trusted.common.version),
             RoleName::Snapshot => self.snapshot.as_ref().map(|trusted| trusted.common.version),
-            RoleName::Targets | RoleName::Delegated(_) => {
-                self.targets.get(role).map(|trusted| trusted.targets.common.version)
-            }
+            RoleName::Targets | RoleName::Delegated(_) => self
+                .targets
+                .get(role)
+                .map(|trusted| trusted.targets.common.version),
         }
     }
 
@@ -255,7 +257,10 @@ impl TrustedSet {
     }
 
     fn delegation(&self, delegator: &RoleName, role: &RoleName) -> Result<&Delegation, TufError> {
-        let delegations = self.targets.get(delegator).map(|trusted| &trusted.targets.delegations);
+        let delegations = self
+            .targets
+            .get(delegator)
+            .map(|trusted| &trusted.targets.delegations);
         delegations
             .ok_or_else(|| TufError::Order {
                 role: role.clone(),

@@ -18,26 +18,71 @@ fn rewrite(repository: &mut Repository, from: &str, to: &str) {
 fn one_text_has_one_reading() {
     let version = "\"version\":6}";
     for (name, from, to, expect) in [
-        ("a member twice", version, "\"version\":6,\"version\":7}", "tuf-malformed"),
-        ("a member twice outside of what is signed", "{\"signatures\"", "{\"signed\":1,\"signatures\"", "tuf-malformed"),
+        (
+            "a member twice",
+            version,
+            "\"version\":6,\"version\":7}",
+            "tuf-malformed",
+        ),
+        (
+            "a member twice outside of what is signed",
+            "{\"signatures\"",
+            "{\"signed\":1,\"signatures\"",
+            "tuf-malformed",
+        ),
         ("a fraction", version, "\"version\":6.0}", "tuf-malformed"),
         ("an exponent", version, "\"version\":6e0}", "tuf-malformed"),
-        ("more than 64 bits", version, "\"version\":18446744073709551616}", "tuf-malformed"),
-        ("far more", version, &format!("\"version\":{}}}", "9".repeat(10_000)), "tuf-malformed"),
+        (
+            "more than 64 bits",
+            version,
+            "\"version\":18446744073709551616}",
+            "tuf-malformed",
+        ),
+        (
+            "far more",
+            version,
+            &format!("\"version\":{}}}", "9".repeat(10_000)),
+            "tuf-malformed",
+        ),
         ("below zero", version, "\"version\":-6}", "tuf-field"),
         ("zero", version, "\"version\":0}", "tuf-field"),
         ("as text", version, "\"version\":\"6\"}", "tuf-field"),
-        ("the highest", version, "\"version\":18446744073709551615}", "tuf-threshold"),
-        ("deep", version, &format!("\"version\":{}", "[".repeat(5_000)), "tuf-malformed"),
+        (
+            "the highest",
+            version,
+            "\"version\":18446744073709551615}",
+            "tuf-threshold",
+        ),
+        (
+            "deep",
+            version,
+            &format!("\"version\":{}", "[".repeat(5_000)),
+            "tuf-malformed",
+        ),
         (
             "deep and closed",
             version,
             &format!("\"version\":6,\"x\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000)),
             "tuf-malformed",
         ),
-        ("half a character", version, "\"version\":6,\"x\":\"\\ud800\"}", "tuf-malformed"),
-        ("text behind it", "{\"signatures\"", "{}{\"signatures\"", "tuf-malformed"),
-        ("a byte order mark", "{\"signatures\"", "\u{feff}{\"signatures\"", "tuf-malformed"),
+        (
+            "half a character",
+            version,
+            "\"version\":6,\"x\":\"\\ud800\"}",
+            "tuf-malformed",
+        ),
+        (
+            "text behind it",
+            "{\"signatures\"",
+            "{}{\"signatures\"",
+            "tuf-malformed",
+        ),
+        (
+            "a byte order mark",
+            "{\"signatures\"",
+            "\u{feff}{\"signatures\"",
+            "tuf-malformed",
+        ),
     ] {
         check(name, |repository| rewrite(repository, from, to), Err(expect));
     }
@@ -59,13 +104,37 @@ fn what_is_signed_has_the_form_of_its_role() {
         of(spec, &|signed| signed["spec_version"] = json!(spec), Ok(()));
     }
     for spec in ["2.0.0", "1", "1.0.0.0", "1.x", "1.", "", "10.0"] {
-        of(spec, &|signed| signed["spec_version"] = json!(spec), Err("tuf-spec-version"));
+        of(
+            spec,
+            &|signed| signed["spec_version"] = json!(spec),
+            Err("tuf-spec-version"),
+        );
     }
-    of("members of later versions", &|signed| signed["x-later"] = json!({"a": [1, null, "é"]}), Ok(()));
-    of("of another role", &|signed| signed["_type"] = json!("snapshot"), Err("tuf-field"));
-    of("never", &|signed| signed["expires"] = json!("never"), Err("tuf-field"));
-    of("of no snapshot", &|signed| signed["meta"] = json!({}), Err("tuf-field"));
-    of("of a snapshot zero", &|signed| signed["meta"]["snapshot.json"]["version"] = json!(0), Err("tuf-field"));
+    of(
+        "members of later versions",
+        &|signed| signed["x-later"] = json!({"a": [1, null, "é"]}),
+        Ok(()),
+    );
+    of(
+        "of another role",
+        &|signed| signed["_type"] = json!("snapshot"),
+        Err("tuf-field"),
+    );
+    of(
+        "never",
+        &|signed| signed["expires"] = json!("never"),
+        Err("tuf-field"),
+    );
+    of(
+        "of no snapshot",
+        &|signed| signed["meta"] = json!({}),
+        Err("tuf-field"),
+    );
+    of(
+        "of a snapshot zero",
+        &|signed| signed["meta"]["snapshot.json"]["version"] = json!(0),
+        Err("tuf-field"),
+    );
     of(
         "of a snapshot without a hash in its hashes",
         &|signed| signed["meta"]["snapshot.json"]["hashes"] = json!({}),
@@ -84,7 +153,7 @@ fn what_is_signed_has_the_form_of_its_role() {
     of(
         "of a snapshot with another length",
         &|signed| signed["meta"]["snapshot.json"]["length"] = json!(7),
-        Err("tuf-too-large"),
+        Err("tuf-length-mismatch"),
     );
 }
 
@@ -136,34 +205,17 @@ fn a_threshold_is_at_least_one() {
         ("below none", json!(-1), Err("tuf-field")),
         ("as text", json!("1"), Err("tuf-field")),
         ("one", json!(1), Ok(())),
-        ("more than there are", json!(u64::MAX), Err("tuf-threshold")),
+        ("more than there are keys", json!(u64::MAX), Err("tuf-threshold")),
     ] {
-        check(
-            name,
-            |repository| {
-                repository.publish_next();
-                let mut signed = repository.root_signed(2);
-                signed["roles"]["timestamp"]["threshold"] = threshold;
-                let bytes = signed_by(&signed, &[&repository.root]);
-                repository.files.insert("2.root.json".to_owned(), bytes);
-            },
-            match expect {
-                // The root itself is good, so it is kept.
-                Err("tuf-threshold") => return higher_than_any(),
-                other => other,
-            },
-        );
+        let mut repository = Repository::new();
+        let mut client = Client::of(&repository);
+        let mut signed = repository.root_signed(2);
+        signed["roles"]["timestamp"]["threshold"] = threshold;
+        let bytes = signed_by(&signed, &[&repository.root]);
+        repository.files.insert("2.root.json".to_owned(), bytes);
+        let outcome = client.refresh(&repository).map(|_| ());
+        assert_eq!(outcome.map_err(|error| error.code()), expect, "{name}");
     }
-}
-
-fn higher_than_any() {
-    let mut repository = Repository::new();
-    let mut signed = repository.root_signed(1);
-    signed["roles"]["timestamp"]["threshold"] = json!(u64::MAX);
-    let bytes = signed_by(&signed, &[&repository.root]);
-    repository.files.insert("1.root.json".to_owned(), bytes);
-    let error = Client::of(&repository).refresh(&repository).unwrap_err();
-    assert_eq!(error.code(), "tuf-threshold");
 }
 
 #[test]
@@ -175,10 +227,20 @@ fn what_depends_on_a_role_is_looked_at_after_it() {
     repository.publish_next();
     for (name, outcome) in [
         ("root", set.update_root(&repository.files["2.root.json"])),
-        ("timestamp", set.update_timestamp(&repository.files["timestamp.json"]).map(|_| ())),
-        ("snapshot", set.update_snapshot(&repository.files["2.snapshot.json"], false)),
+        (
+            "timestamp",
+            set.update_timestamp(&repository.files["timestamp.json"])
+                .map(|_| ()),
+        ),
+        (
+            "snapshot",
+            set.update_snapshot(&repository.files["2.snapshot.json"], false),
+        ),
     ] {
         assert_eq!(outcome.unwrap_err().code(), "tuf-order", "{name}");
     }
-    assert_eq!((set.root_version(), set.version(&RoleName::Timestamp)), (1, Some(1)));
+    assert_eq!(
+        (set.root_version(), set.version(&RoleName::Timestamp)),
+        (1, Some(1))
+    );
 }

@@ -7,10 +7,19 @@ use super::*;
 /// A repository and the names of the files that a client has to fetch, its root first.
 fn served() -> (Repository, [&'static str; 4]) {
     let mut repository = Repository::new();
-    repository.targets_signed = json!({"targets": {"x": {"length": 1, "hashes": {"sha256": hex(sha256(&[b"x"]))}}}});
+    repository.targets_signed =
+        json!({"targets": {"x": {"length": 1, "hashes": {"sha256": hex(sha256(&[b"x"]))}}}});
     repository.publish();
     repository.publish_root(2, &[]);
-    (repository, ["2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"])
+    (
+        repository,
+        [
+            "2.root.json",
+            "timestamp.json",
+            "1.snapshot.json",
+            "1.targets.json",
+        ],
+    )
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

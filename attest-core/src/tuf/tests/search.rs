@@ -184,22 +184,66 @@ fn delegations_are_unambiguous_or_refused() {
         change(&mut repository.targets_signed["delegations"]);
         repository.publish();
         let outcome = Client::of(&repository).refresh(&repository).map(|_| ());
-        assert_eq!(outcome.as_ref().map_err(TufError::code), expect.as_ref().map_err(|code| *code), "{name}");
+        assert_eq!(
+            outcome.as_ref().map_err(TufError::code),
+            expect.as_ref().map_err(|code| *code),
+            "{name}"
+        );
     };
     let refused = Err("tuf-field");
     check("as it is", &|_| {}, Ok(()));
-    check("of a later kind", &|written| written["x-later"] = json!([1]), Ok(()));
-    check("of a later kind alone", &|written| *written = json!({"keys": {}, "x-later": [1]}), Ok(()));
-    check("a role twice", &|written| written["roles"] = json!([written["roles"][0], written["roles"][0]]), refused);
-    check("a top-level name", &|written| written["roles"][0]["name"] = json!("snapshot"), refused);
-    check("no name", &|written| written["roles"][0]["name"] = json!(""), refused);
-    check("two scopes", &|written| written["roles"][0]["path_hash_prefixes"] = json!(["0"]), refused);
-    check("no scope", &|written| written["roles"][0]["paths"] = Value::Null, refused);
-    check("no threshold", &|written| written["roles"][0]["threshold"] = json!(0), refused);
-    check("two schemes", &|written| written["succinct_roles"] = json!({}), refused);
+    check(
+        "of a later kind",
+        &|written| written["x-later"] = json!([1]),
+        Ok(()),
+    );
+    check(
+        "of a later kind alone",
+        &|written| *written = json!({"keys": {}, "x-later": [1]}),
+        Ok(()),
+    );
+    check(
+        "a role twice",
+        &|written| written["roles"] = json!([written["roles"][0], written["roles"][0]]),
+        refused,
+    );
+    check(
+        "a top-level name",
+        &|written| written["roles"][0]["name"] = json!("snapshot"),
+        refused,
+    );
+    check(
+        "no name",
+        &|written| written["roles"][0]["name"] = json!(""),
+        refused,
+    );
+    check(
+        "two scopes",
+        &|written| written["roles"][0]["path_hash_prefixes"] = json!(["0"]),
+        refused,
+    );
+    check(
+        "no scope",
+        &|written| written["roles"][0]["paths"] = Value::Null,
+        refused,
+    );
+    check(
+        "no threshold",
+        &|written| written["roles"][0]["threshold"] = json!(0),
+        refused,
+    );
+    check(
+        "two schemes",
+        &|written| written["succinct_roles"] = json!({}),
+        refused,
+    );
     for bits in [json!(0), json!(33), json!(u64::MAX), json!(-1)] {
         let bins = json!({"keyids": [], "threshold": 1, "bit_length": bits, "name_prefix": "bin"});
-        check("bits", &|written| *written = json!({"keys": {}, "succinct_roles": bins}), refused);
+        check(
+            "bits",
+            &|written| *written = json!({"keys": {}, "succinct_roles": bins}),
+            refused,
+        );
     }
 }
 
