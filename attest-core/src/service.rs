@@ -1,5 +1,7 @@
 //! Bodies of the attestation service's calls, as JSON. Both sides read them from here.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::Purpose;
@@ -73,9 +75,24 @@ pub struct EvidenceResponse {
     pub response: String,
 }
 
-/// Answer to `GET policy/bundle`, as long as policy is signed by a development root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Answer to `GET policy/bundle?root=N`: what a phone that trusts root N lacks, as the exact texts that were signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyBundle {
-    /// The device policy as a JWS by the development root.
-    pub development: String,
+    /// The roots N+1, N+2, … in order; not more than [`MAX_BUNDLE_ROOTS`](crate::bundle::MAX_BUNDLE_ROOTS).
+    #[serde(default)]
+    pub roots: Vec<String>,
+    /// There are more roots than these: ask again by the version of the last one.
+    #[serde(default)]
+    pub more: bool,
+    /// The timestamp.
+    pub timestamp: String,
+    /// The snapshot that it names.
+    pub snapshot: String,
+    /// The targets metadata that the snapshot names.
+    pub targets: String,
+    /// Metadata of delegated roles that phones need, by role.
+    #[serde(default)]
+    pub delegated: BTreeMap<String, String>,
+    /// The targets that phones need, by name.
+    pub artifacts: BTreeMap<String, String>,
 }

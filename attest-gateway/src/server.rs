@@ -84,6 +84,7 @@ impl Server {
             config.environment,
             names,
             Arc::clone(&keys),
+            Arc::clone(&clock),
         )
         .map_err(ServerError::Policy)?;
         report(&policies);

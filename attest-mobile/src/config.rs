@@ -1,11 +1,12 @@
 //! What an app configures, and the settings that follow from it. A configuration that could not work, or that would trust
 //! more than it should, is refused before anything is sent.
 
+use attest_core::bundle;
 use attest_core::device::Platform;
 use attest_core::encoding::sha256_base64url;
 use attest_core::environment::Environment;
-use attest_core::jose::{Algorithm, JwkError, JwkSet};
 use attest_core::token::binding::normal_origin;
+use attest_core::tuf::TufError;
 
 use crate::request::Target;
 
@@ -22,8 +23,9 @@ pub struct AttestConfig {
     pub platform: Platform,
     /// The environment that the app is built for.
     pub environment: Environment,
-    /// Public keys that may sign device policy.
-    pub policy_roots: JwkSet,
+    /// The first root of the policy repository, byte for byte: device policy counts only if the chain of roots that begins here
+    /// vouches for it. A later root may be configured with a new version of the app.
+    pub policy_root: Vec<u8>,
     /// Origins of the protected API. Requests to others pass at once without a token. Empty: those that the policy names.
     pub origins: Vec<String>,
     /// Mint a session token also where the policy names the origin but no requirement matches.
@@ -37,7 +39,7 @@ pub struct AttestConfig {
 }
 
 impl AttestConfig {
-    /// A configuration with the default bounds; origins and roots are the caller's to add.
+    /// A configuration with the default bounds; origins and the policy root are the caller's to add.
     #[must_use]
     pub fn new(
         service_url: impl Into<String>,
@@ -52,7 +54,7 @@ impl AttestConfig {
             app_version: app_version.into(),
             platform,
             environment,
-            policy_roots: JwkSet::default(),
+            policy_root: Vec::new(),
             origins: Vec::new(),
             token_by_default: false,
             call_timeout_ms: 15_000,
@@ -79,28 +81,11 @@ pub enum ConfigError {
     #[error("app_version: must have 1 to 128 bytes")]
     AppVersion,
     /// No root: no device policy could ever be accepted.
-    #[error("policy_roots: at least one key is needed to verify device policy")]
+    #[error("policy_root: the repository's root metadata is needed to verify device policy")]
     NoPolicyRoot,
-    /// A root that cannot verify.
-    #[error("policy_roots[{index}]: {fault}")]
-    PolicyRoot {
-        /// Which one.
-        index: usize,
-        /// What is wrong with it.
-        fault: JwkError,
-    },
-    /// A root without `kid`, or a second one of the same `kid`.
-    #[error("policy_roots[{index}]: needs a `kid` of its own")]
-    PolicyRootId {
-        /// Which one.
-        index: usize,
-    },
-    /// A symmetric root: whoever holds the app could sign policy.
-    #[error("policy_roots[{index}]: must be a public P-256 key")]
-    PolicyRootSymmetric {
-        /// Which one.
-        index: usize,
-    },
+    /// What is there is no root, or its own keys did not sign it.
+    #[error("policy_root: {0}")]
+    PolicyRoot(TufError),
     /// Not an origin.
     #[error("origins[{index}]: not an http or https origin")]
     Origin {
@@ -124,10 +109,8 @@ impl ConfigError {
             Self::PlainHttp => "config-plain-http",
             Self::App => "config-app",
             Self::AppVersion => "config-app-version",
-            Self::NoPolicyRoot => "config-policy-roots",
-            Self::PolicyRoot { fault, .. } => fault.code(),
-            Self::PolicyRootId { .. } => "config-policy-root-id",
-            Self::PolicyRootSymmetric { .. } => "config-policy-root-symmetric",
+            Self::NoPolicyRoot => "config-policy-root-missing",
+            Self::PolicyRoot(_) => "config-policy-root",
             Self::Origin { .. } => "config-origin",
             Self::Bound { .. } => "config-bound",
         }
@@ -140,6 +123,8 @@ pub struct Settings {
     pub(crate) config: AttestConfig,
     /// Ties persisted state to this service, app and environment.
     pub(crate) scope: String,
+    /// The version of the configured root.
+    pub(crate) root_version: u64,
 }
 
 impl TryFrom<AttestConfig> for Settings {
@@ -161,7 +146,10 @@ impl TryFrom<AttestConfig> for Settings {
         if !named(&config.app_version) {
             return Err(ConfigError::AppVersion);
         }
-        verify_roots(&config.policy_roots)?;
+        if config.policy_root.is_empty() {
+            return Err(ConfigError::NoPolicyRoot);
+        }
+        let root_version = bundle::root_version(&config.policy_root).map_err(ConfigError::PolicyRoot)?;
         for (index, origin) in config.origins.iter_mut().enumerate() {
             *origin = normal_origin(origin).ok_or(ConfigError::Origin { index })?;
         }
@@ -180,27 +168,12 @@ impl TryFrom<AttestConfig> for Settings {
         }
         let scope = [&config.service_url, &config.app, config.environment.as_str()].join("\0");
         let scope = sha256_base64url(scope.as_bytes());
-        Ok(Self { config, scope })
+        Ok(Self {
+            config,
+            scope,
+            root_version,
+        })
     }
-}
-
-fn verify_roots(roots: &JwkSet) -> Result<(), ConfigError> {
-    if roots.keys.is_empty() {
-        return Err(ConfigError::NoPolicyRoot);
-    }
-    for (index, root) in roots.keys.iter().enumerate() {
-        let key = root
-            .verifying_key()
-            .map_err(|fault| ConfigError::PolicyRoot { index, fault })?;
-        if key.algorithm() != Algorithm::Es256 {
-            return Err(ConfigError::PolicyRootSymmetric { index });
-        }
-        let is_second = roots.keys.iter().take(index).any(|other| other.kid == root.kid);
-        if root.kid.is_none() || is_second {
-            return Err(ConfigError::PolicyRootId { index });
-        }
-    }
-    Ok(())
 }
 
 impl Settings {
@@ -215,14 +188,12 @@ const NAME_BYTES_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use attest_core::jose::{Jwk, SigningKey};
-    use ring::rand::SystemRandom;
-
     use super::*;
+    use crate::tests::Repository;
 
     #[test]
     fn every_mistake_has_its_own_code() {
-        let root = Jwk::published(&SigningKey::generate(&SystemRandom::new()).unwrap().public_point());
+        let root = Repository::new().root().to_owned();
         let check = |spoil: &dyn Fn(&mut AttestConfig), expect: Result<(), &str>| {
             let mut config = AttestConfig::new(
                 "https://api.bank.example/.attest/v1/",
@@ -231,7 +202,7 @@ mod tests {
                 Platform::Android,
                 Environment::Production,
             );
-            config.policy_roots.keys.push(root.clone());
+            config.policy_root = root.clone().into_bytes();
             spoil(&mut config);
             let got = Settings::try_from(config)
                 .map(|_| ())
@@ -265,34 +236,19 @@ mod tests {
             Err("config-app-version"),
         );
         check(
-            &|config| config.policy_roots.keys.clear(),
-            Err("config-policy-roots"),
+            &|config| config.policy_root.clear(),
+            Err("config-policy-root-missing"),
         );
         check(
-            &|config| config.policy_roots.keys.push(root.clone()),
-            Err("config-policy-root-id"),
-        );
-        check(
-            &|config| config.policy_roots.keys[0].kid = None,
-            Err("config-policy-root-id"),
-        );
-        check(
-            &|config| config.policy_roots.keys[0].key_use = Some("enc".to_owned()),
-            Err("jwk-use"),
+            &|config| config.policy_root.truncate(100),
+            Err("config-policy-root"),
         );
         check(
             &|config| {
-                let secret = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_","kid":"x"}"#;
-                config.policy_roots.keys = vec![serde_json::from_str(secret).unwrap()];
+                let other = Repository::new();
+                config.policy_root = other.forged_root(&Repository::new()).into_bytes();
             },
-            Err("jwk-material"),
-        );
-        check(
-            &|config| {
-                let secret = format!(r#"{{"kty":"oct","k":"{}","kid":"x"}}"#, "A".repeat(43));
-                config.policy_roots.keys = vec![serde_json::from_str(&secret).unwrap()];
-            },
-            Err("config-policy-root-symmetric"),
+            Err("config-policy-root"),
         );
         check(&|config| config.patience_ms = 0, Err("config-bound"));
     }

@@ -1,9 +1,11 @@
 //! Why enrolment, renewal, a policy fetch or minting failed, in full. The app sees [`AttestError`], made from it in one place.
 
+use attest_core::bundle::BundleError;
 use attest_core::jose::JwsError;
 use attest_core::problem::{ProblemCode, RetryClass};
 use attest_core::response::ResponseError;
 use attest_core::token::binding::BindingError;
+use attest_core::tuf::TufError;
 
 use crate::error::AttestError;
 use crate::foreign::{KeyError, TransportError};
@@ -145,9 +147,12 @@ impl Failure {
             Self::Transport(_) | Self::Unreadable { .. } | Self::Response(_) => AttestError::Offline { code },
             Self::Refused(refusal) => refusal.to_public(code, after_ms),
             Self::Policy(PolicyFault::Engine { .. }) => AttestError::UpdateApp,
-            Self::Policy(PolicyFault::Environment | PolicyFault::Jws(_)) => {
-                AttestError::Misconfigured { code }
-            }
+            // Another repository's root, or another environment's, was built into the app.
+            Self::Policy(
+                PolicyFault::Environment
+                | PolicyFault::NoPolicy { .. }
+                | PolicyFault::Bundle(BundleError::Tuf(TufError::Threshold { .. })),
+            ) => AttestError::Misconfigured { code },
             Self::Binding(_) | Self::Url | Self::Token(_) | Self::StepUpMalformed => {
                 AttestError::Misconfigured { code }
             }

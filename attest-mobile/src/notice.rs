@@ -18,6 +18,8 @@ pub enum Notice {
     Discarded {
         /// The blob.
         blob: &'static str,
+        /// Why.
+        code: &'static str,
     },
     /// A blob could not be written; the Attestor goes on in memory.
     NotStored {

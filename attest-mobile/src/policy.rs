@@ -1,14 +1,15 @@
-//! Device policy on the phone: taken only if a configured root signed it, for this environment, and never older than the
-//! one that was active before.
+//! Device policy on the phone: taken only if the chain of roots that begins with the configured one vouches for it, for this
+//! environment, and never older than the one that was active before. A policy that has expired stays in force.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use attest_core::bundle;
-use attest_core::jose::{Jwk, JwkSet, JwsError};
+use attest_core::bundle::{self, BundleError, Kept, Offered, Vouched};
+use attest_core::jose::{Jwk, JwkSet};
 use attest_core::policy::{
     CompiledDevice, DevicePolicy, ENGINE_VERSION, PolicyReadError, Requirement, Variables,
 };
+use attest_core::service::PolicyBundle;
 
 use crate::config::Settings;
 use crate::request::Target;
@@ -17,9 +18,15 @@ use crate::request::Target;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFault {
-    /// No configured root signed it, or it is not a policy.
+    /// The repository's roles do not vouch for it.
     #[error(transparent)]
-    Jws(#[from] JwsError),
+    Bundle(#[from] BundleError),
+    /// The roles vouch for something that is no device policy.
+    #[error("what is signed is no device policy ({code})")]
+    NoPolicy {
+        /// What is wrong with it.
+        code: &'static str,
+    },
     /// Made for another environment.
     #[error("made for another environment")]
     Environment,
@@ -55,12 +62,25 @@ impl PolicyFault {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Jws(error) => error.code(),
+            Self::Bundle(error) => error.code(),
+            Self::NoPolicy { code } | Self::Invalid { code, .. } => code,
             Self::Environment => "policy-environment",
             Self::Older { .. } => "policy-older",
             Self::Engine { .. } => "engine-unsupported",
-            Self::Invalid { code, .. } => code,
             Self::NoResponseKey => "policy-response-keys",
+        }
+    }
+
+    /// Whether it is only older than what is held, as from a gateway that lags behind.
+    pub(crate) const fn is_older(&self) -> bool {
+        match self {
+            Self::Bundle(error) => error.is_older(),
+            Self::Older { .. } => true,
+            Self::NoPolicy { .. }
+            | Self::Environment
+            | Self::Engine { .. }
+            | Self::Invalid { .. }
+            | Self::NoResponseKey => false,
         }
     }
 }
@@ -78,9 +98,8 @@ pub(crate) struct ActivePolicy {
     pub(crate) compiled: Arc<CompiledDevice>,
     pub(crate) response_keys: JwkSet,
     pub(crate) age: PolicyAge,
-    /// As signed, to be verified again whenever it is read from storage.
-    pub(crate) bundle: String,
-    pub(crate) etag: Option<String>,
+    /// When the first of what vouches for it expires, Unix seconds.
+    pub(crate) expires_s: u64,
     origins: BTreeSet<String>,
 }
 
@@ -99,12 +118,32 @@ impl ActivePolicy {
             .requirements()
             .find(&target.origin, method, target.path)
     }
+
+    /// Whether it, or what vouches for it, has expired at a time.
+    pub(crate) fn is_stale(&self, now_s: u64) -> bool {
+        let ends_s = self.compiled.policy().expires_at.unwrap_or(u64::MAX);
+        self.expires_s.min(ends_s) <= now_s
+    }
 }
 
-/// A bundle that nobody looked at yet. Looking takes milliseconds: no lock that minting needs is to be held meanwhile.
+/// Where an [`Offer`] comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// An earlier process kept it.
+    Kept(Kept),
+    /// The service answered it.
+    Fetched {
+        bundle: Box<PolicyBundle>,
+        kept: Kept,
+        /// What is certain about time; zero if nothing is.
+        now_s: u64,
+    },
+}
+
+/// A policy that nobody looked at yet. Looking takes milliseconds: no lock that minting needs is to be held meanwhile.
 #[derive(Debug)]
 pub struct Offer {
-    pub(crate) bundle: String,
+    pub(crate) source: Source,
     pub(crate) etag: Option<String>,
     /// The newest that was ever active.
     pub(crate) held: PolicyAge,
@@ -114,43 +153,123 @@ pub struct Offer {
 
 /// What became of an [`Offer`].
 #[derive(Debug)]
-pub struct Accepted(pub(crate) Result<ActivePolicy, PolicyFault>);
+pub struct Accepted {
+    /// What is to be kept, whatever the outcome.
+    pub(crate) kept: Kept,
+    /// The entity tag of what is in force now; none if that is not what was offered.
+    pub(crate) etag: Option<String>,
+    /// Whether a new root came.
+    pub(crate) rotated: bool,
+    pub(crate) outcome: Result<Outcome, PolicyFault>,
+}
+
+/// What an [`Offer`] holds.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// No policy at all.
+    Nothing,
+    /// Roots only; the rest has to be asked for.
+    More,
+    /// The policy in force, vouched for until then.
+    Same { expires_s: u64 },
+    /// Another policy.
+    Policy(Box<ActivePolicy>),
+}
 
 impl Offer {
     /// Verifies and compiles the policy.
     #[must_use]
-    pub fn accept(self) -> Accepted {
-        Accepted(self.read())
+    pub fn accept(mut self) -> Accepted {
+        let root = &self.settings.config.policy_root;
+        let etag = self.etag.take();
+        match std::mem::replace(&mut self.source, Source::Kept(Kept::default())) {
+            Source::Kept(kept) => match bundle::resume(root, kept) {
+                Ok(resumed) => self.resumed(resumed, etag),
+                Err(error) => Accepted {
+                    kept: Kept::default(),
+                    etag: None,
+                    rotated: false,
+                    outcome: Err(PolicyFault::Bundle(error.into())),
+                },
+            },
+            Source::Fetched { bundle, kept, now_s } => {
+                let taken = bundle::take(root, kept, &bundle, now_s);
+                let mut kept = taken.kept;
+                let outcome = match taken.outcome {
+                    Ok(Offered::More) => Ok(Outcome::More),
+                    Ok(Offered::Policy { vouched, expires_s }) => {
+                        self.offered(&mut kept, *vouched, expires_s)
+                    }
+                    Err(error) => Err(error.into()),
+                };
+                let is_whole = matches!(outcome, Ok(Outcome::Same { .. } | Outcome::Policy(_)));
+                Accepted {
+                    kept,
+                    etag: etag.filter(|_| is_whole),
+                    rotated: taken.rotated,
+                    outcome,
+                }
+            }
+        }
     }
 
-    fn read(self) -> Result<ActivePolicy, PolicyFault> {
-        let Self {
-            bundle,
-            etag,
-            held,
-            settings,
-            variables,
-        } = self;
-        let policy = bundle::open(&bundle, &settings.config.policy_roots)?;
-        let policy = DevicePolicy::from_json(&policy).map_err(|error| {
+    fn resumed(&self, resumed: bundle::Resumed, etag: Option<String>) -> Accepted {
+        let bundle::Resumed {
+            mut kept,
+            expires_s,
+            lost,
+        } = resumed;
+        let outcome = match (&kept.active, expires_s, lost) {
+            (_, _, Some(lost)) => Err(lost.into()),
+            (Some(active), Some(expires_s), None) => self
+                .compile(&active.device, expires_s)
+                .map(|policy| Outcome::Policy(Box::new(policy))),
+            _ => Ok(Outcome::Nothing),
+        };
+        if outcome.is_err() {
+            kept.lose_policy();
+        }
+        Accepted {
+            kept,
+            etag: etag.filter(|_| outcome.is_ok()),
+            rotated: false,
+            outcome,
+        }
+    }
+
+    fn offered(&self, kept: &mut Kept, vouched: Vouched, expires_s: u64) -> Result<Outcome, PolicyFault> {
+        let is_same = kept
+            .active
+            .as_ref()
+            .is_some_and(|active| active.device == vouched.device);
+        let outcome = if is_same {
+            Outcome::Same { expires_s }
+        } else {
+            Outcome::Policy(Box::new(self.compile(&vouched.device, expires_s)?))
+        };
+        kept.activate(vouched);
+        Ok(outcome)
+    }
+
+    fn compile(&self, device: &str, expires_s: u64) -> Result<ActivePolicy, PolicyFault> {
+        let policy = DevicePolicy::from_json(device.as_bytes()).map_err(|error| {
             if let PolicyReadError::Unsupported { needed } = error {
                 PolicyFault::Engine { needed }
             } else {
-                // What a root signed is a policy, or the root is misused: told apart no further.
-                PolicyFault::Jws(JwsError::Json)
+                PolicyFault::NoPolicy { code: error.code() }
             }
         })?;
-        if policy.environment != settings.config.environment {
+        if policy.environment != self.settings.config.environment {
             return Err(PolicyFault::Environment);
         }
         let age = PolicyAge {
             version: policy.version,
             issued_at_s: policy.issued_at.unwrap_or(0),
         };
-        if age < held {
+        if age < self.held {
             return Err(PolicyFault::Older {
                 offered: age.version,
-                held: held.version,
+                held: self.held.version,
             });
         }
         if policy.engine_min > ENGINE_VERSION {
@@ -165,22 +284,23 @@ impl Offer {
             .map(|requirement| requirement.origin.clone())
             .collect();
         let compiled = policy
-            .compile(settings.config.platform, variables)
+            .compile(self.settings.config.platform, self.variables.clone())
             .map_err(|problems| {
-                problems
-                    .into_iter()
-                    .next()
-                    .map_or(PolicyFault::Jws(JwsError::Json), |problem| PolicyFault::Invalid {
+                problems.into_iter().next().map_or(
+                    PolicyFault::NoPolicy {
+                        code: "policy-malformed",
+                    },
+                    |problem| PolicyFault::Invalid {
                         code: problem.code(),
                         path: problem.path,
-                    })
+                    },
+                )
             })?;
         Ok(ActivePolicy {
             compiled: Arc::new(compiled),
             response_keys,
             age,
-            bundle,
-            etag,
+            expires_s,
             origins,
         })
     }

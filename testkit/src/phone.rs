@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use attest_core::device::Platform;
 use attest_core::environment::Environment;
-use attest_core::jose::JwkSet;
 use attest_mobile::foreign::{
     BoxFuture, Clock, DeclineStepUps, DeviceKey, StepUpPrompt, Storage, Timer, TransportError, Unobserved,
 };
@@ -68,8 +67,8 @@ pub struct PhoneOptions {
     pub profile: Profile,
     /// What vouches for its key.
     pub evidence: Evidence,
-    /// Keys that may sign device policy.
-    pub roots: JwkSet,
+    /// The first root of the policy repository.
+    pub root: Vec<u8>,
     /// Completes step-ups.
     pub step_up: Arc<dyn StepUpPrompt>,
     /// Survives a restart of the phone.
@@ -88,7 +87,7 @@ impl std::fmt::Debug for PhoneOptions {
 impl PhoneOptions {
     /// A genuine Android phone that declines step-ups and forgets everything at its end.
     #[must_use]
-    pub fn new(gateway: impl Into<String>, app: impl Into<String>, roots: JwkSet) -> Self {
+    pub fn new(gateway: impl Into<String>, app: impl Into<String>, root: Vec<u8>) -> Self {
         Self {
             gateway: gateway.into(),
             base_path: "/.attest/v1".to_owned(),
@@ -98,7 +97,7 @@ impl PhoneOptions {
             platform: Platform::Android,
             profile: Profile::Genuine,
             evidence: Evidence::Software,
-            roots,
+            root,
             step_up: Arc::new(DeclineStepUps),
             storage: Arc::new(MemoryStorage::default()),
         }
@@ -145,7 +144,7 @@ impl Phone {
             platform,
             profile,
             evidence,
-            roots,
+            root,
             step_up,
             storage,
         } = options;
@@ -159,7 +158,7 @@ impl Phone {
             platform,
             Environment::Development,
         );
-        config.policy_roots = roots;
+        config.policy_root = root;
         config.origins = if origins.is_empty() { vec![origin] } else { origins };
         let origin = config.origins.first().cloned().unwrap_or_default();
         config.token_by_default = true;

@@ -4,11 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use attest_core::jose::JwkSet;
 use attest_gateway::clock::Clock;
 use attest_gateway::config::Config;
 use attest_gateway::faults::Faults;
-use attest_gateway::keys::{KeyFileError, Keys};
+use attest_gateway::keys::{KeyFileError, Keys, POLICY_ROOT_PUBLIC_FILE};
 use attest_gateway::runtime::StartError;
 use attest_gateway::server::{Server, ServerError};
 use ring::rand::SystemRandom;
@@ -85,7 +84,7 @@ pub struct World {
     server: Server,
     policy: Mutex<PolicySettings>,
     policy_file: PathBuf,
-    roots: JwkSet,
+    root: Vec<u8>,
     test_roots: Arc<TestRoots>,
     origin: String,
     clock: Arc<dyn Clock>,
@@ -105,13 +104,7 @@ impl World {
         std::fs::create_dir(&keys_folder)?;
         let keys = Keys::generate(&SystemRandom::new())?;
         keys.write(&keys_folder)?;
-        let roots = JwkSet {
-            keys: keys
-                .policy_root
-                .iter()
-                .map(attest_gateway::keys::NamedKey::public)
-                .collect(),
-        };
+        let root = std::fs::read(keys_folder.join(POLICY_ROOT_PUBLIC_FILE))?;
         let test_roots = Arc::new(TestRoots::generate()?);
         test_roots.write(&folder.path().join(TEST_ROOTS_FILE))?;
         let mut attempts = 0;
@@ -129,7 +122,7 @@ impl World {
             server,
             policy: Mutex::new(policy),
             policy_file: folder.path().join(POLICY_FILE),
-            roots,
+            root,
             test_roots,
             origin,
             clock: options.clock,
@@ -176,7 +169,7 @@ impl World {
     /// Options of a genuine Android phone in this world.
     #[must_use]
     pub fn phone(&self) -> PhoneOptions {
-        PhoneOptions::new(self.origin.clone(), ANDROID_APP, self.roots.clone())
+        PhoneOptions::new(self.origin.clone(), ANDROID_APP, self.root.clone())
     }
 
     /// Hardware of this world, for [`PhoneOptions::evidence`]: what its policy trusts.

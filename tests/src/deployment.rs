@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use attest_core::jose::{Jwk, JwkSet, SigningKey};
-use attest_gateway::keys::{Keys, NamedKey};
+use attest_gateway::keys::{Keys, POLICY_ROOT_PUBLIC_FILE};
 use attest_testkit::phone::{Phone, PhoneOptions};
 use attest_testkit::policy::{ANDROID_APP, PolicySettings};
 use ring::rand::SystemRandom;
@@ -26,7 +26,7 @@ pub const PUBLIC_ORIGIN: &str = "https://api.bank.example";
 pub struct Deployment {
     folder: TempDir,
     policy: Mutex<PolicySettings>,
-    roots: JwkSet,
+    root: Vec<u8>,
     response_keys: JwkSet,
 }
 
@@ -58,9 +58,7 @@ impl Deployment {
         Self {
             folder,
             policy: Mutex::new(policy),
-            roots: JwkSet {
-                keys: keys.policy_root.iter().map(NamedKey::public).collect(),
-            },
+            root: std::fs::read(place.join(POLICY_ROOT_PUBLIC_FILE)).unwrap(),
             response_keys: keys.attestation_jwks(),
         }
     }
@@ -103,7 +101,7 @@ impl Deployment {
     /// Options of a genuine phone that reaches the fleet at `host:port`.
     #[must_use]
     pub fn phone_options(&self, authority: impl std::fmt::Display) -> PhoneOptions {
-        let mut options = PhoneOptions::new(format!("http://{authority}"), ANDROID_APP, self.roots.clone());
+        let mut options = PhoneOptions::new(format!("http://{authority}"), ANDROID_APP, self.root.clone());
         options.origins = vec![PUBLIC_ORIGIN.to_owned()];
         options
     }

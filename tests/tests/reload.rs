@@ -118,14 +118,14 @@ async fn a_published_key_is_in_the_device_policy_before_it_signs() {
     let version = scene.gateway().policies().active().version();
     let (bundle, etag) = {
         let active = scene.gateway().policies().active();
-        let (bundle, etag) = active.bundle();
-        (bundle, etag.to_owned())
+        active.published().bundle(1)
     };
     rotate(&scene, Family::Attestation, Step::Publish);
     let active = scene.gateway().policies().active();
     assert_eq!(active.version(), version, "no policy was changed");
-    assert_ne!(active.bundle().0, bundle);
-    assert_ne!(active.bundle().1, etag, "or phones would keep what they have");
+    let next = active.published().bundle(1);
+    assert_ne!(next.0, bundle);
+    assert_ne!(next.1, etag, "or phones would keep what they have");
     assert_eq!(served(&scene, "jwks.json").await.keys.len(), 2);
     assert_eq!(served(&scene, "assertion-jwks.json").await.keys.len(), 1);
     rotate(&scene, Family::Attestation, Step::Use);

@@ -127,7 +127,6 @@ fn a_public_key_is_no_secret() {
         (Kind::Evidence, &world.phone.key),
         (Kind::Attestation, &world.service.key),
         (Kind::Response, &world.service.key),
-        (Kind::Bundle, &world.root),
         (Kind::StepUp, &world.bank),
         (Kind::Assertion, &world.service.key),
     ] {
@@ -513,13 +512,7 @@ fn der(signature: &[u8]) -> Vec<u8> {
 #[test]
 fn an_unknown_kid_finds_no_key() {
     let world = World::new();
-    for kind in [
-        Kind::Attestation,
-        Kind::Response,
-        Kind::Bundle,
-        Kind::StepUp,
-        Kind::Assertion,
-    ] {
+    for kind in [Kind::Attestation, Kind::Response, Kind::StepUp, Kind::Assertion] {
         for kid in [json!(null), json!(""), json!("another"), json!("../keys")] {
             let sample = world.sample(kind);
             let token = header(&sample, |header| set(header, "kid", kid.clone()));

@@ -10,7 +10,6 @@
 
 mod attestation;
 mod binding;
-mod bundle;
 mod differential;
 mod enrolment;
 mod jose;

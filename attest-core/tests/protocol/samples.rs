@@ -1,13 +1,11 @@
 //! One valid JWS of every kind that this system signs, with the verification that its receiver does.
 
 use attest_core::attestation;
-use attest_core::bundle::{self, MAX_BUNDLE_BYTES};
 use attest_core::device::{EvidenceClass, KeyLevel};
 use attest_core::encoding::base64url;
 use attest_core::evidence::{MAX_EVIDENCE_BYTES, PresentedEvidence};
 use attest_core::jose::jws::MAX_TOKEN_BYTES;
 use attest_core::jose::{Jwk, JwkSet, SigningKey, jwk::thumbprint};
-use attest_core::policy::DevicePolicy;
 use attest_core::response::{MAX_RESPONSE_BYTES, Session};
 use attest_core::step_up::{Expected, StepUpClaims, StepUpScope, StepUps};
 use attest_core::token::assertion::{self, AssertedDecision, AssertionClaims, MAX_ASSERTION_BYTES};
@@ -27,19 +25,17 @@ pub(crate) enum Kind {
     Attestation,
     Evidence,
     Response,
-    Bundle,
     StepUp,
     Assertion,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Session,
         Self::Proof,
         Self::Attestation,
         Self::Evidence,
         Self::Response,
-        Self::Bundle,
         Self::StepUp,
         Self::Assertion,
     ];
@@ -62,12 +58,11 @@ impl Sample<'_> {
     }
 }
 
-/// An enrolled phone, its service, a policy root and a bank that confirms step-ups.
+/// An enrolled phone, its service and a bank that confirms step-ups.
 pub(crate) struct World {
     pub(crate) service: Service,
     pub(crate) phone: Phone,
     pub(crate) session: Session,
-    pub(crate) root: SigningKey,
     pub(crate) bank: SigningKey,
 }
 
@@ -79,7 +74,6 @@ impl World {
             service,
             phone,
             session,
-            root: new_key(),
             bank: new_key(),
         }
     }
@@ -91,7 +85,6 @@ impl World {
             Kind::Attestation => self.attestation(),
             Kind::Evidence => self.evidence(),
             Kind::Response => self.response(),
-            Kind::Bundle => self.bundle(),
             Kind::StepUp => self.step_up(),
             Kind::Assertion => self.assertion(),
         }
@@ -173,31 +166,6 @@ impl World {
                     base64url(session.key.tag(b"which key?"))
                 ])
                 .to_string())
-            }),
-        }
-    }
-
-    fn bundle(&self) -> Sample<'_> {
-        let policy: DevicePolicy = serde_json::from_value(json!({
-            "version": 12, "environment": "development",
-            "detectors": [{
-                "id": "debug.tracer", "platform": "android", "category": "debugger", "severity": "high", "why": "traced",
-                "when": {"fact": "proc.tracer_pid", "op": "gt", "value": 0},
-            }],
-        }))
-        .unwrap();
-        let kid = thumbprint(&self.root.public_point());
-        Sample {
-            token: sign(bundle::prepare(&policy, &kid).unwrap(), &self.root),
-            signer: Signer::Es256(&self.root),
-            max_bytes: MAX_BUNDLE_BYTES,
-            receive: Box::new(|token| {
-                let roots = JwkSet {
-                    keys: vec![Jwk::published(&self.root.public_point())],
-                };
-                bundle::verify(token, &roots)
-                    .map(|policy| serde_json::to_string(&policy).unwrap())
-                    .map_err(|error| error.code())
             }),
         }
     }

@@ -5,7 +5,6 @@ use attest_core::appraisal::{
     AppleClaims, AppraisalResult, AttestedPackages, PatchLevel, PlatformClaims, PlayClaims, Verdict, Verdicts,
 };
 use attest_core::attestation;
-use attest_core::bundle;
 use attest_core::challenge::{Challenge, Purpose};
 use attest_core::device::{
     BootState, DeviceId, EvidenceClass, KeyLevel, KeyProvisioning, Platform, TokenKind,
@@ -15,7 +14,6 @@ use attest_core::environment::Environment;
 use attest_core::evidence::{self, EvidenceClaims};
 use attest_core::finding::Findings;
 use attest_core::jose::{Jwk, JwkSet, MacKey, Unsigned};
-use attest_core::policy::DevicePolicy;
 use attest_core::problem::{
     MEDIA_TYPE, MissingStrength, Problem, ProblemCode, StepUpKind, StepUpRequest, TYPE_PREFIX,
 };
@@ -275,25 +273,16 @@ fn step_up() {
 
 #[test]
 fn policy_bundle() {
-    let policy: DevicePolicy = serde_json::from_value(serde_json::json!({
-        "version": 12, "environment": "development",
-        "detectors": [{
-            "id": "debug.tracer", "platform": "android", "category": "debugger", "severity": "high", "why": "traced",
-            "when": {"fact": "proc.tracer_pid", "op": "gt", "value": 0},
-        }],
-        "requirements": [{
-            "origin": ORIGIN, "methods": ["POST"], "path": "/v1/payments", "token": "proof", "bind": ["body"],
-            "single_use": true,
-        }],
-    }))
-    .unwrap();
-    assert_snapshot!("bundle", signed_text(&bundle::prepare(&policy, "kid").unwrap()));
-    assert_snapshot!(
-        "bundle_answer",
-        json(&PolicyBundle {
-            development: "a.b.c".to_owned()
-        })
-    );
+    let bundle = PolicyBundle {
+        roots: vec!["{\"signed\":{}}".to_owned()],
+        more: true,
+        timestamp: "t".to_owned(),
+        snapshot: "s".to_owned(),
+        targets: "x".to_owned(),
+        delegated: [("role".to_owned(), "d".to_owned())].into(),
+        artifacts: [("device.json".to_owned(), "{}".to_owned())].into(),
+    };
+    assert_snapshot!("bundle_answer", json(&bundle));
 }
 
 #[test]
@@ -438,7 +427,6 @@ fn names() {
         ("evidence type", evidence::TYP),
         ("response type", response::TYP),
         ("step-up type", step_up::TYP),
-        ("bundle type", bundle::TYP),
         ("problem type", TYPE_PREFIX),
         ("problem media type", MEDIA_TYPE),
     ];

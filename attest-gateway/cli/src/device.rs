@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use attest_core::bundle::root_version;
 use attest_core::device::Platform;
-use attest_core::jose::{Jwk, JwkSet};
 use attest_mobile::Headers;
 use attest_testkit::client::HttpClient;
 use attest_testkit::evidence::TestRoots;
@@ -82,7 +82,7 @@ pub(crate) struct Device {
     /// Path of the attestation service.
     #[arg(long, value_name = "PATH", default_value = "/.attest/v1")]
     base_path: String,
-    /// The JWK that signs device policy (keys/policy-root.jwk.json). Without it the root that a development gateway
+    /// The first root of the policy repository (keys/policy-root.json of a development gateway). Without it the root that a development gateway
     /// serves is taken, which only a test may do.
     #[arg(long, value_name = "FILE")]
     root: Option<std::path::PathBuf>,
@@ -202,8 +202,8 @@ impl Device {
     }
 
     async fn phone(&self, out: &mut Out<'_>) -> Result<Phone, String> {
-        let roots = self.roots(out).await?;
-        let mut options = PhoneOptions::new(self.gateway.clone(), self.app.clone(), roots);
+        let root = self.policy_root(out).await?;
+        let mut options = PhoneOptions::new(self.gateway.clone(), self.app.clone(), root);
         options.platform = self.platform.unwrap_or(if self.app.contains("ios") {
             Platform::Ios
         } else {
@@ -300,18 +300,18 @@ impl Device {
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 
-    /// The keys that may sign device policy: from a file, or as the gateway serves them in development.
-    async fn roots(&self, out: &mut Out<'_>) -> Result<JwkSet, String> {
+    /// The first root of the policy repository: from a file, or as the gateway serves them in development.
+    async fn policy_root(&self, out: &mut Out<'_>) -> Result<Vec<u8>, String> {
         if let Some(path) = &self.root {
-            let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let root = Jwk::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-            return Ok(JwkSet { keys: vec![root] });
+            let root = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            root_version(&root).map_err(|error| format!("{}: {error} [{}]", path.display(), error.code()))?;
+            return Ok(root);
         }
         let client = HttpClient::new(&self.gateway, attest_testkit::MARKER)
             .ok_or_else(|| format!("--gateway `{}` is not http://host:port", self.gateway))?;
         let path = format!("{}/policy/development-root.json", self.base_path);
         let reply = client
-            .send("GET", &path, &Headers::new(), b"", 16 * 1024)
+            .send("GET", &path, &Headers::new(), b"", 64 * 1024)
             .await
             .map_err(|error| format!("{}: {error}; is a gateway running there?", self.gateway))?;
         if reply.status != 200 {
@@ -328,7 +328,7 @@ impl Device {
                 self.gateway
             );
         }
-        serde_json::from_slice(&reply.body).map_err(|error| format!("{}{path}: {error}", self.gateway))
+        Ok(reply.body)
     }
 }
 

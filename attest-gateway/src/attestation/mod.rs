@@ -43,15 +43,29 @@ pub struct Call {
 }
 
 /// Every call, for logs: any other name is a client's own text.
-pub const CALLS: [&str; 7] = [
+pub const CALLS: [&str; 8] = [
     "challenge",
     "enroll",
     "renew",
     "policy/bundle",
+    TUF,
     "policy/development-root.json",
     "jwks.json",
     "assertion-jwks.json",
 ];
+
+/// The files of the policy repository lie below it.
+const TUF: &str = "policy/tuf";
+
+/// The call of [`CALLS`] that a name stands for.
+#[must_use]
+pub fn known_call(name: &str) -> Option<&'static str> {
+    let is = |call: &&&str| {
+        let below = name.strip_prefix(**call).filter(|_| **call == TUF);
+        name == **call || below.is_some_and(|rest| rest.starts_with('/'))
+    };
+    CALLS.iter().find(is).copied()
+}
 
 type Answer = Result<Response<ResponseBody>, Refusal>;
 
@@ -65,6 +79,9 @@ pub async fn answer(gateway: Arc<Gateway>, call: Call) -> Answer {
         (&Method::POST, "enroll") => enrolment::enroll(&gateway, call).await,
         (&Method::POST, "renew") => renewal::renew(&gateway, call).await,
         (&Method::GET, "policy/bundle") => publish::bundle(&gateway, &call),
+        (&Method::GET, name) if let Some(path) = name.strip_prefix("policy/tuf/") => {
+            publish::file(&gateway, &call, path)
+        }
         (&Method::GET, "policy/development-root.json") => publish::development_root(&gateway),
         (&Method::GET, "jwks.json") => publish::keys(&gateway.live().keys.attestation_jwks()),
         (&Method::GET, "assertion-jwks.json") => publish::keys(&gateway.live().keys.assertion_jwks()),

@@ -40,14 +40,8 @@ fn what_is_made_loads_and_its_policy_can_be_activated() {
             .iter()
             .map(|upstream| upstream.name.clone())
             .collect();
-        let active = ActivePolicy::build(
-            compiled.gateway,
-            compiled.device,
-            config.environment,
-            &names,
-            &keys,
-            &SystemRandom::new(),
-        );
+        let rng = SystemRandom::new();
+        let active = ActivePolicy::of_source(compiled, config.environment, &names, &keys, 1, &rng);
         assert_eq!(active.unwrap().audience(), origin);
         // The template's comments survive.
         let text = fs::read_to_string(&made.config).unwrap();

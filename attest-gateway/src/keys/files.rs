@@ -10,13 +10,15 @@ use attest_core::jose::SigningKey;
 use attest_core::redacted::Redacted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::SecureRandom;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::{
     ASSERTION_FILE, ATTESTATION_FILE, FLEET_FILE, Family, Generations, Keys, NamedKey, POLICY_ROOT_FILE,
     POLICY_ROOT_PUBLIC_FILE, SigningKeys,
 };
+
+use crate::policy::development_root;
 
 /// No key file is larger.
 const MAX_KEY_FILE_BYTES: u64 = 16 * 1024;
@@ -203,7 +205,10 @@ pub(super) fn write(keys: &Keys, directory: &Path) -> Result<(), KeyFileError> {
     )?;
     if let Some(root) = &keys.policy_root {
         write_private(&directory.join(POLICY_ROOT_FILE), &to_pem(&root.key))?;
-        write_json(&directory.join(POLICY_ROOT_PUBLIC_FILE), &root.public())?;
+        let path = directory.join(POLICY_ROOT_PUBLIC_FILE);
+        let metadata = development_root(root, &SystemRandom::new()).map_err(|_| KeyFileError::Random)?;
+        let text = String::from_utf8(metadata).map_err(|_| KeyFileError::Random)?;
+        write_private(&path, &text)?;
     }
     Ok(())
 }

@@ -34,8 +34,8 @@ pub const ATTESTATION_FILE: &str = "attestation.pem";
 pub const ASSERTION_FILE: &str = "assertion.pem";
 /// PKCS #8 PEM of the development policy root.
 pub const POLICY_ROOT_FILE: &str = "policy-root.pem";
-/// The public half of the development policy root, for phones.
-pub const POLICY_ROOT_PUBLIC_FILE: &str = "policy-root.jwk.json";
+/// The development policy root as metadata: what apps are built with.
+pub const POLICY_ROOT_PUBLIC_FILE: &str = "policy-root.json";
 
 /// A signing key with the id under which its public half is published.
 #[derive(Debug)]

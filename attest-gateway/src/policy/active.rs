@@ -1,20 +1,19 @@
-//! One policy, ready to decide and to be served: the compiled gateway side, and the device side signed for phones.
+//! One policy, ready to decide and to be served: the compiled gateway side, and the repository that phones read the device side from.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use attest_core::bundle;
-use attest_core::encoding::{base64url, sha256};
 use attest_core::environment::Environment;
 use attest_core::jose::{Jwk, JwkSet};
-use attest_core::policy::{CompiledGateway, DevicePolicy, GatewayPolicy, PolicyError};
-use attest_core::service::PolicyBundle;
+use attest_core::policy::{CompiledGateway, GatewayPolicy, PolicyError};
 use attest_core::token::binding::normal_origin;
-use bytes::Bytes;
+use attest_policy::Compiled;
+use attest_policy::repository::RepositoryError;
 use ring::rand::SecureRandom;
 
-use super::TrustAnchors;
+use super::{PublishError, Published, TrustAnchors, development};
 use crate::keys::Keys;
 
 /// Why a policy that compiles is not put into force.
@@ -78,6 +77,12 @@ pub enum ActivationError {
     /// Signing failed.
     #[error("the device policy could not be signed")]
     Signing,
+    /// The development repository could not be made.
+    #[error("the policy could not be signed: {0}")]
+    NotSigned(#[from] RepositoryError),
+    /// Phones could not be served.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
 }
 
 fn join(errors: &[PolicyError]) -> String {
@@ -103,6 +108,8 @@ impl ActivationError {
             Self::NoRoot => "policy-root-missing",
             Self::Anchor { .. } => "policy-anchor",
             Self::Signing => "policy-signing",
+            Self::NotSigned(error) => error.code(),
+            Self::Publish(error) => error.code(),
         }
     }
 }
@@ -122,8 +129,7 @@ pub struct ActivePolicy {
     audience: String,
     issuers: BTreeMap<String, StepUpKeys>,
     anchors: TrustAnchors,
-    bundle: Bytes,
-    etag: String,
+    published: Arc<Published>,
 }
 
 impl fmt::Debug for ActivePolicy {
@@ -135,21 +141,38 @@ impl fmt::Debug for ActivePolicy {
 }
 
 impl ActivePolicy {
-    /// Compiles and signs both sides of a policy for this gateway.
+    /// Compiles a policy of a YAML source for this gateway and signs it by the development root. `version` is that of the metadata.
     ///
     /// # Errors
     /// [`ActivationError`]; nothing was changed.
-    pub fn build(
-        gateway: GatewayPolicy,
-        device: DevicePolicy,
+    pub fn of_source(
+        compiled: Compiled,
         environment: Environment,
         upstreams: &[String],
         keys: &Keys,
+        version: u64,
         rng: &dyn SecureRandom,
     ) -> Result<Self, ActivationError> {
         if environment == Environment::Production {
             return Err(ActivationError::Unsigned);
         }
+        let published = development::publish(&compiled, keys, version, rng)?;
+        Self::build(compiled.gateway, published, environment, upstreams)
+    }
+
+    /// Compiles the gateway side of what is published, for this gateway.
+    ///
+    /// # Errors
+    /// [`ActivationError`]; nothing was changed.
+    ///
+    /// # Security
+    /// Both must come from one verified repository.
+    pub fn build(
+        gateway: GatewayPolicy,
+        published: Published,
+        environment: Environment,
+        upstreams: &[String],
+    ) -> Result<Self, ActivationError> {
         if gateway.environment != environment {
             return Err(ActivationError::Environment {
                 policy: gateway.environment,
@@ -170,14 +193,12 @@ impl ActivePolicy {
                 name: name.to_owned(),
             });
         }
-        let (bundle, etag) = sign(device, keys, rng)?;
         Ok(Self {
             compiled,
             audience,
             issuers,
             anchors,
-            bundle,
-            etag,
+            published: Arc::new(published),
         })
     }
 
@@ -247,10 +268,10 @@ impl ActivePolicy {
         self.issuers.iter().map(|(name, keys)| (name.as_str(), keys))
     }
 
-    /// The signed device policy as `GET policy/bundle` answers it, and its entity tag.
+    /// What phones are served.
     #[must_use]
-    pub fn bundle(&self) -> (Bytes, &str) {
-        (self.bundle.clone(), &self.etag)
+    pub const fn published(&self) -> &Arc<Published> {
+        &self.published
     }
 }
 
@@ -277,42 +298,8 @@ fn issuers(policy: &GatewayPolicy) -> Result<BTreeMap<String, StepUpKeys>, Activ
     Ok(issuers)
 }
 
-fn read_key(key: &serde_json::Value) -> Result<Jwk, attest_core::jose::JwkError> {
+pub(super) fn read_key(key: &serde_json::Value) -> Result<Jwk, attest_core::jose::JwkError> {
     let jwk = Jwk::parse(key.to_string().as_bytes())?;
     jwk.verifying_key()?;
     Ok(jwk)
-}
-
-fn sign(
-    mut device: DevicePolicy,
-    keys: &Keys,
-    rng: &dyn SecureRandom,
-) -> Result<(Bytes, String), ActivationError> {
-    let root = keys.policy_root.as_ref().ok_or(ActivationError::NoRoot)?;
-    for (at, key) in device.response_keys.iter().enumerate() {
-        read_key(key).map_err(|reason| ActivationError::Key {
-            place: format!("response_keys[{at}]"),
-            reason,
-        })?;
-    }
-    for key in keys.attestation_jwks().keys {
-        device
-            .response_keys
-            .push(serde_json::to_value(key).map_err(|_| ActivationError::Signing)?);
-    }
-    let etag = serde_json::to_vec(&device).map_err(|_| ActivationError::Signing)?;
-    let etag = format!(
-        "\"{}\"",
-        base64url(sha256(&[&etag, root.kid.as_bytes()]).split_at(16).0)
-    );
-    let unsigned = bundle::prepare(&device, &root.kid).map_err(|_| ActivationError::Signing)?;
-    let signature = root
-        .key
-        .sign(unsigned.signing_input(), rng)
-        .map_err(|_| ActivationError::Signing)?;
-    let body = PolicyBundle {
-        development: unsigned.attach(&signature),
-    };
-    let body = serde_json::to_vec(&body).map_err(|_| ActivationError::Signing)?;
-    Ok((Bytes::from(body), etag))
 }

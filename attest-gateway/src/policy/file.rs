@@ -12,8 +12,10 @@ use attest_core::environment::Environment;
 use attest_policy::{PackFiles, analyse};
 use ring::rand::SystemRandom;
 
+use super::development::Versions;
 use super::sources::{LAST_GOOD_FILE, PackFolder, Packs, Recorded, Sources, read_source};
 use super::{ActivationError, ActivePolicy};
+use crate::clock::Clock;
 use crate::keys::Keys;
 
 /// What the operator sees of the policy.
@@ -47,6 +49,7 @@ struct Seen {
     active: Sources,
     /// What it is signed with.
     keys: Arc<Keys>,
+    versions: Versions,
 }
 
 /// What a look found: the policy's text, and for each pack it asked for the text, if there was one.
@@ -92,10 +95,13 @@ impl Policies {
         environment: Environment,
         upstreams: Vec<String>,
         keys: Arc<Keys>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
+        let mut versions = Versions::beside(state_folder, clock);
         let last_good = state_folder.join(LAST_GOOD_FILE);
-        let build = |path: &Path, policy: String, packs: &dyn PackFiles| {
-            let built = build(path, &policy, packs, environment, &upstreams, &keys);
+        let mut build = |path: &Path, policy: String, packs: &dyn PackFiles| {
+            let version = versions.next();
+            let built = build(path, &policy, packs, environment, &upstreams, &keys, version);
             let (active, warnings) = built.outcome?;
             let packs = with_text(built.packs);
             Ok::<_, String>((Sources { policy, packs }, active, warnings))
@@ -145,6 +151,7 @@ impl Policies {
                 files: status.problem.is_none().then(look),
                 active: source,
                 keys,
+                versions,
             }),
             status: ArcSwap::from_pointee(status),
             file,
@@ -206,7 +213,8 @@ impl Policies {
         {
             return Polled::Unchanged;
         }
-        let built = self.build(&source, &folder, &seen.keys);
+        let version = seen.versions.next();
+        let built = self.build(&source, &folder, &seen.keys, version);
         let offered = Sources {
             policy: source.clone(),
             packs: with_text(built.packs.clone()),
@@ -243,16 +251,18 @@ impl Policies {
     /// The reason as a sentence; nothing was changed.
     pub fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = seen.versions.next();
         let (active, _) = self
-            .build(&seen.active.policy, &seen.active.packs, &keys)
+            .build(&seen.active.policy, &seen.active.packs, &keys, version)
             .outcome?;
         self.active.store(Arc::new(active));
         seen.keys = keys;
         Ok(())
     }
 
-    fn build(&self, source: &str, packs: &dyn PackFiles, keys: &Keys) -> Built {
-        build(&self.file, source, packs, self.environment, &self.upstreams, keys)
+    fn build(&self, source: &str, packs: &dyn PackFiles, keys: &Keys, version: u64) -> Built {
+        let (environment, upstreams) = (self.environment, &self.upstreams);
+        build(&self.file, source, packs, environment, upstreams, keys, version)
     }
 
     fn activate(&self, offered: &Sources, before: &Sources, built: Outcome) -> Result<u64, NotActivated> {
@@ -322,6 +332,7 @@ fn build(
     environment: Environment,
     upstreams: &[String],
     keys: &Keys,
+    version: u64,
 ) -> Built {
     let name = path
         .file_name()
@@ -334,14 +345,8 @@ fn build(
     });
     let outcome = compiled.and_then(|compiled| {
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
-        let active = ActivePolicy::build(
-            compiled.gateway,
-            compiled.device,
-            environment,
-            upstreams,
-            keys,
-            &SystemRandom::new(),
-        );
+        let rng = SystemRandom::new();
+        let active = ActivePolicy::of_source(compiled, environment, upstreams, keys, version, &rng);
         let active = active.map_err(|error| format!("{name}: {error}"))?;
         Ok((active, warnings))
     });

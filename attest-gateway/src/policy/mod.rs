@@ -2,12 +2,16 @@
 
 mod active;
 mod anchors;
+mod development;
 mod file;
+mod published;
 mod sources;
 
 pub use active::{ActivationError, ActivePolicy, StepUpKeys};
 pub use anchors::TrustAnchors;
+pub use development::development_root;
 pub use file::{Policies, PolicyStatus, Polled};
+pub use published::{PublishError, Published, PublishedFile};
 pub use sources::{
     LAST_GOOD_FILE, PackFolder, SourceError, analyse_file, analyse_kept, compile_file, read_source,
 };

@@ -4,11 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use attest_core::bundle::{Kept, Offered, root_version, take};
 use attest_core::environment::Environment;
+use attest_core::service::PolicyBundle;
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 use super::{Policies, Polled};
+use crate::clock::ManualClock;
 use crate::keys::Keys;
 
 const POLICY: &str = "
@@ -58,6 +61,7 @@ impl Place {
             environment,
             upstreams,
             Arc::clone(&self.keys),
+            Arc::new(ManualClock::at(1_800_000_000)),
         )
     }
 
@@ -160,16 +164,15 @@ fn a_bad_policy_changes_nothing_and_says_why_and_a_good_one_follows() {
     );
     let (bundle, etag) = {
         let active = policies.active();
-        (active.bundle().0, active.bundle().1.to_owned())
+        active.published().bundle(1)
     };
     place.write(policy(7));
     assert_eq!(policies.poll(), Polled::Activated(7));
-    assert_ne!(
-        policies.active().bundle().0,
-        bundle,
+    let next = policies.active().published().bundle(1);
+    assert!(
+        next.0 != bundle && next.1 != etag,
         "phones are served the new one"
     );
-    assert_ne!(policies.active().bundle().1, etag);
 }
 
 #[test]
@@ -302,9 +305,9 @@ fn packs_beside_the_policy_are_watched_and_kept_with_it() {
     assert_ne!(policies.source_digest(), digest);
     // Each start signs anew, and no two signatures are alike.
     let signed = |policies: &Policies| {
-        let bundle = policies.active().bundle().0;
-        let end = bundle.iter().rposition(|byte| *byte == b'.').unwrap();
-        bundle[..end].to_vec()
+        let bundle = policies.active().published().bundle(1).0;
+        let bundle: PolicyBundle = serde_json::from_slice(&bundle).unwrap();
+        bundle.artifacts
     };
     let bundle = signed(&policies);
     // What is wrong with a pack is said with the pack's name and place.
@@ -370,4 +373,42 @@ fn a_file_that_is_no_text_is_refused_with_its_place() {
     );
     let error = super::read_source(place.folder.path()).unwrap_err();
     assert_eq!(error.code(), "policy-not-a-file");
+}
+
+#[test]
+fn phones_follow_a_development_gateway_through_restarts_and_rotations() {
+    let place = Place::new();
+    let root =
+        super::development_root(place.keys.policy_root.as_ref().unwrap(), &SystemRandom::new()).unwrap();
+    let mut kept = Kept {
+        since: root_version(&root).unwrap(),
+        ..Kept::default()
+    };
+    let mut follow = |policies: &Policies| {
+        let (body, _) = policies.active().published().bundle(1);
+        let bundle: PolicyBundle = serde_json::from_slice(&body).unwrap();
+        let mut taken = take(&root, std::mem::take(&mut kept), &bundle, 1_800_000_000);
+        let Ok(Offered::Policy { vouched, .. }) = taken.outcome else {
+            panic!("{:?}", taken.outcome)
+        };
+        let device: serde_json::Value = serde_json::from_str(&vouched.device).unwrap();
+        taken.kept.activate(*vouched);
+        kept = taken.kept;
+        (
+            device["version"].clone(),
+            device["response_keys"].as_array().unwrap().len(),
+        )
+    };
+    place.write(policy(5));
+    let policies = place.load().unwrap();
+    assert_eq!(follow(&policies), (5.into(), 1));
+    // Signed again under the same version, as when keys rotate.
+    policies.sign_again(Arc::clone(&place.keys)).unwrap();
+    assert_eq!(follow(&policies), (5.into(), 1));
+    place.write(policy(6));
+    assert_eq!(policies.poll(), Polled::Activated(6));
+    assert_eq!(follow(&policies), (6.into(), 1));
+    drop(policies);
+    // The clock of this test stands still, so that only what was kept makes the next version higher.
+    assert_eq!(follow(&place.load().unwrap()), (6.into(), 1));
 }

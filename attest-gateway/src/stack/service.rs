@@ -68,7 +68,7 @@ where
         };
         let name = call.to_owned();
         Notes::note(&request.parts.extensions, |noted| {
-            if let Some(known) = attestation::CALLS.iter().find(|known| **known == name) {
+            if let Some(known) = attestation::known_call(&name) {
                 noted.route = Some(format!("attestation:{known}"));
                 noted.pattern = Some(format!("{base}/{known}"));
             }

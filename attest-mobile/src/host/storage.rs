@@ -37,7 +37,7 @@ impl Storage for MemoryStorage {
 }
 
 /// A larger file is not one of ours and is not read.
-const BLOB_BYTES_MAX: u64 = 1024 * 1024;
+const BLOB_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Blobs as files of one folder. Its calls block for the moment that a small file takes.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use ring::rand::SecureRandom;
 
 use super::backoff::jitter_ms;
 use super::record::Registration;
+use super::time::TimeFloor;
 use super::{Effect, Machine, Now, Work, record, reply};
 use crate::failure::{Call, Failure};
 use crate::foreign::{KeyError, TransportError, Vouched};
@@ -306,6 +307,7 @@ impl Machine {
         self.wants.renewal = false;
         self.wants.enrolment = false;
         self.clock.learn(session.server_time_s, now);
+        self.floor = Some(TimeFloor::learn(self.floor, session.server_time_s, now));
         let lifetime_s = session.expires_at_s.saturating_sub(session.server_time_s);
         // Phones that began together do not renew together.
         let renew_after_ms = session.renew_after_s.min(lifetime_s).saturating_mul(1000);

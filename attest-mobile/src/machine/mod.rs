@@ -20,6 +20,7 @@ mod time;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use attest_core::bundle::Kept;
 use attest_core::challenge::Purpose;
 use attest_core::policy::Variables;
 use ring::rand::SecureRandom;
@@ -34,7 +35,7 @@ use self::record::{PolicyRecord, Registration, StateRecord};
 pub use self::scan::{Judged, Scan};
 pub use self::status::Status;
 pub use self::time::Now;
-use self::time::ServerClock;
+use self::time::{ServerClock, TimeFloor};
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::foreign::KeyError;
@@ -49,9 +50,8 @@ enum Work {
     Idle,
     Loading,
     Fetching,
-    Accepting {
-        is_stored: bool,
-    },
+    Resuming,
+    Accepting,
     Rescanning,
     Challenging(Purpose),
     Scanning(Answering),
@@ -77,10 +77,16 @@ pub struct Machine {
     settings: Arc<Settings>,
     variables: Variables,
     clock: ServerClock,
+    /// What has certainly passed, for what expires.
+    floor: Option<TimeFloor>,
     loaded: bool,
     /// The age of the newest policy that was ever active: no older one follows, even if the newest is lost.
     policy_floor: PolicyAge,
     policy: Option<ActivePolicy>,
+    /// The roots, and what vouches for the policy in force.
+    kept: Kept,
+    /// The entity tag under which the service last gave exactly that.
+    etag: Option<String>,
     policy_fetches: u64,
     key: Option<[u8; 65]>,
     registration: Option<Registration>,
@@ -112,9 +118,15 @@ impl Machine {
     #[must_use]
     pub fn new(settings: Arc<Settings>, variables: Variables) -> Self {
         Self {
+            kept: Kept {
+                since: settings.root_version,
+                ..Kept::default()
+            },
+            etag: None,
             settings,
             variables,
             clock: ServerClock::default(),
+            floor: None,
             loaded: false,
             policy_floor: PolicyAge::default(),
             policy: None,
@@ -161,9 +173,8 @@ impl Machine {
         match (work, event) {
             (Work::Loading, Event::Loaded(loaded)) => self.on_loaded(loaded, now, rng),
             (Work::Fetching, Event::Replied(reply)) => self.on_policy(reply, now, rng),
-            (Work::Accepting { is_stored }, Event::Accepted(accepted)) => {
-                self.on_accepted(is_stored, *accepted, now, rng);
-            }
+            (Work::Resuming, Event::Accepted(accepted)) => self.on_resumed(*accepted),
+            (Work::Accepting, Event::Accepted(accepted)) => self.on_accepted(*accepted, now, rng),
             (Work::Rescanning, Event::Judged(judged)) => self.on_judged(judged),
             (Work::Challenging(purpose), Event::Replied(reply)) => {
                 self.on_challenge(purpose, reply, now, rng)
@@ -352,11 +363,9 @@ impl Machine {
     }
 
     fn store_policy(&mut self) {
-        if let Some(policy) = &self.policy {
-            let record = PolicyRecord::new(&self.settings.scope, &policy.bundle, policy.etag.as_deref());
-            self.effects
-                .push_back(Effect::Store(POLICY_BLOB, record::write(&record)));
-        }
+        let record = PolicyRecord::new(&self.settings.scope, &self.kept, self.etag.as_deref());
+        self.effects
+            .push_back(Effect::Store(POLICY_BLOB, record::write(&record)));
     }
 
     fn store_state(&mut self) {
@@ -365,6 +374,7 @@ impl Machine {
             self.registration.clone(),
             self.policy_floor,
             self.clock.anchor(),
+            self.floor,
         );
         self.effects
             .push_back(Effect::Store(STATE_BLOB, record::write(&record)));

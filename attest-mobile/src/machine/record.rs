@@ -1,11 +1,11 @@
-//! What outlives the process: the registration and the service's time in one blob, the signed policy in another. A blob that
+//! What outlives the process: the registration and what is known about time in one blob, the policy with what vouches for it in another. A blob that
 //! cannot be read, or belongs to another service, app or environment, counts as none. No key and no session is in them.
 
-use attest_core::bundle::MAX_BUNDLE_BYTES;
+use attest_core::bundle::{Kept, MAX_BUNDLE_BYTES, MAX_KEPT_ROOT_BYTES};
 use attest_core::device::DeviceId;
 use serde::{Deserialize, Serialize};
 
-use super::time::Anchor;
+use super::time::{Anchor, TimeFloor};
 use crate::policy::PolicyAge;
 
 /// Name of the blob with the registration.
@@ -14,9 +14,11 @@ pub const STATE_BLOB: &str = "attest-state";
 pub const POLICY_BLOB: &str = "attest-policy";
 
 const STATE_BYTES_MAX: usize = 4 * 1024;
-/// The signed bundle, a tag and their members.
-const POLICY_BYTES_MAX: usize = MAX_BUNDLE_BYTES + 4 * 1024;
+/// A whole bundle, its entity tag, and every root, all as JSON strings.
+pub(crate) const POLICY_BYTES_MAX: usize = MAX_BUNDLE_BYTES + 2 * MAX_KEPT_ROOT_BYTES;
 const FORMAT: u8 = 1;
+/// The first format held a policy that one key had signed.
+const POLICY_FORMAT: u8 = 2;
 
 /// A registration at the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub(crate) struct StateRecord {
     pub(crate) policy_version: u64,
     pub(crate) policy_issued_at_s: u64,
     pub(crate) clock: Option<Anchor>,
+    #[serde(default)]
+    pub(crate) floor: Option<TimeFloor>,
 }
 
 impl StateRecord {
@@ -45,6 +49,7 @@ impl StateRecord {
         registration: Option<Registration>,
         policy: PolicyAge,
         clock: Option<Anchor>,
+        floor: Option<TimeFloor>,
     ) -> Self {
         Self {
             format: FORMAT,
@@ -53,6 +58,7 @@ impl StateRecord {
             policy_version: policy.version,
             policy_issued_at_s: policy.issued_at_s,
             clock,
+            floor,
         }
     }
 
@@ -77,16 +83,16 @@ impl StateRecord {
 pub(crate) struct PolicyRecord {
     format: u8,
     scope: String,
-    pub(crate) bundle: String,
+    pub(crate) kept: Kept,
     pub(crate) etag: Option<String>,
 }
 
 impl PolicyRecord {
-    pub(crate) fn new(scope: &str, bundle: &str, etag: Option<&str>) -> Self {
+    pub(crate) fn new(scope: &str, kept: &Kept, etag: Option<&str>) -> Self {
         Self {
-            format: FORMAT,
+            format: POLICY_FORMAT,
             scope: scope.to_owned(),
-            bundle: bundle.to_owned(),
+            kept: kept.clone(),
             etag: etag.map(str::to_owned),
         }
     }
@@ -96,7 +102,7 @@ impl PolicyRecord {
             return None;
         }
         let record: Self = serde_json::from_slice(blob).ok()?;
-        (record.format == FORMAT && record.scope == scope).then_some(record)
+        (record.format == POLICY_FORMAT && record.scope == scope).then_some(record)
     }
 }
 
@@ -125,6 +131,7 @@ mod tests {
                 issued_at_s: 0,
             },
             None,
+            None,
         )
     }
 
@@ -140,7 +147,7 @@ mod tests {
     fn the_format_on_phones_is_this() {
         assert_eq!(
             String::from_utf8(write(&sample())).unwrap(),
-            r#"{"format":1,"scope":"scope","registration":{"device":"AwMDAwMDAwMDAwMDAwMDAw","thumbprint":"thumb","enroll_at_s":9},"policy_version":4,"policy_issued_at_s":0,"clock":null}"#
+            r#"{"format":1,"scope":"scope","registration":{"device":"AwMDAwMDAwMDAwMDAwMDAw","thumbprint":"thumb","enroll_at_s":9},"policy_version":4,"policy_issued_at_s":0,"clock":null,"floor":null}"#
         );
     }
 

@@ -9,15 +9,16 @@ use ring::rand::SecureRandom;
 
 use super::backoff::Lane;
 use super::record::{PolicyRecord, StateRecord};
+use super::time::TimeFloor;
 use super::{Effect, LOADS_MAX, Loaded, Machine, Now, POLICY_BLOB, STATE_BLOB, Unloadable, Work, reply};
 use crate::failure::{Call, Failure};
 use crate::foreign::{KeyError, TransportError};
 use crate::http::HttpReply;
 use crate::notice::Notice;
-use crate::policy::{Accepted, ActivePolicy, Offer};
+use crate::policy::{Accepted, ActivePolicy, Offer, Outcome, PolicyFault, Source};
 
-/// The bundle and the JSON around it.
-const REPLY_BYTES_MAX: usize = MAX_BUNDLE_BYTES + 1024;
+/// Code of a blob that is no record of this scope.
+const UNREADABLE: &str = "unreadable";
 /// A longer entity tag is not kept.
 const ETAG_BYTES_MAX: usize = 256;
 
@@ -51,12 +52,16 @@ impl Machine {
 
     fn resume_state(&mut self, blob: &[u8], now: Now) {
         let Some(state) = StateRecord::read(blob, &self.settings.scope) else {
-            return self.note(Notice::Discarded { blob: STATE_BLOB });
+            return self.note(Notice::Discarded {
+                blob: STATE_BLOB,
+                code: UNREADABLE,
+            });
         };
         self.policy_floor = state.policy_age();
         if let Some(anchor) = state.clock {
             self.clock.resume(anchor, now);
         }
+        self.floor = state.floor.map(|floor: TimeFloor| floor.resume(now));
         let held = self.key.as_ref().map(thumbprint);
         match state.registration {
             Some(registration) if held.as_ref() == Some(&registration.thumbprint) => {
@@ -71,8 +76,11 @@ impl Machine {
 
     fn resume_policy(&mut self, blob: &[u8]) {
         match PolicyRecord::read(blob, &self.settings.scope) {
-            Some(record) => self.begin_accept(record.bundle, record.etag, true),
-            None => self.note(Notice::Discarded { blob: POLICY_BLOB }),
+            Some(record) => self.begin_accept(Source::Kept(record.kept), record.etag),
+            None => self.note(Notice::Discarded {
+                blob: POLICY_BLOB,
+                code: UNREADABLE,
+            }),
         }
     }
 
@@ -81,12 +89,14 @@ impl Machine {
             &self.settings.config.service_url,
             Call::Policy,
             None,
-            REPLY_BYTES_MAX,
+            MAX_BUNDLE_BYTES,
         );
-        let etag = self.policy.as_ref().and_then(|policy| policy.etag.clone());
+        request
+            .url
+            .push_str(&format!("?root={}", self.kept.root_version()));
         request
             .headers
-            .extend(etag.map(|etag| ("if-none-match".to_owned(), etag)));
+            .extend(self.etag.clone().map(|etag| ("if-none-match".to_owned(), etag)));
         self.begin(Work::Fetching, Effect::Send(request));
     }
 
@@ -105,42 +115,99 @@ impl Machine {
             Err(_) => None,
         };
         match reply::read::<PolicyBundle>(Call::Policy, reply) {
-            Ok(bundle) => self.begin_accept(bundle.development, etag, false),
+            Ok(bundle) => {
+                let source = Source::Fetched {
+                    bundle: Box::new(bundle),
+                    kept: self.kept.clone(),
+                    now_s: self.certain_s(now),
+                };
+                self.begin_accept(source, etag);
+            }
             Err(failure) => self.fail_fetching(failure, now, rng),
         }
     }
 
-    /// The last good policy stays unless this one was accepted.
-    pub(super) fn on_accepted(
-        &mut self,
-        is_stored: bool,
-        accepted: Accepted,
-        now: Now,
-        rng: &dyn SecureRandom,
-    ) {
-        match accepted.0 {
-            Ok(policy) if is_stored => self.activate(policy),
-            Ok(policy) => {
-                self.fetched();
-                self.take_policy(policy);
-            }
-            Err(_) if is_stored => self.note(Notice::Discarded { blob: POLICY_BLOB }),
-            Err(fault) => {
-                self.note(Notice::PolicyRefused(fault.clone()));
-                self.fail_fetching(fault.into(), now, rng);
-            }
+    /// An earlier process's policy goes on, whatever the time is.
+    pub(super) fn on_resumed(&mut self, accepted: Accepted) {
+        self.kept = accepted.kept;
+        self.etag = accepted.etag;
+        match accepted.outcome {
+            Ok(Outcome::Policy(policy)) => self.activate(*policy),
+            Ok(Outcome::Nothing | Outcome::More | Outcome::Same { .. }) => {}
+            Err(fault) => self.note(Notice::Discarded {
+                blob: POLICY_BLOB,
+                code: fault.code(),
+            }),
         }
     }
 
-    fn begin_accept(&mut self, bundle: String, etag: Option<String>, is_stored: bool) {
+    /// What was verified is kept; the last good policy stays unless a whole one was accepted.
+    pub(super) fn on_accepted(&mut self, accepted: Accepted, now: Now, rng: &dyn SecureRandom) {
+        let Accepted {
+            kept,
+            etag,
+            rotated,
+            outcome,
+        } = accepted;
+        let is_changed = kept != self.kept || (outcome.is_ok() && etag != self.etag);
+        self.kept = kept;
+        if rotated {
+            // One of the reasons to rotate a root: phones that were told a wrong time would take everything for expired.
+            self.floor = None;
+            self.store_state();
+        }
+        if is_changed {
+            if outcome.is_ok() {
+                self.etag = etag;
+            }
+            self.store_policy();
+        }
+        match outcome {
+            Ok(Outcome::More) => self.begin_fetch(),
+            Ok(Outcome::Nothing) => self.fetched(),
+            Ok(Outcome::Same { expires_s }) => {
+                self.fetched();
+                if let Some(policy) = &mut self.policy {
+                    policy.expires_s = expires_s;
+                }
+            }
+            Ok(Outcome::Policy(policy)) => {
+                self.fetched();
+                self.activate(*policy);
+                self.store_state();
+                // New keys or limits may be what the last attempt lacked.
+                self.joining = Lane::default();
+            }
+            Err(fault) => self.refuse(fault, now, rng),
+        }
+    }
+
+    /// Whoever waited for this fetch goes on with the policy in force, if there is one.
+    fn refuse(&mut self, fault: PolicyFault, now: Now, rng: &dyn SecureRandom) {
+        self.note(Notice::PolicyRefused(fault.clone()));
+        if self.policy.is_none() {
+            return self.fail_fetching(fault.into(), now, rng);
+        }
+        let lags = fault.is_older();
+        self.fetched();
+        if !lags {
+            self.fail_fetching(fault.into(), now, rng);
+        }
+    }
+
+    fn begin_accept(&mut self, source: Source, etag: Option<String>) {
+        let work = match &source {
+            Source::Kept(_) => Work::Resuming,
+            Source::Fetched { .. } => Work::Accepting,
+        };
         let offer = Offer {
-            bundle,
+            source,
             etag,
             held: self.policy_floor,
             settings: Arc::clone(&self.settings),
             variables: self.variables.clone(),
         };
-        self.begin(Work::Accepting { is_stored }, Effect::Accept(Box::new(offer)));
+        self.begin(work, Effect::Accept(Box::new(offer)));
     }
 
     fn fetched(&mut self) {
@@ -158,18 +225,6 @@ impl Machine {
         }
         let again_in_ms = self.fetching.fail(failure.clone(), now, rng);
         self.note(Notice::Failed { failure, again_in_ms });
-    }
-
-    fn take_policy(&mut self, policy: ActivePolicy) {
-        let is_held = |held: &ActivePolicy| held.bundle == policy.bundle && held.etag == policy.etag;
-        if self.policy.as_ref().is_some_and(is_held) {
-            return;
-        }
-        self.activate(policy);
-        self.store_policy();
-        self.store_state();
-        // New keys or limits may be what the last attempt lacked.
-        self.joining = Lane::default();
     }
 
     fn activate(&mut self, policy: ActivePolicy) {

@@ -11,8 +11,10 @@ use crate::policy::ActivePolicy;
 pub struct Status {
     /// Version of the active device policy.
     pub policy_version: Option<u64>,
-    /// Whether the active policy is past the time at which it becomes stale. It stays in force.
+    /// Whether the active policy, or what vouches for it, has certainly expired. It stays in force.
     pub policy_is_stale: bool,
+    /// Version of the newest trusted root of the policy repository.
+    pub policy_root: u64,
     /// Whether there is a registration.
     pub enrolled: bool,
     /// Seconds until the session ends, by the service's clock.
@@ -32,13 +34,10 @@ impl Machine {
     #[must_use]
     pub fn status(&self, now: Now) -> Status {
         let server_time_s = self.clock.now_s(now);
-        let expires_at_s = self
-            .policy
-            .as_ref()
-            .and_then(|policy| policy.compiled.policy().expires_at);
         Status {
             policy_version: self.policy.as_ref().map(ActivePolicy::version),
-            policy_is_stale: expires_at_s.is_some_and(|expires_at_s| expires_at_s <= server_time_s),
+            policy_is_stale: self.policy_is_stale(now),
+            policy_root: self.kept.root_version(),
             enrolled: self.registration.is_some(),
             session_ends_in_s: self
                 .session
@@ -53,6 +52,18 @@ impl Machine {
             }),
             server_time_s,
         }
+    }
+
+    /// Whether the policy in force has certainly expired; without any word from the service nothing has.
+    pub(super) fn policy_is_stale(&self, now: Now) -> bool {
+        let certain_s = self.certain_s(now);
+        let policy = self.policy.as_ref();
+        policy.is_some_and(|policy| certain_s > 0 && policy.is_stale(certain_s))
+    }
+
+    /// The time that has certainly come; zero if nothing is known.
+    pub(super) fn certain_s(&self, now: Now) -> u64 {
+        self.floor.map_or(0, |floor| floor.now_s(now))
     }
 
     /// The registration's id, for the app's own support screens. Not for logs.

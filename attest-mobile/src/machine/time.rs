@@ -1,7 +1,8 @@
 //! Time without a clock: the phone's two readings as an argument, and the service's time that follows from them.
 //!
 //! Tokens are dated by the service's clock, learnt from signed responses and carried forward by the monotonic clock. The
-//! wall clock only bridges restarts, until the first session of the process says better.
+//! wall clock only bridges restarts, until the first session of the process says better. What has expired is judged by a floor
+//! that does not look at the wall clock at all.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,47 @@ impl ServerClock {
 
 const DISAGREEMENT_S: u64 = 5;
 
+/// A moment that has certainly passed: metadata that had expired by then has expired. It never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TimeFloor {
+    server_s: u64,
+    monotonic_ms: u64,
+}
+
+/// One response raises the floor by no more than this beyond the time that passed: a service that is wrong for a moment must not
+/// make a phone take everything for expired.
+const RISE_MAX_S: u64 = 86_400;
+
+impl TimeFloor {
+    /// The floor after a signed response that says it is `server_s`.
+    pub(crate) fn learn(floor: Option<Self>, server_s: u64, now: Now) -> Self {
+        let server_s = floor.map_or(server_s, |floor| {
+            let certain_s = floor.now_s(now);
+            server_s.clamp(certain_s, certain_s.saturating_add(RISE_MAX_S))
+        });
+        Self {
+            server_s,
+            monotonic_ms: now.monotonic_ms,
+        }
+    }
+
+    /// The floor of an earlier process. If the phone was started anew since, at least its monotonic clock has passed.
+    pub(crate) fn resume(self, now: Now) -> Self {
+        let passed_ms = now.monotonic_ms.checked_sub(self.monotonic_ms);
+        let passed_ms = passed_ms.unwrap_or(now.monotonic_ms);
+        Self {
+            server_s: self.server_s.saturating_add(passed_ms / 1000),
+            monotonic_ms: now.monotonic_ms,
+        }
+    }
+
+    /// The time that has certainly come, Unix seconds.
+    pub(crate) const fn now_s(self, now: Now) -> u64 {
+        let passed_ms = now.monotonic_ms.saturating_sub(self.monotonic_ms);
+        self.server_s.saturating_add(passed_ms / 1000)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +149,43 @@ mod tests {
             }),
             7
         );
+    }
+
+    const fn at(wall_s: u64, monotonic_s: u64) -> Now {
+        Now {
+            wall_s,
+            monotonic_ms: monotonic_s * 1000,
+        }
+    }
+
+    #[test]
+    fn the_floor_rises_only_by_the_service_and_the_monotonic_clock() {
+        let floor = TimeFloor::learn(None, 1_000_000, at(5, 100));
+        // The wall clock, back or forward, changes nothing.
+        assert_eq!(floor.now_s(at(0, 110)), 1_000_010);
+        assert_eq!(floor.now_s(at(u64::MAX, 110)), 1_000_010);
+        let check = |server_s, expect| {
+            let later = TimeFloor::learn(Some(floor), server_s, at(0, 110));
+            assert_eq!(later.now_s(at(0, 110)), expect, "{server_s}");
+        };
+        check(1_000_500, 1_000_500);
+        check(0, 1_000_010);
+        check(1_000_010 + 86_400, 1_000_010 + 86_400);
+        check(1_000_010 + 86_401, 1_000_010 + 86_400);
+        check(u64::MAX, 1_000_010 + 86_400);
+    }
+
+    #[test]
+    fn the_floor_outlives_the_process_and_the_boot() {
+        let floor = TimeFloor::learn(None, 1_000_000, at(5, 100));
+        let check = |monotonic_s, expect| {
+            let resumed = floor.resume(at(0, monotonic_s));
+            assert_eq!(resumed.now_s(at(0, monotonic_s)), expect);
+        };
+        check(160, 1_000_060);
+        check(100, 1_000_000);
+        // A new boot: it has lasted for 30 seconds.
+        check(30, 1_000_030);
+        check(0, 1_000_000);
     }
 }

@@ -2,7 +2,11 @@
 
 mod hostile;
 mod policies;
+mod repository;
 mod retries;
 mod service;
 mod sessions;
+mod trust;
 mod world;
+
+pub(crate) use self::repository::Repository;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use attest_core::appraisal::AppraisalResult;
+use attest_core::attestation;
 use attest_core::challenge::{ChallengeKey, ChallengeScope, Purpose};
 use attest_core::delivery::deliver;
 use attest_core::device::{DeviceId, EvidenceClass, KeyLevel, TokenKind};
@@ -17,18 +18,16 @@ use attest_core::policy::DevicePolicy;
 use attest_core::problem::{MEDIA_TYPE, Problem, ProblemCode, TYPE_PREFIX};
 use attest_core::redacted::Redacted;
 use attest_core::response::{ResponseClaims, delivery_members};
-use attest_core::service::{
-    ChallengeRequest, ChallengeResponse, EvidenceRequest, EvidenceResponse, PolicyBundle,
-};
+use attest_core::service::{ChallengeRequest, ChallengeResponse, EvidenceRequest, EvidenceResponse};
 use attest_core::ticket::{TicketBody, TicketKeys, TicketSealer};
 use attest_core::token::binding::RequestToBind;
 use attest_core::token::{
     ATTESTATION_HEADER, PROOF_HEADER, SESSION_HEADER, TimeBounds, Verified, proof, session,
 };
-use attest_core::{attestation, bundle};
 use ring::rand::SystemRandom;
 use serde_json::json;
 
+use super::repository::Repository;
 use super::world::{ORIGIN, Time};
 use crate::foreign::{BoxFuture, Clock as _, Transport, TransportError};
 use crate::request::Target;
@@ -41,7 +40,7 @@ pub(super) type Twist = Box<dyn FnOnce(&HttpRequest, Answer) -> Answer + Send>;
 
 pub(super) struct State {
     pub(super) policy: DevicePolicy,
-    pub(super) etag: u64,
+    pub(super) repository: Repository,
     /// Thumbprint and time of the evidence.
     pub(super) devices: BTreeMap<DeviceId, (String, u64)>,
     /// Twists by the last part of the path; each is used once.
@@ -57,7 +56,6 @@ pub(super) struct State {
 pub(super) struct Service {
     time: Arc<Time>,
     rng: SystemRandom,
-    root: SigningKey,
     issuer: SigningKey,
     secret: FleetSecret,
     sealer: TicketSealer,
@@ -120,13 +118,12 @@ impl Service {
         let response_key = SigningKey::generate(&rng).unwrap();
         Self {
             time,
-            root: SigningKey::generate(&rng).unwrap(),
             issuer: SigningKey::generate(&rng).unwrap(),
             sealer: TicketSealer::new(&secret, 1, Environment::Development),
             secret,
             state: Mutex::new(State {
                 policy: device_policy(1, &response_key),
-                etag: 1,
+                repository: Repository::new(),
                 devices: BTreeMap::new(),
                 twists: BTreeMap::new(),
                 calls: Vec::new(),
@@ -140,10 +137,9 @@ impl Service {
         }
     }
 
-    pub(super) fn roots(&self) -> JwkSet {
-        JwkSet {
-            keys: vec![Jwk::published(&self.root.public_point())],
-        }
+    /// The root that apps are built with.
+    pub(super) fn root(&self) -> Vec<u8> {
+        self.change(|state| state.repository.root().as_bytes().to_vec())
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -166,7 +162,6 @@ impl Service {
     pub(super) fn publish(&self, version: u64) {
         self.change(|state| {
             state.policy.version = version;
-            state.etag += 1;
         });
     }
 
@@ -175,17 +170,7 @@ impl Service {
         self.change(|state| {
             state.response_key = SigningKey::generate(&self.rng).unwrap();
             state.policy = device_policy(state.policy.version + 1, &state.response_key);
-            state.etag += 1;
         });
-    }
-
-    pub(super) fn sign_policy(&self, policy: &DevicePolicy, root: &SigningKey) -> String {
-        let unsigned = bundle::prepare(policy, &thumbprint(&self.root.public_point())).unwrap();
-        self.sign(unsigned, root)
-    }
-
-    pub(super) fn sign_policy_by_root(&self, policy: &DevicePolicy) -> String {
-        self.sign_policy(policy, &self.root)
     }
 
     fn sign(&self, unsigned: Unsigned, key: &SigningKey) -> String {
@@ -194,7 +179,8 @@ impl Service {
     }
 
     fn answer(&self, request: &HttpRequest) -> Answer {
-        let call = request.url.rsplit('/').next().unwrap().to_owned();
+        let call = request.url.rsplit('/').next().unwrap();
+        let call = call.split('?').next().unwrap().to_owned();
         let (twist, down) = self.change(|state| {
             state.calls.push(call.clone());
             (
@@ -218,7 +204,15 @@ impl Service {
     }
 
     fn bundle(&self, request: &HttpRequest) -> HttpReply {
-        let (policy, etag) = self.change(|state| (state.policy.clone(), format!("\"{}\"", state.etag)));
+        let (_, root) = request.url.rsplit_once("?root=").unwrap();
+        let bundle = self.change(|state| {
+            state
+                .repository
+                .offer(&serde_json::to_string(&state.policy).unwrap());
+            state.repository.bundle(root.parse().unwrap())
+        });
+        let etag = sha256_base64url(&serde_json::to_vec(&bundle).unwrap());
+        let etag = format!("\"{}-{root}\"", etag.split_at(20).0);
         let held = request
             .headers
             .iter()
@@ -231,12 +225,7 @@ impl Service {
                 body: Vec::new(),
             };
         }
-        let mut reply = reply(
-            200,
-            &PolicyBundle {
-                development: self.sign_policy_by_root(&policy),
-            },
-        );
+        let mut reply = reply(200, &bundle);
         reply.headers.push(("ETag".to_owned(), etag));
         reply
     }

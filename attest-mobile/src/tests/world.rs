@@ -272,7 +272,7 @@ impl World {
             Platform::Android,
             Environment::Development,
         );
-        config.policy_roots = self.service.roots();
+        config.policy_root = self.service.root();
         config
     }
 

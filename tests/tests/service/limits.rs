@@ -205,7 +205,7 @@ async fn an_overflowing_pool_says_later_and_proxying_goes_on() {
 async fn anyone_may_read_keys_and_policy() {
     let scene = Scene::open().await;
     let client = scene.client();
-    for call in ["jwks.json", "assertion-jwks.json", "policy/development-root.json"] {
+    for call in ["jwks.json", "assertion-jwks.json"] {
         let reply = client
             .app("GET", &format!("/.attest/v1/{call}"), &Headers::new(), b"")
             .await
@@ -231,4 +231,56 @@ async fn anyone_may_read_keys_and_policy() {
     assert_eq!((first.status, same.status, same.body.len()), (200, 304, 0));
     let stale = bundle(vec![("if-none-match".to_owned(), "\"other\"".to_owned())]).await;
     assert_eq!((stale.status, stale.body), (200, first.body));
+}
+
+#[tokio::test]
+async fn anyone_may_read_the_repository_as_files() {
+    let scene = Scene::open().await;
+    let ask = |path: String, headers: Headers| {
+        let client = scene.client();
+        async move {
+            let path = format!("/.attest/v1/policy/{path}");
+            client.app("GET", &path, &headers, b"").await.unwrap()
+        }
+    };
+    let root = ask("development-root.json".to_owned(), Headers::new()).await;
+    assert_eq!(attest_core::bundle::root_version(&root.body), Ok(1));
+    // What a client of TUF asks for, one after the other.
+    let timestamp = ask("tuf/metadata/timestamp.json".to_owned(), Headers::new()).await;
+    let etag = timestamp.header("etag").unwrap().to_owned();
+    assert_eq!(timestamp.header("cache-control"), Some("no-cache"));
+    let same = ask(
+        "tuf/metadata/timestamp.json".to_owned(),
+        vec![("if-none-match".to_owned(), etag)],
+    );
+    assert_eq!(same.await.status, 304);
+    let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["signed"].clone();
+    let version = read(&timestamp.body)["meta"]["snapshot.json"]["version"].clone();
+    let snapshot = ask(format!("tuf/metadata/{version}.snapshot.json"), Headers::new()).await;
+    assert!(snapshot.header("cache-control").unwrap().contains("immutable"));
+    let version = read(&snapshot.body)["meta"]["targets.json"]["version"].clone();
+    let targets = ask(format!("tuf/metadata/{version}.targets.json"), Headers::new()).await;
+    let targets = read(&targets.body)["targets"].clone();
+    let hash = |name: &str| targets[name]["hashes"]["sha256"].as_str().unwrap().to_owned();
+    let device = ask(
+        format!("tuf/targets/{}.device.json", hash("device.json")),
+        Headers::new(),
+    );
+    assert_eq!(device.await.status, 200);
+    // Rules and tests are the gateway's own.
+    let unknown = [
+        format!("tuf/targets/{}.gateway.json", hash("gateway.json")),
+        format!("tuf/targets/{}.tests.json", hash("tests.json")),
+        "tuf/metadata/2.root.json".to_owned(),
+        "tuf/".to_owned(),
+        "tuf".to_owned(),
+        "bundle/".to_owned(),
+    ];
+    for path in unknown {
+        assert_eq!(ask(path.clone(), Headers::new()).await.status, 404, "{path}");
+    }
+    for query in ["root=x", "root=1&root=2", "root=-1"] {
+        let reply = ask(format!("bundle?{query}"), Headers::new()).await;
+        assert_eq!(reply.status, 400, "{query}");
+    }
 }

@@ -226,14 +226,7 @@ fn policy(config: &Config, keys: Option<&Keys>, report: &mut Report) {
         .map(|upstream| upstream.name.clone())
         .collect();
     let rng = SystemRandom::new();
-    match ActivePolicy::build(
-        compiled.gateway,
-        compiled.device,
-        config.environment,
-        &names,
-        keys,
-        &rng,
-    ) {
+    match ActivePolicy::of_source(compiled, config.environment, &names, keys, 1, &rng) {
         Ok(_) => report.sound.push(sound),
         Err(error) => report
             .problems

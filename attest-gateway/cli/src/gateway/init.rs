@@ -70,7 +70,7 @@ impl Init {
             ),
             (
                 &made.keys,
-                "secrets (mode 0700); policy-root.jwk.json in it is public, your app is built with it",
+                "secrets (mode 0700); policy-root.json in it is public, your app is built with it",
             ),
             (
                 &made.admin_token,

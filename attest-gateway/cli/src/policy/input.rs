@@ -5,7 +5,8 @@ use std::path::Path;
 
 use attest_gateway::policy::PackFolder;
 use attest_policy::{
-    Analysis, Compiled, EmbeddedTests, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse, source_text,
+    Analysis, Compiled, EmbeddedTests, Level, MAX_SOURCE_BYTES, PackFiles, PolicySource, Problem, analyse,
+    source_text,
 };
 
 use serde_json::{Value, json};

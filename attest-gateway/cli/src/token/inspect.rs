@@ -2,24 +2,23 @@
 
 use std::io;
 
-use attest_core::bundle::MAX_BUNDLE_BYTES;
 use attest_core::encoding::from_base64url;
 use attest_core::jose::{Compact, JsonError, JwsError, scan_object};
 use attest_core::token::{proof, session};
-use attest_core::{attestation, bundle, evidence, response, step_up};
+use attest_core::{attestation, evidence, response, step_up};
 use attest_gateway::clock::{Clock as _, SystemClock};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::redact;
+use super::{MAX_JWS_BYTES, redact};
 use crate::input;
 use crate::out::{Exit, Out, printable};
 use crate::when;
 
-/// A policy bundle inside its JSON envelope.
-const MAX_BYTES: usize = MAX_BUNDLE_BYTES + 1024;
+/// A JWS inside its JSON envelope.
+const MAX_BYTES: usize = MAX_JWS_BYTES + 1024;
 /// Members of the attestation service's JSON bodies that hold a JWS.
-const ENVELOPES: [&str; 3] = ["development", "response", "evidence"];
+const ENVELOPES: [&str; 2] = ["response", "evidence"];
 /// Claims that are times, with what they mean.
 const TIMES: [(&str, &str); 7] = [
     ("iat", "issued"),
@@ -33,14 +32,14 @@ const TIMES: [(&str, &str); 7] = [
 
 /// Show what a token says: header, claims and times, without its secrets.
 ///
-/// Reads session and proof tokens, attestations, evidence, responses, policy bundles, step-ups and any other compact JWS, also
+/// Reads session and proof tokens, attestations, evidence, responses, step-ups and any other compact JWS, also
 /// inside the JSON body of the attestation service. NOTHING IS VERIFIED: anybody can write such a token.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Not shown: keys, device ids, nested tokens; tickets are shown by length, key id and hour, identifiers and \
                         signatures by their first characters.\n\n\
                         Examples:\n  attest token inspect \"$TOKEN\"\n  \
-                        curl -s http://127.0.0.1:8080/.attest/v1/policy/bundle | attest token inspect\n\n\
+                        attest token inspect < response.json\n\n\
                         Exit codes: 0 shown, 1 not a token (a stable code on standard error), 2 unreadable input."
 )]
 pub(crate) struct Inspect {
@@ -161,7 +160,6 @@ fn kind(typ: Option<&str>) -> String {
         attestation::TYP => "attestation",
         evidence::TYP => "evidence",
         response::TYP => "response of the attestation service",
-        bundle::TYP => "device policy under a development root",
         step_up::TYP => "completed step-up",
         _ => "JWS of another system",
     };

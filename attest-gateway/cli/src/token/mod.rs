@@ -8,9 +8,13 @@ mod verify;
 
 use std::io;
 
+use attest_core::policy::MAX_POLICY_BYTES;
 use clap::{Args, Subcommand};
 
 use crate::out::{Exit, Out};
+
+/// A JWS beyond this is not read: the largest policy in base64, with room for header and signature.
+const MAX_JWS_BYTES: usize = MAX_POLICY_BYTES.div_ceil(3) * 4 + 1024;
 
 /// Look into tokens and verify them.
 #[derive(Debug, Args)]

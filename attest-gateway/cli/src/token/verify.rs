@@ -4,7 +4,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use attest_core::bundle::MAX_BUNDLE_BYTES;
 use attest_core::encoding::{base64url, from_base64url};
 use attest_core::jose::jws::{MAX_TOKEN_BYTES, read_claims};
 use attest_core::jose::{Algorithm, Compact, JwsError, VerifyingKey};
@@ -14,14 +13,13 @@ use attest_gateway::clock::{Clock as _, SystemClock};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::MAX_JWS_BYTES;
 use super::key;
 use super::payload::{self, Payload, PayloadError};
 use crate::input;
 use crate::out::{Exit, Out, printable};
 use crate::when;
 
-/// A JWS beyond this is refused undecoded; a policy is the largest.
-const MAX_JWS_BYTES: usize = MAX_BUNDLE_BYTES;
 /// What no key and no payload can tell.
 const NOT_COMPARED: [&str; 3] = ["audience", "request", "single-use"];
 

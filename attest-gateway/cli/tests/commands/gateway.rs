@@ -395,32 +395,16 @@ fn a_fresh_directory_serves_refuses_explains_and_ends_on_a_signal() {
         (&explained["same_version"], &explained["unresolved"]),
         (&true.into(), &serde_json::json!([]))
     );
-    // The bundle that phones fetch can be looked into.
-    let (status, bundle) = running.request("GET", "/.attest/v1/policy/bundle");
+    // What phones fetch is vouched for by the root that the app is built with.
+    let (status, bundle) = running.request("GET", "/.attest/v1/policy/bundle?root=1");
     assert_eq!(status, 200, "{bundle}");
-    let inspected = attest_reading(&["token", "inspect"], bundle.as_bytes());
-    assert!(
-        inspected.text().starts_with("Kind: device policy"),
-        "{inspected:?}"
-    );
-    // And verifies by the key that the app is built with.
-    let root = folder.path().join("keys/policy-root.jwk.json");
-    let jws = serde_json::from_str::<serde_json::Value>(&bundle).unwrap()["development"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let verified = attest_reading(
-        &[
-            "token",
-            "verify",
-            "--jwk",
-            text(&root),
-            "--typ",
-            "attest-development-policy+jwt",
-        ],
-        jws.as_bytes(),
-    );
-    assert_eq!(verified.code, Some(0), "{}", verified.err);
+    let root = fs::read(folder.path().join("keys/policy-root.json")).unwrap();
+    let kept = attest_core::bundle::Kept {
+        since: attest_core::bundle::root_version(&root).unwrap(),
+        ..Default::default()
+    };
+    let taken = attest_core::bundle::take(&root, kept, &serde_json::from_str(&bundle).unwrap(), 0);
+    assert!(taken.outcome.is_ok(), "{:?}", taken.outcome);
     running.signal("TERM");
     let (code, log) = running.ended();
     assert_eq!(code, Some(0), "{log}");

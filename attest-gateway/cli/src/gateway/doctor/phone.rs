@@ -1,15 +1,15 @@
 //! A simulated phone, in development: it enrols, mints a token, and sends one request where a route is harmless.
 
 use attest_core::environment::Environment;
-use attest_core::jose::JwkSet;
 use attest_core::policy::{Require, Route};
 use attest_gateway::config::Config;
-use attest_gateway::keys::{Keys, NamedKey};
-use attest_gateway::policy::compile_file;
+use attest_gateway::keys::Keys;
+use attest_gateway::policy::{compile_file, development_root};
 use attest_gateway::probe::Probe;
 use attest_mobile::{AppRequest, Authorization, Headers};
 use attest_policy::Compiled;
 use attest_testkit::phone::{Phone, PhoneOptions};
+use ring::rand::SystemRandom;
 
 use super::finding::{Findings, State};
 
@@ -49,10 +49,9 @@ async fn enrol(
     compiled: &Compiled,
 ) -> Result<Vec<String>, String> {
     let app = compiled.gateway.apps.first().ok_or("the policy has no app")?;
-    let roots = JwkSet {
-        keys: keys.policy_root.iter().map(NamedKey::public).collect(),
-    };
-    let mut options = PhoneOptions::new(format!("http://{}", gateway.address()), app.id.clone(), roots);
+    let root = keys.policy_root.as_ref().ok_or("there is no policy-root.pem")?;
+    let root = development_root(root, &SystemRandom::new()).map_err(|error| error.to_string())?;
+    let mut options = PhoneOptions::new(format!("http://{}", gateway.address()), app.id.clone(), root);
     options.base_path.clone_from(&config.listen.base_path);
     options.platform = app.platform;
     options.origins.clone_from(&compiled.gateway.origins);
