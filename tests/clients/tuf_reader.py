@@ -1,4 +1,4 @@
-"""Reads a repository with python-tuf's own client. Arguments: the repository's folder, a folder for what is kept, targets.
+"""Reads a repository with python-tuf's own client. Arguments: the repository's folder or address, a folder for what is kept, targets.
 
 Begins with the repository's first root, prints the trusted versions and the SHA-256 of each target, or why it refuses.
 """
@@ -9,6 +9,7 @@ import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import urlopen
 
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.ngclient import Updater
@@ -21,13 +22,15 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=repository))
-threading.Thread(target=server.serve_forever, daemon=True).start()
-base = f"http://127.0.0.1:{server.server_port}"
+base = repository
+if not base.startswith("http:"):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=repository))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
 downloads = os.path.join(kept, "targets")
 os.makedirs(downloads, exist_ok=True)
-with open(os.path.join(repository, "metadata", "1.root.json"), "rb") as file:
-    root = file.read()
+with urlopen(f"{base}/metadata/1.root.json") as response:
+    root = response.read()
 
 updater = Updater(kept, f"{base}/metadata/", downloads, f"{base}/targets/", bootstrap=root)
 try:

@@ -66,6 +66,15 @@ impl TrustedSet {
         self.root.common.expires_s
     }
 
+    /// Whether the keys that the trusted root gives to `targets` signed this metadata. What they did not, or no longer do, guards
+    /// against nothing older: so a root that names others ends a fast-forward.
+    #[must_use]
+    pub fn vouches_for_targets(&self, bytes: &[u8]) -> bool {
+        let envelope = Envelope::read(RoleName::Targets, bytes);
+        let holders = self.root.holders(&RoleName::Targets);
+        holders.is_some_and(|holders| envelope.is_ok_and(|envelope| envelope.verify(holders).is_ok()))
+    }
+
     /// Whether file names carry versions and hashes.
     #[must_use]
     pub const fn consistent_snapshot(&self) -> bool {

@@ -11,7 +11,7 @@ use attest_policy::repository::{
 use attest_tests::binary::tuf_client;
 use ring::rand::SystemRandom;
 
-use super::stage::{python, script, succeeds};
+use super::stage::{Behind, Stage, python, script, succeeds};
 
 /// 2100-01-01: nothing in these tests expires but what is meant to.
 const NEVER_S: u64 = 4_102_444_800;
@@ -263,6 +263,36 @@ fn python_tuf_reads_our_repositories() {
     owner.version = 8;
     owner.expires_s = NEVER_S;
     check(&owner, "service goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_client_reads_the_repository_of_a_gateway() {
+    let Some(python) = python() else { return };
+    let stage = Stage::open(&Behind::nobody()).await;
+    let base = format!("http://{}/.attest/v1/policy/tuf", stage.plain.address);
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("python");
+    let names = ["device.json", "gateway.json"];
+    let told = read(&python, Path::new(&base), &kept, &names);
+    // Phones and whoever else asks are told that there are rules for gateways, never what they say.
+    assert!(
+        told.starts_with("root=1 ") && told.contains("\ndevice.json "),
+        "{told}"
+    );
+    assert!(told.ends_with("refused DownloadHTTPError\n"), "{told}");
+
+    let root = kept.join("root_history/1.root.json");
+    let [metadata, targets] = ["metadata", "targets"].map(|name| folder.path().join(name));
+    let [root, metadata, targets] = [&root, &metadata, &targets].map(|path| path.to_str().unwrap());
+    succeeds(tuf_client(), &["--metadata-dir", metadata, "init", root]);
+    let metadata_url = format!("{base}/metadata");
+    let targets_url = format!("{base}/targets");
+    let from = ["--metadata-url", &metadata_url, "--metadata-dir", metadata];
+    let to = ["--target-name", "device.json", "--target-dir", targets];
+    let download = ["--target-base-url", &targets_url, "download"];
+    succeeds(tuf_client(), &[&from[..], &to[..], &download[..]].concat());
+    let ours = std::fs::read(Path::new(targets).join("device.json")).unwrap();
+    assert!(told.contains(&hex(sha256(&[&ours]))), "{told}");
 }
 
 #[test]

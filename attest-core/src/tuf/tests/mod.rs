@@ -3,6 +3,7 @@
 mod attacks;
 mod forms;
 mod properties;
+mod samples;
 mod search;
 
 use std::collections::BTreeMap;
