@@ -23,7 +23,7 @@ const SCENARIOS: usize = 237;
 #[test]
 fn our_client_reads_repositories_of_python_tuf() {
     let Some(python) = python() else { return };
-    let scenarios = script("tuf_client.py");
+    let scenarios = script("tuf/main.py");
     let told = succeeds(
         python,
         &["-B", scenarios.to_str().unwrap(), tuf_client().to_str().unwrap()],
@@ -187,7 +187,7 @@ impl Owner {
 
 /// What python-tuf says about the repository in a folder, with what it kept of before.
 fn read(python: &Path, folder: &Path, kept: &Path, targets: &[&str]) -> String {
-    let reader = script("tuf_reader.py");
+    let reader = script("tuf/reader.py");
     let paths = [reader.as_path(), folder, kept].map(|path| path.to_str().unwrap());
     succeeds(python, &[&["-B"][..], &paths[..], targets].concat())
 }

@@ -1,4 +1,4 @@
-//! Repositories that python-tuf signed (`tests/clients/tuf_samples.py`), one for each kind of key, with a new root key, a delegation,
+//! Repositories that python-tuf signed (`tests/clients/tuf/samples.py`), one for each kind of key, with a new root key, a delegation,
 //! lengths, hashes, and characters that a canonical form may get wrong.
 
 use super::*;

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from securesystemslib.signer import CryptoSigner
 
-from tuf_repository import Repository
+from repository import Repository
 
 KINDS = {
     "ed25519": (CryptoSigner.generate_ed25519, "1.0"),
