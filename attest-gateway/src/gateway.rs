@@ -245,7 +245,13 @@ impl Gateway {
                 tracing::info!(version, timestamp, source, took_ms, "policy activated");
             }
             (Answer::Ack, Subject::Brake) => {
-                tracing::warn!(version, code, source, took_ms, "the brake over the policy changed");
+                tracing::warn!(
+                    version,
+                    code,
+                    source,
+                    took_ms,
+                    "the brake over the policy changed"
+                );
             }
             (Answer::Nack, Subject::Policy) => {
                 self.metrics.policy_refused();

@@ -140,11 +140,16 @@ impl Publisher {
     pub fn draft_of(&mut self, stopped: bool, more: &str) -> Draft {
         self.settings.version += 1;
         self.settings.more_rules = if stopped { RULES } else { "" };
-        let listed = if stopped { "brake_rules: [stop-login, watched]\n" } else { "" };
+        let listed = if stopped {
+            "brake_rules: [stop-login, watched]\n"
+        } else {
+            ""
+        };
         let source = self.settings.source();
-        // What ships with packs is tested elsewhere; here it only takes time.
+        // Packs and the bank's own tests are tested elsewhere; here they only take time.
         let own = source
             .lines()
+            .take_while(|line| *line != "tests:")
             .filter(|line| *line != "packs:" && !line.starts_with("  - use: "));
         let own: Vec<_> = own.collect();
         let source = format!("{}\n{listed}{more}", own.join("\n"));
@@ -213,7 +218,11 @@ impl Publisher {
             other: BTreeMap::new(),
         };
         let signers: Vec<_> = draft.signers.iter().map(|at| &self.targets[*at]).collect();
-        let targets = role(described(&draft.artifacts), Some(delegations), draft.targets_expires_s);
+        let targets = role(
+            described(&draft.artifacts),
+            Some(delegations),
+            draft.targets_expires_s,
+        );
         let brake = role(described(&brake_artifacts), None, draft.brake_expires_s);
         let metadata = BTreeMap::from([
             ("targets".to_owned(), bytes(targets, &signers)),

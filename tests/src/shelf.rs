@@ -57,6 +57,7 @@ impl Shelf {
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                let _slower = stream.set_nodelay(true).is_err();
                 let (state, tls) = (Arc::clone(&shared), tls.clone());
                 connections.spawn(async move {
                     match tls {
@@ -176,12 +177,10 @@ async fn answer(
         bytes = file();
     }
     match bytes {
-        None => {
-            stream
-                .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .ok()
-        }
+        None => stream
+            .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .ok(),
         Some(bytes) if known.as_ref() == Some(&tag(&bytes)) => {
             state.unchanged.fetch_add(1, Relaxed);
             let text = format!("HTTP/1.1 304 Not Modified\r\netag: {}\r\n\r\n", tag(&bytes));

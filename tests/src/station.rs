@@ -48,10 +48,7 @@ pub struct Station {
 impl Station {
     /// A place where a gateway may be opened. Nothing is published yet.
     pub async fn new() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("attest-air-")
-            .tempdir()
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("attest-air-").tempdir().unwrap();
         let rng = SystemRandom::new();
         let keys = Keys::generate(&rng).unwrap();
         let place = folder.path().join("keys");
@@ -92,7 +89,8 @@ impl Station {
     /// # Errors
     /// Why it does not start.
     pub async fn open(&mut self) -> Result<(), ServerError> {
-        self.open_with("repository = 'published'\npoll_ms = 60000\n").await
+        self.open_with("repository = 'published'\npoll_ms = 60000\n")
+            .await
     }
 
     /// Starts the gateway with this source of policy.

@@ -224,7 +224,9 @@ static OPERATIONS: &[Operation] = &[
                   the answer is 200 with a verdict either way.",
         request: Some(Shape::of::<RepositoryFiles>()),
         body_max_bytes: Some(PUSH_MAX_BYTES),
-        answers: &[ok::<model::Pushed>("What became of it: `ack` or `nack` with code and reason.")],
+        answers: &[ok::<model::Pushed>(
+            "What became of it: `ack` or `nack` with code and reason.",
+        )],
         ..reading("policy-push", "/policy/repository", |ask| {
             Box::pin(policy::push(ask))
         })

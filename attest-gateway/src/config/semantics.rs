@@ -151,7 +151,11 @@ fn policy(config: &Config, report: &mut Report<'_>) {
         report.at("policy.root", "unsupported", message);
     }
     if policy.ca_file.is_some() && policy.url.is_none() {
-        report.at("policy.ca_file", "unsupported", "this has a meaning only with `url`");
+        report.at(
+            "policy.ca_file",
+            "unsupported",
+            "this has a meaning only with `url`",
+        );
     }
     let Some(url) = &policy.url else { return };
     let uri = url.parse::<http::Uri>().ok();

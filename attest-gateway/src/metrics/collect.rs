@@ -342,9 +342,9 @@ fn followed(page: &mut Page, gateway: &Gateway) {
     page.counters(
         "attest_policy_verdicts_total",
         "What became of offered policies and brakes of a signed repository, by verdict and code.",
-        verdicts.iter().map(|((verdict, code), count)| {
-            (vec![("verdict", *verdict), ("code", code.as_str())], *count)
-        }),
+        verdicts
+            .iter()
+            .map(|((verdict, code), count)| (vec![("verdict", *verdict), ("code", code.as_str())], *count)),
     );
     let status = gateway.policies.status();
     let followed = status.followed.as_ref();

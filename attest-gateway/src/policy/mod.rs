@@ -5,8 +5,8 @@ mod anchors;
 mod development;
 mod file;
 mod policies;
-pub mod repository;
 mod published;
+pub mod repository;
 mod sources;
 mod status;
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::ActivePolicy;
 use super::file::{Polled, WatchedFile};
 use super::repository::{
-    Answer, Command, FollowOptions, Follower, RepositoryFiles, Parked, Refreshed, Source, WebError,
+    Answer, Command, FollowOptions, Follower, Parked, Refreshed, RepositoryFiles, Source, WebError,
 };
 use super::status::{InForce, PolicyStatus};
 use crate::clock::Clock;
@@ -79,7 +79,11 @@ impl Policies {
     ///
     /// # Errors
     /// [`PolicyOpenError`], when neither can be put into force.
-    pub async fn open(config: &Config, keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Result<Self, PolicyOpenError> {
+    pub async fn open(
+        config: &Config,
+        keys: Arc<Keys>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, PolicyOpenError> {
         let state = config.store.path.parent().unwrap_or_else(|| Path::new("."));
         let upstreams = config.upstreams.iter().map(|upstream| upstream.name.clone());
         let upstreams: Vec<_> = upstreams.collect();
@@ -90,9 +94,7 @@ impl Policies {
                     .map_err(PolicyOpenError::None);
             }
             PolicyOrigin::Directory(folder) => Source::directory(folder),
-            PolicyOrigin::Url(url) => {
-                Source::web(url, policy.ca_file.as_deref(), policy.fetch_timeout_ms)?
-            }
+            PolicyOrigin::Url(url) => Source::web(url, policy.ca_file.as_deref(), policy.fetch_timeout_ms)?,
         };
         let root_file = policy.root.clone().unwrap_or_default();
         let root = std::fs::read(&root_file).map_err(|error| PolicyOpenError::Root {

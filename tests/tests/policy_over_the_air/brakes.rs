@@ -35,7 +35,10 @@ async fn a_brake_relaxes_a_rule_until_its_time_is_over() {
     let metrics = String::from_utf8(station.admin("GET", "/metrics", b"").await.body).unwrap();
     assert!(metrics.contains("attest_policy_brake_rules 1\n"), "{metrics}");
     let events = String::from_utf8(station.admin("GET", "/events", b"").await.body).unwrap();
-    assert!(events.contains("brake-ack") && events.contains("brake-on"), "{events}");
+    assert!(
+        events.contains("brake-ack") && events.contains("brake-on"),
+        "{events}"
+    );
 
     // It outlives a restart, and then ends by itself.
     station.close().await;
@@ -75,15 +78,33 @@ async fn a_brake_is_lifted_by_one_without_rules_and_by_its_absence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brake_that_reaches_too_far_changes_nothing_and_stops_nothing() {
     let reaches: [(&str, Value); 9] = [
-        ("brake-unlisted", brake(1, 60, &[("rooted-login-needs-proof", "off")])),
-        ("brake-unlisted", brake(1, 60, &[("stop-login", "off"), ("repackaged-anywhere", "shadow")])),
+        (
+            "brake-unlisted",
+            brake(1, 60, &[("rooted-login-needs-proof", "off")]),
+        ),
+        (
+            "brake-unlisted",
+            brake(1, 60, &[("stop-login", "off"), ("repackaged-anywhere", "shadow")]),
+        ),
         ("brake-unknown-rule", brake(1, 60, &[("no-such-rule", "off")])),
         ("brake-too-long", brake(1, 86_401, &[("stop-login", "off")])),
         ("brake-raises", brake(1, 60, &[("watched", "enforce")])),
-        ("brake-expired", json!({"version": 1, "issued_at": START_S - 60, "expires_at": START_S, "rules": {"stop-login": "off"}})),
-        ("brake-early", json!({"version": 1, "issued_at": START_S + 4_000, "expires_at": START_S + 4_060, "rules": {"stop-login": "off"}})),
-        ("brake-malformed", json!({"version": 1, "issued_at": START_S, "expires_at": START_S + 60, "rules": {}, "routes": []})),
-        ("brake-backwards", json!({"version": 1, "issued_at": START_S, "expires_at": START_S - 60, "rules": {"stop-login": "off"}})),
+        (
+            "brake-expired",
+            json!({"version": 1, "issued_at": START_S - 60, "expires_at": START_S, "rules": {"stop-login": "off"}}),
+        ),
+        (
+            "brake-early",
+            json!({"version": 1, "issued_at": START_S + 4_000, "expires_at": START_S + 4_060, "rules": {"stop-login": "off"}}),
+        ),
+        (
+            "brake-malformed",
+            json!({"version": 1, "issued_at": START_S, "expires_at": START_S + 60, "rules": {}, "routes": []}),
+        ),
+        (
+            "brake-backwards",
+            json!({"version": 1, "issued_at": START_S, "expires_at": START_S - 60, "rules": {"stop-login": "off"}}),
+        ),
     ];
     for (code, reaching) in reaches {
         let (mut station, draft) = stopped().await;
@@ -92,7 +113,11 @@ async fn a_brake_that_reaches_too_far_changes_nothing_and_stops_nothing() {
         station.publish(&station.publisher.sign(&braked));
         station.look().await;
         let nack = station.nack().unwrap();
-        assert_eq!((nack.subject, nack.code.as_str()), (Subject::Brake, code), "{reaching}");
+        assert_eq!(
+            (nack.subject, nack.code.as_str()),
+            (Subject::Brake, code),
+            "{reaching}"
+        );
         assert_eq!(station.followed().brake, None);
         assert_eq!(station.login(&caller).await, 403, "{reaching}");
         // Told once.
@@ -127,17 +152,18 @@ async fn only_the_brakes_own_key_pulls_it_and_only_forward() {
     .unwrap();
     let forged = attest_tests::publisher::bytes(signed.signed, &[&stranger]);
     repository.metadata.insert("brake".to_owned(), forged);
-    let brake_target = std::collections::BTreeMap::from([(
-        "brake.json".to_owned(),
-        on.to_string().into_bytes(),
-    )]);
+    let brake_target =
+        std::collections::BTreeMap::from([("brake.json".to_owned(), on.to_string().into_bytes())]);
     let forged = station
         .publisher
         .seal(&braked, repository.metadata.clone(), brake_target);
     station.publish(&forged);
     station.look().await;
     let nack = station.nack().unwrap();
-    assert_eq!((nack.subject, nack.code.as_str()), (Subject::Brake, "tuf-threshold"));
+    assert_eq!(
+        (nack.subject, nack.code.as_str()),
+        (Subject::Brake, "tuf-threshold")
+    );
     assert_eq!(station.login(&caller).await, 403);
     // The owner's own acts, and an older one after it does not.
     let braked = station.publisher.braked(&draft, Some(&on));
@@ -160,7 +186,8 @@ async fn a_brake_acts_on_the_policy_in_force_even_if_a_bad_one_comes_with_it() {
     let mut bad = station.publisher.draft_of(true, "");
     let text = String::from_utf8(bad.artifacts["gateway.json"].clone()).unwrap();
     let other = text.replace(r#""upstream":"bank""#, r#""upstream":"shop""#);
-    bad.artifacts.insert("gateway.json".to_owned(), other.into_bytes());
+    bad.artifacts
+        .insert("gateway.json".to_owned(), other.into_bytes());
     bad.brake = Some(brake(1, 60, &[("stop-login", "off")]).to_string().into_bytes());
     station.publish(&station.publisher.sign(&bad));
     assert!(matches!(station.look().await, Polled::Refused(_)));

@@ -113,7 +113,12 @@ async fn a_restart_never_goes_back_behind_what_was_in_force() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_mirror_is_told_and_made_anew() {
-    for file in ["targets", "metadata/timestamp.json", "metadata/1.root.json", "metadata"] {
+    for file in [
+        "targets",
+        "metadata/timestamp.json",
+        "metadata/1.root.json",
+        "metadata",
+    ] {
         let mut station = Station::new().await;
         let first = station.publisher.draft(true);
         station.publish(&station.publisher.sign(&first));
@@ -199,9 +204,16 @@ async fn a_clock_that_goes_wrong_changes_nothing_that_is_in_force() {
     station.publish(&station.publisher.sign(&second));
     station.clock.set_s(EXPIRES_S + 1);
     assert!(matches!(station.look().await, Polled::Refused(_)));
-    assert_eq!((station.version(), station.nack().unwrap().code), (1, "tuf-expired".to_owned()));
+    assert_eq!(
+        (station.version(), station.nack().unwrap().code),
+        (1, "tuf-expired".to_owned())
+    );
     station.clock.set_s(START_S - 86_400 * 365);
-    assert_eq!(station.look().await, Polled::Activated(2), "what is not expired is not too new");
+    assert_eq!(
+        station.look().await,
+        Polled::Activated(2),
+        "what is not expired is not too new"
+    );
     assert!(station.clock.now_s() < START_S);
     station.clock.set_s(START_S);
     assert_eq!(station.look().await, Polled::Unchanged);

@@ -108,7 +108,10 @@ async fn no_server_makes_the_gateway_wait_or_give_in() {
         shelf.misbehave(Some((file, misdeed)));
         let next = station.publisher.draft(true);
         station.publish(&station.publisher.sign(&next));
-        assert!(matches!(station.look().await, Polled::Refused(_)), "{file} {misdeed:?}");
+        assert!(
+            matches!(station.look().await, Polled::Refused(_)),
+            "{file} {misdeed:?}"
+        );
         assert_eq!(station.nack().unwrap().code, code, "{file} {misdeed:?}");
         assert_eq!((station.version(), station.login(&caller).await), (1, 200));
         shelf.misbehave(None);
@@ -125,7 +128,11 @@ async fn a_server_that_is_gone_leaves_the_last_good_policy() {
     assert!(matches!(station.look().await, Polled::Refused(_)));
     assert_eq!(station.nack().unwrap().code, "policy-source-unreachable");
     let text = std::fs::read_to_string(station.folder.path().join("attest.toml")).unwrap();
-    let url = text.lines().find(|line| line.starts_with("url = 'http://")).unwrap().to_owned();
+    let url = text
+        .lines()
+        .find(|line| line.starts_with("url = 'http://"))
+        .unwrap()
+        .to_owned();
     station.close().await;
     station.open_with(&url).await.unwrap();
     assert_eq!(station.version(), 1);
@@ -154,16 +161,36 @@ async fn an_operator_pushes_and_is_told_what_became_of_it() {
     assert_eq!(status, 200, "{verdict}");
     let told = |verdict: &Value| {
         let word = |name: &str| verdict[name].as_str().unwrap_or_default().to_owned();
-        (word("verdict"), word("code"), word("source"), verdict["version"].as_u64())
+        (
+            word("verdict"),
+            word("code"),
+            word("source"),
+            verdict["version"].as_u64(),
+        )
     };
     let word = str::to_owned;
-    assert_eq!(told(&verdict), (word("ack"), word("activated"), word("push"), Some(2)), "{verdict}");
-    assert_eq!((verdict["active_version"].as_u64(), station.login(&caller).await), (Some(2), 403));
+    assert_eq!(
+        told(&verdict),
+        (word("ack"), word("activated"), word("push"), Some(2)),
+        "{verdict}"
+    );
+    assert_eq!(
+        (verdict["active_version"].as_u64(), station.login(&caller).await),
+        (Some(2), 403)
+    );
     // The same once more, and what is behind it.
     let (_, verdict) = push(pushed(&second)).await;
-    assert_eq!(told(&verdict), (word("ack"), word("unchanged"), word("push"), Some(2)), "{verdict}");
+    assert_eq!(
+        told(&verdict),
+        (word("ack"), word("unchanged"), word("push"), Some(2)),
+        "{verdict}"
+    );
     let (_, verdict) = push(pushed(&older)).await;
-    assert_eq!(told(&verdict), (word("nack"), word("tuf-rollback"), word("push"), None), "{verdict}");
+    assert_eq!(
+        told(&verdict),
+        (word("nack"), word("tuf-rollback"), word("push"), None),
+        "{verdict}"
+    );
     assert_eq!(verdict["active_version"], 2);
     // The folder is behind now, which is told and changes nothing, also at the next start.
     assert!(matches!(station.look().await, Polled::Refused(_)));
@@ -188,7 +215,10 @@ async fn an_operator_pushes_and_is_told_what_became_of_it() {
     station.open().await.unwrap();
     assert_eq!(station.version(), 2);
     let events = String::from_utf8(station.admin("GET", "/events", b"").await.body).unwrap();
-    assert!(events.contains("admin-policy-push") && events.contains("policy-ack"), "{events}");
+    assert!(
+        events.contains("admin-policy-push") && events.contains("policy-ack"),
+        "{events}"
+    );
     until("it follows on", || station.followed().last_nack.is_some()).await;
     station.close().await;
 }

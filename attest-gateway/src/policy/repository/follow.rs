@@ -261,7 +261,10 @@ impl Follower {
             }
         };
         let mut news: Vec<_> = self.tell(verdict.clone()).into_iter().collect();
-        let brake = offer.as_ref().ok().and_then(|offer| self.offered_brake(offer, noticed));
+        let brake = offer
+            .as_ref()
+            .ok()
+            .and_then(|offer| self.offered_brake(offer, noticed));
         if let Some(verdict) = &brake {
             if verdict.verdict == Answer::Nack {
                 problem.get_or_insert_with(|| format!("brake: {}", verdict.reason));

@@ -65,9 +65,12 @@ impl Mirror {
 
     /// A root that was verified earlier.
     pub(super) fn root(&self, file_name: &str) -> Option<Vec<u8>> {
-        read(&self.folder.join("metadata").join(file_name), Bounds::HOST.root_bytes)
-            .ok()
-            .flatten()
+        read(
+            &self.folder.join("metadata").join(file_name),
+            Bounds::HOST.root_bytes,
+        )
+        .ok()
+        .flatten()
     }
 
     /// A target that may be there already.

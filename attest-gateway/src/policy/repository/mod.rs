@@ -5,8 +5,8 @@
 mod brake;
 mod candidate;
 mod directory;
-mod follow;
 mod files;
+mod follow;
 mod mirror;
 mod refresh;
 mod source;
@@ -18,12 +18,12 @@ mod web;
 
 pub use brake::{BrakeRejectedError, BrakeStatus};
 pub use candidate::RejectedError;
-pub(crate) use follow::{FollowOptions, Follower, Refreshed};
 pub use files::RepositoryFiles;
+pub(crate) use follow::{FollowOptions, Follower, Refreshed};
 pub use mirror::{MIRROR_FOLDER, MirrorError};
 pub use refresh::RefreshError;
-pub(crate) use source::Source;
 pub use source::FetchError;
+pub(crate) use source::Source;
 pub(crate) use thread::{Command, Following, Parked};
 pub use verdict::{Answer, MetadataVersions, Subject, Verdict};
 pub use web::WebError;

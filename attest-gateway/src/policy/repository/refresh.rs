@@ -292,10 +292,7 @@ impl Steps<'_> {
 
     /// The brake, if one is published.
     async fn brake(&mut self) -> Result<(), Stopped> {
-        match self
-            .fetch_target(BRAKE_TARGET, RoleName::named(BRAKE_ROLE))
-            .await
-        {
+        match self.fetch_target(BRAKE_TARGET, RoleName::named(BRAKE_ROLE)).await {
             Err(Stopped::For(RefreshError::Refused(
                 TufError::TargetUnknown { .. } | TufError::NotInSnapshot { .. },
             ))) => Ok(()),

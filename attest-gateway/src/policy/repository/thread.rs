@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::follow::{Follower, Refreshed};
 use super::files::RepositoryFiles;
+use super::follow::{Follower, Refreshed};
 use super::source::Source;
 use super::watch::Watch;
 use crate::faults::Fault;

@@ -85,7 +85,11 @@ impl Verdict {
         let told = |verdict: &Self| Self {
             at_s: 0,
             took_ms: 0,
-            reason: if varies { String::new() } else { verdict.reason.clone() },
+            reason: if varies {
+                String::new()
+            } else {
+                verdict.reason.clone()
+            },
             ..verdict.clone()
         };
         told(self) == told(other)

@@ -69,7 +69,9 @@ pub(super) enum Asked {
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Web").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("Web")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
     }
 }
 
@@ -183,7 +185,10 @@ impl Web {
             return Ok((sender, response));
         }
         let mut sender = self.connect().await.map_err(|error| lost(&*error))?;
-        let response = sender.send_request(request()?).await.map_err(|error| lost(&error))?;
+        let response = sender
+            .send_request(request()?)
+            .await
+            .map_err(|error| lost(&error))?;
         Ok((sender, response))
     }
 
