@@ -217,7 +217,8 @@ impl Publisher {
             }],
             other: BTreeMap::new(),
         };
-        let signers: Vec<_> = draft.signers.iter().map(|at| &self.targets[*at]).collect();
+        let signers = draft.signers.iter().map(|at| self.targets.get(*at).unwrap());
+        let signers: Vec<_> = signers.collect();
         let targets = role(
             described(&draft.artifacts),
             Some(delegations),
