@@ -61,7 +61,7 @@ enum Verb {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("{0} [{code}]", code = .0.code())]
+    #[error("{0}")]
     Refused(#[from] TufError),
     #[error("{path}: {error}", path = .path.display())]
     File { path: PathBuf, error: std::io::Error },
@@ -73,13 +73,37 @@ enum Failure {
     Runtime(std::io::Error),
 }
 
+impl Failure {
+    /// The stable code of this failure; those of the framework's own refusals are [`TufError::code`].
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.code(),
+            Self::File { .. } => "file",
+            Self::Fetch { .. } => "tuf-unavailable",
+            Self::Missing(_) => "usage",
+            Self::Runtime(_) => "runtime",
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            let asked_for = !told.use_stderr();
+            // Nobody may be listening any more.
+            let _told = told.print().is_ok();
+            return if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+    };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody may be listening any more.
-            let _told = writeln!(std::io::stderr(), "tuf-client: {failure}").is_ok();
+            let _told = writeln!(std::io::stderr(), "tuf-client: {failure} [{}]", failure.code()).is_ok();
             ExitCode::FAILURE
         }
     }
@@ -159,6 +183,7 @@ fn download(arguments: &Arguments, disk: &Disk) -> Result<(), Failure> {
         return Err(Failure::Missing("--target-name"));
     }
     let (fetcher, mut updater) = refresh(arguments, disk)?;
+    disk::folder(folder)?;
     for name in &arguments.target_name {
         updater.seek(name);
         advance(&mut updater, &fetcher, url, disk)?;
