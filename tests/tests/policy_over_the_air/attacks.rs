@@ -147,7 +147,7 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
             signed(publisher, to, |draft| draft.signers = vec![1]);
         },
     ),
-    ("one key that signs twice", "tuf-threshold", |publisher, _, to| {
+    ("one key that signs twice", "tuf-field", |publisher, _, to| {
         signed(publisher, to, |draft| draft.signers = vec![1, 1]);
     }),
     ("one key under two ids", "tuf-threshold", |publisher, _, to| {
