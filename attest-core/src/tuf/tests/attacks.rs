@@ -70,6 +70,60 @@ fn versions_only_rise_and_time_runs_out() {
     );
 }
 
+/// Publishes the next of everything, of which only these roles are still good tomorrow.
+fn only_live(repository: &mut Repository, live: &[&str]) {
+    let expires = json!(repository.expires());
+    repository.expires_s = NOW_S;
+    repository.publish_next();
+    let [_, _, version, _] = repository.versions;
+    let signed = [
+        (
+            format!("{version}.snapshot.json"),
+            repository.snapshot_signed(),
+            &repository.snapshot,
+        ),
+        (
+            "timestamp.json".to_owned(),
+            repository.timestamp_signed(),
+            &repository.timestamp,
+        ),
+    ];
+    for (file, mut signed, key) in signed {
+        if live.iter().any(|role| signed["_type"] == *role) {
+            signed["expires"] = expires.clone();
+        }
+        repository.files.insert(file, signed_by(&signed, &[key]));
+    }
+}
+
+#[test]
+fn one_role_that_expired_is_enough() {
+    let expired = Err("tuf-expired");
+    check(
+        "the timestamp",
+        |repository| only_live(repository, &["snapshot"]),
+        expired,
+    );
+    check(
+        "the snapshot",
+        |repository| only_live(repository, &["timestamp"]),
+        expired,
+    );
+    check(
+        "the targets",
+        |repository| only_live(repository, &["timestamp", "snapshot"]),
+        expired,
+    );
+
+    // A root that follows is kept, though it has expired: the next one is found from there.
+    let mut repository = Repository::new();
+    let mut client = Client::of(&repository);
+    repository.expires_s = NOW_S;
+    repository.publish_root(2, &[]);
+    assert_eq!(client.refresh(&repository).unwrap_err().code(), "tuf-expired");
+    assert_eq!(client.kept[&RoleName::Root], repository.files["2.root.json"]);
+}
+
 #[test]
 fn keys_below_the_threshold_say_nothing() {
     check(

@@ -103,10 +103,20 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _told = writeln!(std::io::stderr(), "tuf-client: {failure} [{}]", failure.code()).is_ok();
+            let (told, code) = (plain(&failure.to_string()), failure.code());
+            let _told = writeln!(std::io::stderr(), "tuf-client: {told} [{code}]").is_ok();
             ExitCode::FAILURE
         }
     }
+}
+
+/// A message that moves no cursor and fills no log: names of roles and targets in it are a stranger's.
+fn plain(message: &str) -> String {
+    message
+        .chars()
+        .take(MESSAGE_CHARS)
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect()
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -221,5 +231,29 @@ fn published(name: &str, prefix: Option<&str>) -> String {
         (None, _) => name.to_owned(),
         (Some(prefix), None) => format!("{prefix}.{name}"),
         (Some(prefix), Some((folder, last))) => format!("{folder}/{prefix}.{last}"),
+    }
+}
+
+/// A longer message is cut.
+const MESSAGE_CHARS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_name_is_shown_plainly() {
+        assert_eq!(plain("role \u{1b}[2J\nok"), "role \u{fffd}[2J\u{fffd}ok");
+        assert_eq!(plain(&"é".repeat(5_000)).chars().count(), MESSAGE_CHARS);
+    }
+
+    #[test]
+    fn a_targets_hash_stands_before_its_last_segment() {
+        let check =
+            |name: &str, prefix: Option<&str>, expect: &str| assert_eq!(published(name, prefix), expect);
+        check("x", None, "x");
+        check("x", Some("ab"), "ab.x");
+        check("a/b/x", Some("ab"), "a/b/ab.x");
+        check("a/", Some("ab"), "a/ab.");
     }
 }
