@@ -24,13 +24,14 @@ use crate::guard::Reason;
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::policy::{Policies, Polled};
+use crate::policy::repository::{Answer, Refreshed, RepositoryFiles, Subject, Verdict};
+use crate::policy::{NotFollowedError, Policies, Polled};
 use crate::rates::RateTable;
 use crate::refusal::unreadable;
 use crate::revocations::Revocations;
 use crate::single_use::SingleUse;
 use crate::stack::rescue::POLICY_HEADER;
-use crate::store::{Store, StoreError};
+use crate::store::{Event, Store, StoreError};
 use crate::tally::Tally;
 use crate::telemetry::{ExportError, Telemetry};
 use crate::tls::{ServerTls, TlsError};
@@ -183,10 +184,22 @@ impl Gateway {
         &self.decisions
     }
 
-    /// Looks at the policy file and puts a newer policy into force. Not for request cores: it compiles and runs tests.
+    /// Looks at the policy's source and puts a newer policy into force. Not for request cores: it compiles and runs tests.
     pub fn poll_policy(&self) -> Polled {
         let polled = self.policies.poll();
-        match &polled {
+        self.note_polled(&polled);
+        polled
+    }
+
+    /// Looks at the policy file, if there is one; a repository is followed by itself.
+    pub(crate) fn watch_policy(&self) {
+        self.note_polled(&self.policies.watch());
+    }
+
+    fn note_polled(&self, polled: &Polled) {
+        match polled {
+            // Whoever follows a repository noted it.
+            Polled::Activated(_) | Polled::Refused(_) if self.policies.are_followed() => {}
             Polled::Unchanged => {}
             Polled::Activated(version) => {
                 self.metrics.policy_activated(self.clock.now_s());
@@ -205,7 +218,92 @@ impl Gateway {
                 "the policy is past its end and stays in force; publish a newer one"
             );
         }
-        polled
+    }
+
+    /// Takes a repository that an operator sent, if it is good. Not for request cores: it compiles and runs tests.
+    pub(crate) fn push_policy(&self, files: RepositoryFiles) -> Result<Refreshed, NotFollowedError> {
+        self.policies.push(files).unwrap_or_else(|| {
+            let verdict = Verdict {
+                verdict: Answer::Nack,
+                subject: Subject::Policy,
+                version: None,
+                metadata: None,
+                code: "policy-not-followed".to_owned(),
+                reason: "this gateway makes its policy from `policy.file`; with `policy.repository` or `policy.url` it takes signed ones"
+                    .to_owned(),
+                source: "push".to_owned(),
+                at_s: self.clock.now_s(),
+                took_ms: 0,
+            };
+            self.note_verdict(&verdict);
+            Ok(Refreshed {
+                policy: verdict,
+                brake: None,
+                news: Vec::new(),
+            })
+        })
+    }
+
+    /// Counts, logs and records what became of an offered policy or brake.
+    pub(crate) fn note_verdict(&self, verdict: &Verdict) {
+        if verdict.code == "unchanged" {
+            return;
+        }
+        self.metrics.policy_judged(verdict);
+        let Verdict {
+            code,
+            reason,
+            source,
+            took_ms,
+            ..
+        } = verdict;
+        let version = verdict.version.unwrap_or_default();
+        let timestamp = verdict.metadata.map_or(0, |metadata| metadata.timestamp);
+        match (verdict.verdict, verdict.subject) {
+            (Answer::Ack, Subject::Policy) if code == "metadata" => {
+                tracing::debug!(version, timestamp, source, "newer metadata of the same policy");
+                return;
+            }
+            (Answer::Ack, Subject::Policy) => {
+                self.metrics.policy_activated(self.clock.now_s());
+                tracing::info!(version, timestamp, source, took_ms, "policy activated");
+            }
+            (Answer::Ack, Subject::Brake) => {
+                tracing::warn!(
+                    version,
+                    code,
+                    source,
+                    took_ms,
+                    "the brake over the policy changed"
+                );
+            }
+            (Answer::Nack, Subject::Policy) => {
+                self.metrics.policy_refused();
+                tracing::error!(version, timestamp, code, %reason, source, "policy refused; the last good one stays");
+            }
+            (Answer::Nack, Subject::Brake) => {
+                tracing::error!(version, code, %reason, source, "brake refused; the policy is as it was");
+            }
+        }
+        let subject = match verdict.subject {
+            Subject::Policy => "policy",
+            Subject::Brake => "brake",
+        };
+        let mut detail = format!("version={version} timestamp={timestamp} source={source} took_ms={took_ms}");
+        if !reason.is_empty() {
+            detail.push_str(" reason=");
+            detail.extend(reason.chars().take(EVENT_REASON_CHARS));
+        }
+        self.store.record(Event {
+            at_s: verdict.at_s,
+            kind: format!("{subject}-{}", verdict.verdict.as_str()),
+            device: None,
+            app: None,
+            code: code.clone(),
+            detail,
+            by: None,
+            from: None,
+        });
     }
 
     /// What is told about single requests.
@@ -300,6 +398,9 @@ impl Gateway {
         response
     }
 }
+
+/// Of a reason, which may be the list of everything wrong with a policy, an event keeps the beginning.
+const EVENT_REASON_CHARS: usize = 500;
 
 /// The cause behind a support code, under any accepted generation of these keys.
 ///

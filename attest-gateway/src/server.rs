@@ -1,7 +1,6 @@
 //! Puts a gateway together and runs it: store, policy, cores, and the chores beside them (watching the policy file and certificates,
 //! sweeping what expired).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -16,7 +15,8 @@ use crate::descriptors;
 use crate::faults::Faults;
 use crate::gateway::{AssemblyError, Gateway, Parts};
 use crate::keys::{KeyFileError, Keys};
-use crate::policy::Policies;
+use crate::policy::repository::Following;
+use crate::policy::{Policies, PolicyOpenError};
 use crate::runtime::{self, DrainReport, HeadRefusal, Running, ServerOptions, StartError};
 use crate::stack::stack;
 use crate::store::{EmbeddedStore, Store, StoreOpenError, StoreOptions};
@@ -30,7 +30,7 @@ pub enum ServerError {
     Keys(#[from] KeyFileError),
     /// The policy, and there is no last good one.
     #[error("policy: {0}")]
-    Policy(String),
+    Policy(#[from] PolicyOpenError),
     /// The store's file.
     #[error("store: {0}")]
     Store(#[from] StoreOpenError),
@@ -52,6 +52,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Server {
     gateway: Arc<Gateway>,
+    following: Option<Following>,
     running: Running,
     // Dropped with the server: the chore thread sees it and ends.
     stop: Sender<()>,
@@ -67,26 +68,8 @@ impl Server {
     pub async fn start(config: Config, clock: Arc<dyn Clock>, faults: Faults) -> Result<Self, ServerError> {
         let keys = Arc::new(Keys::read(&config.keys.directory, &SystemRandom::new())?);
         descriptors::reserve(descriptors::needed(&config));
-        let state = config
-            .store
-            .path
-            .parent()
-            .unwrap_or_else(|| Path::new("."))
-            .to_owned();
-        let names = config
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.name.clone())
-            .collect();
-        let policies = Policies::load(
-            config.policy.file.clone(),
-            &state,
-            config.environment,
-            names,
-            Arc::clone(&keys),
-            Arc::clone(&clock),
-        )
-        .map_err(ServerError::Policy)?;
+        let policies = Policies::open(&config, Arc::clone(&keys), Arc::clone(&clock));
+        let policies = Box::pin(policies).await?;
         report(&policies);
         let options = StoreOptions::of(&config.store);
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(
@@ -131,8 +114,12 @@ impl Server {
             .name("chores".to_owned())
             .spawn(move || chores(&there, &stopped))
             .map_err(ServerError::Thread)?;
+        let following = gateway.policies.take_parked();
+        let following = following.map(|parked| Following::start(parked, Arc::clone(&gateway)));
+        let following = following.transpose().map_err(ServerError::Thread)?;
         Ok(Self {
             gateway,
+            following,
             running,
             stop,
             chores,
@@ -174,6 +161,7 @@ impl Server {
     pub async fn drain(self) -> DrainReport {
         let Self {
             gateway,
+            following,
             running,
             stop,
             chores,
@@ -185,6 +173,7 @@ impl Server {
         // Both wait for a thread: the chores, and the store that writes what is queued.
         let closed = tokio::task::spawn_blocking(move || {
             let _panicked = chores.join().is_err();
+            drop(following);
             // Last of all, so that operators see the drain to its end.
             if let Some(admin) = admin {
                 admin.stop();
@@ -204,7 +193,7 @@ fn chores(gateway: &Gateway, stopped: &std::sync::mpsc::Receiver<()>) {
     let mut settled = SettledTime::new(Moment::of(&*gateway.clock));
     while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
         if !gateway.faults.has(crate::faults::Fault::IgnorePolicyChange) {
-            let _reported = gateway.poll_policy();
+            gateway.watch_policy();
         }
         gateway.poll_certificates();
         gateway.poll_revocations();

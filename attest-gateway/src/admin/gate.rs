@@ -123,7 +123,10 @@ async fn perform(
         .await
         .map_err(|error| malformed(error.body_text()))?;
     let body = match operation.request {
-        Some(_) => read(body, shared.gateway.live().config.admin.body_max_bytes).await?,
+        Some(_) => {
+            let usual = shared.gateway.live().config.admin.body_max_bytes;
+            read(body, operation.body_max_bytes.unwrap_or(usual)).await?
+        }
         None => Bytes::new(),
     };
     let ask = Ask {

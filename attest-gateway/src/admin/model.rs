@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::policy::repository::{Answer, BrakeStatus, MetadataVersions, Verdict};
+
 /// The process answers.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Health {
@@ -78,6 +80,56 @@ pub struct PolicyView {
     /// Detectors and rules that its kill switch names.
     #[serde(default)]
     pub kill_switch: Vec<String>,
+    /// Of a policy from a signed repository; absent where a file is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<RepositoryView>,
+}
+
+/// A signed repository as this gateway follows it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryView {
+    /// Versions of the metadata in force.
+    pub metadata: MetadataVersions,
+    /// When the first of it expires.
+    pub metadata_expires_at_s: u64,
+    /// The brake in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<BrakeStatus>,
+    /// What was taken last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ack: Option<Verdict>,
+    /// What was refused last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_nack: Option<Verdict>,
+}
+
+/// What became of a repository that was sent: the verdict on its policy, and on its brake if one was judged.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Pushed {
+    /// Taken or refused.
+    pub verdict: Answer,
+    /// The policy version that was offered; absent where it was not come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The metadata that was offered, as far as it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataVersions>,
+    /// Stable: `activated`, `unchanged`, `metadata`, or why it was refused.
+    pub code: String,
+    /// Why, in words; absent for what was taken.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Always `push`.
+    pub source: String,
+    /// When.
+    pub at_s: u64,
+    /// From its arrival to this verdict.
+    pub took_ms: u64,
+    /// About the brake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Verdict>,
+    /// The version in force now.
+    pub active_version: u64,
 }
 
 /// What a look at the policy file found.

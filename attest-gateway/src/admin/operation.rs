@@ -10,6 +10,7 @@ use super::calls::{bans, decisions, devices, events, policy, state};
 use super::model;
 use super::problem::AdminProblem;
 use crate::config::Scope;
+use crate::policy::repository::RepositoryFiles;
 
 /// Under which path all operations are.
 pub(crate) const BASE: &str = "/admin/v1";
@@ -31,6 +32,8 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     pub(super) request: Option<Shape>,
     pub(super) answers: &'static [Answer],
+    /// Takes more than `admin.body_max_bytes`, which suits every other call.
+    pub(super) body_max_bytes: Option<usize>,
     /// Needs no token from loopback where the configuration says so.
     pub(super) opens_on_loopback: bool,
     pub(super) call: fn(Ask) -> Answering,
@@ -108,6 +111,9 @@ fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     T::schemas(schemas);
 }
 
+/// Metadata, and a policy with its tests, as JSON in JSON.
+const PUSH_MAX_BYTES: usize = 16 << 20;
+
 const LIMIT: Parameter = number("limit", "At most so many; 100 without it, 1000 at most.");
 
 const fn text(name: &'static str, meaning: &'static str) -> Parameter {
@@ -150,6 +156,7 @@ const fn reading(id: &'static str, path: &'static str, call: fn(Ask) -> Answerin
         parameters: &[],
         request: None,
         answers: &[],
+        body_max_bytes: None,
         opens_on_loopback: false,
         call,
     }
@@ -208,6 +215,20 @@ static OPERATIONS: &[Operation] = &[
         answers: &[ok::<model::Reloaded>("What was found.")],
         ..reading("policy-reload", "/policy/reload", |ask| {
             Box::pin(policy::reload(ask))
+        })
+    },
+    Operation {
+        method: Method::Post,
+        scope: Some(Scope::Publish),
+        summary: "Takes a signed policy repository, verifies it like any other source and puts its policy into force, if it is good: \
+                  the answer is 200 with a verdict either way.",
+        request: Some(Shape::of::<RepositoryFiles>()),
+        body_max_bytes: Some(PUSH_MAX_BYTES),
+        answers: &[ok::<model::Pushed>(
+            "What became of it: `ack` or `nack` with code and reason.",
+        )],
+        ..reading("policy-push", "/policy/repository", |ask| {
+            Box::pin(policy::push(ask))
         })
     },
     Operation {

@@ -67,6 +67,11 @@ impl Default for PolicySource {
         Self {
             file: "policy.yaml".into(),
             poll_ms: 200,
+            repository: None,
+            url: None,
+            root: None,
+            ca_file: None,
+            fetch_timeout_ms: 10_000,
         }
     }
 }
@@ -223,7 +228,13 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
     };
     section("listen", &[("cores", count(listen.cores), 0..=1024)]);
     section("store", &of_store(store));
-    section("policy", &[("poll_ms", policy.poll_ms, 10..=60_000)]);
+    section(
+        "policy",
+        &[
+            ("poll_ms", policy.poll_ms, 10..=60_000),
+            ("fetch_timeout_ms", policy.fetch_timeout_ms, 100..=600_000),
+        ],
+    );
     section("limits", &of_limits(limits));
     section("attestation", &of_attestation(attestation));
     section("admin", &of_admin(admin));

@@ -160,11 +160,46 @@ pub struct StoreConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicySource {
-    /// The YAML source.
+    /// The YAML source, for development only: the gateway signs it itself. Instead of it `repository` or `url`.
     pub file: PathBuf,
-    /// How often the file is looked at: a new policy acts within a second, a look costs microseconds.
+    /// How often the source is looked at: a new policy acts within a second, a look at a file or folder costs microseconds. A web
+    /// server that waits with its answer (`Prefer: wait`) is not asked more often for it.
     #[schemars(extend("x-live" = true))]
     pub poll_ms: u64,
+    /// The folder of a signed repository (`metadata/` and `targets/`). Watched: what is put there acts by itself.
+    pub repository: Option<PathBuf>,
+    /// The address of a signed repository on a web server, the folder with `metadata/` and `targets/`. In clear only from this
+    /// machine: gateway rules are nobody's business.
+    pub url: Option<String>,
+    /// The root metadata that the repository is trusted by, needed with `repository` and `url`. Later roots follow from it.
+    pub root: Option<PathBuf>,
+    /// The authorities of the certificate behind `url`, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The longest that one file of `url` may take: a server that drips is left, and asked again.
+    pub fetch_timeout_ms: u64,
+}
+
+/// Where policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyOrigin<'a> {
+    /// A watched YAML file, signed by the gateway itself.
+    File(&'a Path),
+    /// A watched folder with a signed repository.
+    Directory(&'a Path),
+    /// A signed repository on a web server.
+    Url(&'a str),
+}
+
+impl PolicySource {
+    /// Where policy comes from.
+    #[must_use]
+    pub fn origin(&self) -> PolicyOrigin<'_> {
+        match (&self.repository, &self.url) {
+            (Some(folder), _) => PolicyOrigin::Directory(folder),
+            (None, Some(url)) => PolicyOrigin::Url(url),
+            (None, None) => PolicyOrigin::File(&self.file),
+        }
+    }
 }
 
 /// `[[upstreams]]`
@@ -526,9 +561,16 @@ impl Config {
                 *path = folder.join(&*path);
             }
         }
-        for path in [&mut self.otlp.headers_file, &mut self.otlp.ca_file]
-            .into_iter()
-            .flatten()
+        let policy = &mut self.policy;
+        for path in [
+            &mut self.otlp.headers_file,
+            &mut self.otlp.ca_file,
+            &mut policy.repository,
+            &mut policy.root,
+            &mut policy.ca_file,
+        ]
+        .into_iter()
+        .flatten()
         {
             *path = folder.join(&*path);
         }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::problems::Report;
-use super::{AssertionMode, ClientAuth, Config, Upstream, bounds};
+use super::{AssertionMode, ClientAuth, Config, PolicyOrigin, Upstream, bounds};
 use crate::upstream::tls_files;
 
 /// An address range in CIDR notation; a bare address is a range of one.
@@ -121,6 +121,7 @@ pub(super) fn all(config: &Config, report: &mut Report<'_>) {
         let message = "expected a path such as `/.attest/v1`: segments of letters, digits, `-`, `.`, `_`, no `/` at the end";
         report.at("listen.base_path", "wrong-value", message);
     }
+    policy(config, report);
     upstreams(config, report);
     super::admin::sense(&config.admin, report);
     otlp(config, report);
@@ -129,6 +130,44 @@ pub(super) fn all(config: &Config, report: &mut Report<'_>) {
         report.at("listen.protocols", "wrong-value", message);
     }
     tls(config, report);
+}
+
+/// One source of policy, and with a signed one what it is trusted by.
+fn policy(config: &Config, report: &mut Report<'_>) {
+    let policy = &config.policy;
+    let sources = ["policy.file", "policy.repository", "policy.url"];
+    let named: Vec<_> = sources.into_iter().filter(|key| report.has(key)).collect();
+    if let [_, second, ..] = named.as_slice() {
+        let message = "policy has one source: name one of `file`, `repository` and `url`";
+        report.at(second, "contradiction", message);
+    }
+    let signed = policy.repository.is_some() || policy.url.is_some();
+    if signed && policy.root.is_none() {
+        let message = "name the file of the root metadata that the repository is trusted by";
+        report.at("policy.root", "missing", message);
+    }
+    if !signed && policy.root.is_some() {
+        let message = "this has a meaning only with `repository` or `url`";
+        report.at("policy.root", "unsupported", message);
+    }
+    if policy.ca_file.is_some() && policy.url.is_none() {
+        report.at(
+            "policy.ca_file",
+            "unsupported",
+            "this has a meaning only with `url`",
+        );
+    }
+    let Some(url) = &policy.url else { return };
+    let uri = url.parse::<http::Uri>().ok();
+    let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    if !matches!(scheme, Some("http" | "https")) || host.is_empty() || url.contains(['@', '?', '#']) {
+        let message = "expected `https://host/path`, without credentials or query";
+        report.at("policy.url", "wrong-value", message);
+    } else if scheme == Some("http") && !is_loopback(host) {
+        let message = "gateway rules would travel in clear: use `https://`, or a server on this machine";
+        report.at("policy.url", "unsafe", message);
+    }
 }
 
 fn tls(config: &Config, report: &mut Report<'_>) {
@@ -183,12 +222,9 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
         config.keys.directory.is_dir(),
         "folder",
     );
-    expect(
-        "policy.file",
-        &config.policy.file,
-        config.policy.file.is_file(),
-        "file",
-    );
+    if let PolicyOrigin::File(file) = config.policy.origin() {
+        expect("policy.file", file, file.is_file(), "file");
+    }
     for (index, files) in config.tls.certificates.iter().enumerate() {
         for (key, path) in [("certificate", &files.certificate), ("key", &files.key)] {
             expect(
@@ -214,6 +250,8 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
         expect(&key, path, path.is_file(), "file");
     }
     for (key, path) in [
+        ("policy.root", &config.policy.root),
+        ("policy.ca_file", &config.policy.ca_file),
         ("otlp.headers_file", &config.otlp.headers_file),
         ("otlp.ca_file", &config.otlp.ca_file),
     ] {

@@ -280,6 +280,7 @@ fn policy_and_keys(page: &mut Page, gateway: &Gateway) {
         "1 while the policy file is not the policy in force.",
         u64::from(gateway.policies.status().problem.is_some()),
     );
+    followed(page, gateway);
     let active = gateway.policies.active();
     page.gauge(
         "attest_policy_expires_timestamp_seconds",
@@ -333,6 +334,35 @@ fn policy_and_keys(page: &mut Page, gateway: &Gateway) {
         "attest_ticket_epoch",
         "The epoch under whose key tickets are sealed now.",
         u64::from(attest_core::ticket::epoch_of(gateway.clock.now_s())),
+    );
+}
+
+fn followed(page: &mut Page, gateway: &Gateway) {
+    let verdicts = locked(&gateway.metrics().policy_verdicts).clone();
+    page.counters(
+        "attest_policy_verdicts_total",
+        "What became of offered policies and brakes of a signed repository, by verdict and code.",
+        verdicts
+            .iter()
+            .map(|((verdict, code), count)| (vec![("verdict", *verdict), ("code", code.as_str())], *count)),
+    );
+    let status = gateway.policies.status();
+    let followed = status.followed.as_ref();
+    page.gauge(
+        "attest_policy_metadata_expires_timestamp_seconds",
+        "When the first metadata of the signed repository in force expires, Unix seconds; 0 without one.",
+        followed.map_or(0, |followed| followed.metadata_expires_at_s),
+    );
+    let brake = followed.and_then(|followed| followed.brake.as_ref());
+    page.gauge(
+        "attest_policy_brake_rules",
+        "Rules that a brake relaxes now.",
+        brake.map_or(0, |brake| count(brake.rules.len())),
+    );
+    page.gauge(
+        "attest_policy_brake_expires_timestamp_seconds",
+        "When the brake in force ends by itself, Unix seconds; 0 without one.",
+        brake.map_or(0, |brake| brake.expires_at_s),
     );
 }
 

@@ -19,6 +19,7 @@ use attest_core::support_code::NameHash;
 pub use self::collect::scrape;
 pub use self::histogram::Histogram;
 use crate::policy::ActivePolicy;
+use crate::policy::repository::Verdict;
 use crate::refusal::Refusal;
 use crate::tally::{Passed, Tally};
 
@@ -30,6 +31,8 @@ pub struct Metrics {
     started_at_s: u64,
     policy_since_s: AtomicU64,
     policy_refused: AtomicU64,
+    /// Verdicts on offered policies and brakes, by verdict and code, both from closed sets.
+    policy_verdicts: Mutex<BTreeMap<(&'static str, String), u64>>,
     admin_tls: TlsMetrics,
     /// Calls of the admin listener by operation and status.
     admin: Mutex<BTreeMap<(&'static str, u16), u64>>,
@@ -93,6 +96,7 @@ impl Metrics {
             started_at_s: now_s,
             policy_since_s: AtomicU64::new(now_s),
             policy_refused: AtomicU64::new(0),
+            policy_verdicts: Mutex::default(),
             admin_tls: TlsMetrics::default(),
             admin: Mutex::default(),
         }
@@ -126,6 +130,12 @@ impl Metrics {
     /// Counts a policy file that was refused.
     pub(crate) fn policy_refused(&self) {
         self.policy_refused.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a verdict.
+    pub(crate) fn policy_judged(&self, verdict: &Verdict) {
+        let key = (verdict.verdict.as_str(), verdict.code.clone());
+        *locked(&self.policy_verdicts).entry(key).or_default() += 1;
     }
 
     /// Since when the policy is in force in this process, Unix seconds.

@@ -60,7 +60,8 @@ pub enum ActivationError {
     Audience,
     /// A production gateway takes signed policy only.
     #[error(
-        "a production gateway takes only policy signed by its TUF repository, which this release cannot read yet"
+        "a production gateway takes only policy that its repository's keys signed: name it by `policy.repository` or `policy.url`, \
+         and its first root by `policy.root`"
     )]
     Unsigned,
     /// The key directory has no development policy root.
@@ -158,6 +159,17 @@ impl ActivePolicy {
         }
         let published = development::publish(&compiled, keys, version, rng)?;
         Self::build(compiled.gateway, published, environment, upstreams)
+    }
+
+    /// The same with another compiled side, as a brake leaves it.
+    pub(super) fn with_compiled(&self, compiled: CompiledGateway) -> Self {
+        Self {
+            compiled,
+            audience: self.audience.clone(),
+            issuers: self.issuers.clone(),
+            anchors: self.anchors.clone(),
+            published: Arc::clone(&self.published),
+        }
     }
 
     /// Compiles the gateway side of what is published, for this gateway.

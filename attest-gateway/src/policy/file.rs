@@ -4,30 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
 use attest_core::environment::Environment;
 use attest_policy::{PackFiles, analyse};
 use ring::rand::SystemRandom;
 
 use super::development::Versions;
 use super::sources::{LAST_GOOD_FILE, PackFolder, Packs, Recorded, Sources, read_source};
+use super::status::{InForce, PolicyStatus};
 use super::{ActivationError, ActivePolicy};
 use crate::clock::Clock;
 use crate::keys::Keys;
-
-/// What the operator sees of the policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PolicyStatus {
-    /// The version in force.
-    pub active_version: u64,
-    /// Why the file as it is now is not in force; `None` if it is.
-    pub problem: Option<String>,
-    /// Warnings of the policy in force.
-    pub warnings: Vec<String>,
-}
 
 /// What a look at the file found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,26 +58,23 @@ impl Look {
     }
 }
 
-/// The policy in force and the file it comes from.
+/// A watched file, whose policy this gateway signs itself.
 #[derive(Debug)]
-pub struct Policies {
-    active: ArcSwap<ActivePolicy>,
-    status: ArcSwap<PolicyStatus>,
+pub(super) struct WatchedFile {
+    in_force: Arc<InForce>,
     file: PathBuf,
     last_good: PathBuf,
     seen: Mutex<Seen>,
     environment: Environment,
     upstreams: Vec<String>,
-    /// The version of which it was told that it is stale.
-    told_stale: AtomicU64,
 }
 
-impl Policies {
+impl WatchedFile {
     /// Puts the file's policy into force; where it is bad or older than the last good one, that one instead.
     ///
     /// # Errors
     /// The reason as a sentence, when neither can be put into force.
-    pub fn load(
+    pub(super) fn load(
         file: PathBuf,
         state_folder: &Path,
         environment: Environment,
@@ -134,6 +119,7 @@ impl Policies {
             active_version: active.version(),
             problem,
             warnings,
+            followed: None,
         };
         let look = || Look {
             policy: source.policy.clone(),
@@ -144,59 +130,43 @@ impl Policies {
                 .map(|(path, text)| (path.clone(), Some(text.clone())))
                 .collect(),
         };
+        let in_force = InForce::new(Arc::new(active));
+        let seen_files = status.problem.is_none().then(look);
+        in_force.tell(status);
         Ok(Self {
-            active: ArcSwap::from_pointee(active),
+            in_force: Arc::new(in_force),
             seen: Mutex::new(Seen {
                 // A file that is not in force is looked at again: what kept it out may have been the disk.
-                files: status.problem.is_none().then(look),
+                files: seen_files,
                 active: source,
                 keys,
                 versions,
             }),
-            status: ArcSwap::from_pointee(status),
             file,
             last_good,
             environment,
             upstreams,
-            told_stale: AtomicU64::new(u64::MAX),
         })
     }
 
-    /// The policy in force if it is stale, once for each.
-    #[must_use]
-    pub fn newly_stale(&self, now_s: u64) -> Option<Arc<ActivePolicy>> {
-        let active = self.active.load_full();
-        let told = || self.told_stale.swap(active.version(), Relaxed) == active.version();
-        (active.is_stale(now_s) && !told()).then_some(active)
-    }
-
-    /// The policy in force.
-    #[must_use]
-    pub fn active(&self) -> arc_swap::Guard<Arc<ActivePolicy>> {
-        self.active.load()
+    /// What is in force.
+    pub(super) const fn in_force(&self) -> &Arc<InForce> {
+        &self.in_force
     }
 
     /// The folder of the policy file, where the paths in it start.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.file.parent().unwrap_or_else(|| Path::new("."))
     }
 
-    /// What the operator sees.
-    #[must_use]
-    pub fn status(&self) -> Arc<PolicyStatus> {
-        self.status.load_full()
-    }
-
     /// SHA-256 of the source in force, and of its packs where it takes any by path.
-    #[must_use]
-    pub fn source_digest(&self) -> [u8; 32] {
+    pub(super) fn source_digest(&self) -> [u8; 32] {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.active.digest()
     }
 
     /// Looks at the file and the packs it takes once and puts a newer policy into force. Not for request cores: it compiles and runs tests.
-    pub fn poll(&self) -> Polled {
+    pub(super) fn poll(&self) -> Polled {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let source = match read_source(&self.file) {
             Ok(source) => source,
@@ -225,10 +195,10 @@ impl Policies {
         });
         if offered == seen.active {
             // Put back as it was: whatever was wrong with the file is over.
-            self.status.store(Arc::new(PolicyStatus {
+            self.in_force.tell(PolicyStatus {
                 problem: None,
-                ..PolicyStatus::clone(&self.status.load())
-            }));
+                ..PolicyStatus::clone(&self.in_force.status())
+            });
             return Polled::Unchanged;
         }
         match self.activate(&offered, &seen.active, built.outcome) {
@@ -249,13 +219,13 @@ impl Policies {
     ///
     /// # Errors
     /// The reason as a sentence; nothing was changed.
-    pub fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
+    pub(super) fn sign_again(&self, keys: Arc<Keys>) -> Result<(), String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let version = seen.versions.next();
         let (active, _) = self
             .build(&seen.active.policy, &seen.active.packs, &keys, version)
             .outcome?;
-        self.active.store(Arc::new(active));
+        self.in_force.put(Arc::new(active));
         seen.keys = keys;
         Ok(())
     }
@@ -268,7 +238,7 @@ impl Policies {
     fn activate(&self, offered: &Sources, before: &Sources, built: Outcome) -> Result<u64, NotActivated> {
         let source = offered;
         let (offered, warnings) = built.map_err(NotActivated::Refused)?;
-        let active = self.active.load().version();
+        let active = self.in_force.active().version();
         if offered.version() <= active {
             let not_newer = ActivationError::NotNewer {
                 offered: offered.version(),
@@ -281,24 +251,24 @@ impl Policies {
             .keep(&self.last_good, Some(before))
             .map_err(NotActivated::NotKept)?;
         let version = offered.version();
-        self.active.store(Arc::new(offered));
-        self.status.store(Arc::new(PolicyStatus {
+        self.in_force.put(Arc::new(offered));
+        self.in_force.tell(PolicyStatus {
             active_version: version,
-            problem: None,
             warnings,
-        }));
+            ..PolicyStatus::default()
+        });
         Ok(version)
     }
 
     fn refuse(&self, problem: String) -> Polled {
-        let status = self.status.load();
+        let status = self.in_force.status();
         if status.problem.as_ref() == Some(&problem) {
             return Polled::Unchanged;
         }
-        self.status.store(Arc::new(PolicyStatus {
+        self.in_force.tell(PolicyStatus {
             problem: Some(problem.clone()),
             ..PolicyStatus::clone(&status)
-        }));
+        });
         Polled::Refused(problem)
     }
 }
