@@ -24,8 +24,8 @@ use crate::guard::Reason;
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::policy::repository::{Answer, Subject, Verdict};
-use crate::policy::{Policies, Polled};
+use crate::policy::repository::{Answer, Refreshed, RepositoryFiles, Subject, Verdict};
+use crate::policy::{NotFollowedError, Policies, Polled};
 use crate::rates::RateTable;
 use crate::refusal::unreadable;
 use crate::revocations::Revocations;
@@ -218,6 +218,30 @@ impl Gateway {
                 "the policy is past its end and stays in force; publish a newer one"
             );
         }
+    }
+
+    /// Takes a repository that an operator sent, if it is good. Not for request cores: it compiles and runs tests.
+    pub(crate) fn push_policy(&self, files: RepositoryFiles) -> Result<Refreshed, NotFollowedError> {
+        self.policies.push(files).unwrap_or_else(|| {
+            let verdict = Verdict {
+                verdict: Answer::Nack,
+                subject: Subject::Policy,
+                version: None,
+                metadata: None,
+                code: "policy-not-followed".to_owned(),
+                reason: "this gateway makes its policy from `policy.file`; with `policy.repository` or `policy.url` it takes signed ones"
+                    .to_owned(),
+                source: "push".to_owned(),
+                at_s: self.clock.now_s(),
+                took_ms: 0,
+            };
+            self.note_verdict(&verdict);
+            Ok(Refreshed {
+                policy: verdict,
+                brake: None,
+                news: Vec::new(),
+            })
+        })
     }
 
     /// Counts, logs and records what became of an offered policy or brake.

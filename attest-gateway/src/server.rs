@@ -68,7 +68,8 @@ impl Server {
     pub async fn start(config: Config, clock: Arc<dyn Clock>, faults: Faults) -> Result<Self, ServerError> {
         let keys = Arc::new(Keys::read(&config.keys.directory, &SystemRandom::new())?);
         descriptors::reserve(descriptors::needed(&config));
-        let policies = Policies::open(&config, Arc::clone(&keys), Arc::clone(&clock)).await?;
+        let policies = Policies::open(&config, Arc::clone(&keys), Arc::clone(&clock));
+        let policies = Box::pin(policies).await?;
         report(&policies);
         let options = StoreOptions::of(&config.store);
         let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(

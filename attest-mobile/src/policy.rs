@@ -195,6 +195,9 @@ impl Offer {
             Source::Fetched { bundle, kept, now_s } => {
                 let taken = bundle::take(root, kept, &bundle, now_s);
                 let mut kept = taken.kept;
+                if taken.superseded {
+                    self.held = PolicyAge::default();
+                }
                 let outcome = match taken.outcome {
                     Ok(Offered::More) => Ok(Outcome::More),
                     Ok(Offered::Policy { vouched, expires_s }) => {

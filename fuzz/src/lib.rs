@@ -55,6 +55,8 @@ bodies! {
     step_up,
     support_code,
     ticket,
+    tuf_metadata,
+    tuf_updater,
 }
 
 /// The input as text, as far as it is UTF-8.

@@ -57,6 +57,7 @@ impl Shelf {
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                let _slower = stream.set_nodelay(true).is_err();
                 let (state, tls) = (Arc::clone(&shared), tls.clone());
                 connections.spawn(async move {
                     match tls {

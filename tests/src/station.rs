@@ -55,7 +55,7 @@ impl Station {
         std::fs::create_dir(&place).unwrap();
         keys.write(&place).unwrap();
         let publisher = Publisher::new(ORIGIN, &keys.attestation_jwks());
-        std::fs::write(folder.path().join("root.json"), &publisher.roots[0]).unwrap();
+        std::fs::write(folder.path().join("root.json"), publisher.roots.first().unwrap()).unwrap();
         Self {
             folder,
             backend: Backend::open().await,

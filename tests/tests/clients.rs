@@ -1,4 +1,5 @@
 //! Real clients before a real gateway process, and real servers behind it: curl, h2load, gRPC and WebSocket in Python, sslyze.
+//! And python-tuf, before and behind our own repositories.
 //!
 //! `cargo xtask test --only clients` sets the tools up and names them in `ATTEST_CLIENTS`; without it nothing here runs.
 
@@ -20,3 +21,5 @@ mod python;
 mod stage;
 #[path = "clients/tls.rs"]
 mod tls;
+#[path = "clients/tuf.rs"]
+mod tuf;

@@ -2,8 +2,8 @@
 //! can do to a repository, its transport, its keys or the clock leaves the last good one deciding, and is told by its own code.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test's own failure is a panic, in its supporting functions too"
 )]
 

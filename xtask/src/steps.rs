@@ -142,10 +142,11 @@ pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
     let mut command = run.workspace.cargo(["test", "--workspace", "--test", "clients"]);
     command.args(run.features());
     command.env("ATTEST_BIN", run.workspace.binary("attest"));
+    command.env("ATTEST_TUF_CLIENT", run.workspace.binary("tuf-client"));
     command.env("ATTEST_CLIENTS", tools);
     outcome(
         succeeds(&mut command),
-        "curl, h2load, grpcio, websockets and sslyze",
+        "curl, h2load, grpcio, websockets, sslyze and python-tuf",
     )
 }
 

@@ -54,7 +54,7 @@ const STEPS: [Step; 11] = [
     },
     Step {
         name: "clients",
-        what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway",
+        what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway; python-tuf both ways",
         quick: false,
         run: steps::clients,
     },

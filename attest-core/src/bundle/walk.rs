@@ -12,6 +12,9 @@ pub struct Taken {
     pub kept: Kept,
     /// Whether it brought a new root: what the phone believed about time is believed no longer.
     pub rotated: bool,
+    /// Whether the newest root gives `targets` keys that did not sign the policy in force: its version guards against nothing any
+    /// more, or whoever had stolen keys could have used up all versions for ever.
+    pub superseded: bool,
     /// What it offers, or why not.
     pub outcome: Result<Offered, BundleError>,
 }
@@ -116,6 +119,11 @@ pub fn take(configured: &[u8], mut kept: Kept, bundle: &PolicyBundle, now_s: u64
     let before = kept.roots.len();
     let chain = follow_new(configured, &mut kept, &bundle.roots);
     let rotated = kept.roots.len() > before;
+    let superseded = kept.active.as_ref().is_some_and(|active| {
+        let root = kept.root(kept.root_version()).map_or(configured, str::as_bytes);
+        let trusted = TrustedSet::new(root, 0);
+        trusted.is_ok_and(|trusted| !trusted.vouches_for_targets(active.targets.as_bytes()))
+    });
     let outcome = chain.and_then(|()| {
         if bundle.more {
             return if rotated {
@@ -158,6 +166,7 @@ pub fn take(configured: &[u8], mut kept: Kept, bundle: &PolicyBundle, now_s: u64
     Taken {
         kept,
         rotated,
+        superseded,
         outcome,
     }
 }

@@ -5,6 +5,7 @@
 //! nothing is decided by the name of a file.
 
 mod bounds;
+mod delegation;
 mod error;
 mod json;
 mod key;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     RoleName, TufError,
+    delegation::{Delegation, delegations},
     json::{self, Json},
     key::{PublicKey, from_hex},
     time::unix_seconds,
@@ -13,12 +14,16 @@ use super::{
 pub(super) struct Envelope {
     pub(super) role: RoleName,
     pub(super) signed: Json,
-    /// Key ids and signatures in the order of the file.
-    signatures: Vec<(String, Vec<u8>)>,
+    /// By key id, of which none stands twice (4.2): so the work to verify is bounded by the keys that may sign.
+    signatures: BTreeMap<String, Vec<u8>>,
 }
+
+/// Keys by id; `None` for those of kinds unknown here.
+pub(super) type Keys = BTreeMap<String, Option<PublicKey>>;
 
 /// Keys and how many of them have to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub(super) struct KeyHolders {
     /// By key id; those of kinds unknown here are left out.
     keys: BTreeMap<String, PublicKey>,
@@ -81,23 +86,8 @@ pub struct TargetFile {
 struct Hashes {
     sha256: Option<Vec<u8>>,
     sha512: Option<Vec<u8>>,
-}
-
-/// What a role hands on, and to whom.
-#[derive(Debug, Clone)]
-pub(super) struct Delegation {
-    pub(super) name: String,
-    pub(super) holders: KeyHolders,
-    pub(super) terminating: bool,
-    pub(super) scope: Scope,
-}
-
-/// Which targets a delegation is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Scope {
-    Paths(Vec<String>),
-    /// Lower-case hex prefixes of the SHA-256 of a target's path.
-    HashPrefixes(Vec<String>),
+    /// Hashes of kinds unknown here are named, and no others: no bytes fit.
+    incomparable: bool,
 }
 
 impl Envelope {
@@ -110,7 +100,7 @@ impl Envelope {
             field,
         };
         let signed = members.remove("signed").ok_or_else(|| field("signed"))?;
-        let mut signatures = Vec::new();
+        let mut signatures = BTreeMap::new();
         for signature in members
             .get("signatures")
             .and_then(Json::list)
@@ -121,7 +111,10 @@ impl Envelope {
                 return Err(field("signatures"));
             };
             // An empty signature stands for one that is still to come.
-            signatures.push((id.to_owned(), from_hex(sig).unwrap_or_default()));
+            let signature = from_hex(sig).unwrap_or_default();
+            if signatures.insert(id.to_owned(), signature).is_some() {
+                return Err(field("signatures"));
+            }
         }
         if signed.member("_type").and_then(Json::text) != Some(role.kind()) {
             return Err(field("_type"));
@@ -130,7 +123,7 @@ impl Envelope {
             .member("spec_version")
             .and_then(Json::text)
             .ok_or_else(|| field("spec_version"))?;
-        if spec.split('.').next() != Some("1") {
+        if !first_major(spec) {
             return Err(TufError::SpecVersion {
                 role,
                 found: spec.chars().take(20).collect(),
@@ -143,12 +136,12 @@ impl Envelope {
         })
     }
 
-    /// Refuses it unless enough distinct keys of `holders` signed it. Key ids that stand twice count once.
+    /// Refuses it unless enough distinct keys of `holders` signed it. A key under two ids counts once.
     pub(super) fn verify(&self, holders: &KeyHolders) -> Result<(), TufError> {
         let message = self.signed.canonical();
         let mut signed: BTreeSet<&PublicKey> = BTreeSet::new();
-        for (id, signature) in &self.signatures {
-            if let Some(key) = holders.keys.get(id)
+        for (id, key) in &holders.keys {
+            if let Some(signature) = self.signatures.get(id)
                 && !signed.contains(key)
                 && key.verifies(&message, signature)
             {
@@ -319,7 +312,7 @@ impl TargetFile {
 }
 
 impl Hashes {
-    /// Every hash that is named has to fit. Reading made sure that one of a known kind is named, or none at all.
+    /// Every hash of a known kind that is named has to fit.
     fn fit(&self, bytes: &[u8]) -> bool {
         use ring::digest::{SHA256, SHA512, digest};
         let fits = |named: &Option<Vec<u8>>, algorithm| {
@@ -327,11 +320,11 @@ impl Hashes {
                 .as_ref()
                 .is_none_or(|named| digest(algorithm, bytes).as_ref() == named.as_slice())
         };
-        fits(&self.sha256, &SHA256) && fits(&self.sha512, &SHA512)
+        !self.incomparable && fits(&self.sha256, &SHA256) && fits(&self.sha512, &SHA512)
     }
 }
 
-fn keys(parent: &Json) -> Option<BTreeMap<String, Option<PublicKey>>> {
+pub(super) fn keys(parent: &Json) -> Option<Keys> {
     let keys = parent.member("keys")?.object()?;
     Some(
         keys.iter()
@@ -340,12 +333,22 @@ fn keys(parent: &Json) -> Option<BTreeMap<String, Option<PublicKey>>> {
     )
 }
 
-fn holders(role: &Json, keys: &BTreeMap<String, Option<PublicKey>>) -> Option<KeyHolders> {
+/// `1.0` or `1.0.31`: anything of the first major version.
+fn first_major(spec: &str) -> bool {
+    let numbers = spec
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    numbers && matches!(spec.split('.').count(), 2 | 3) && spec.starts_with("1.")
+}
+
+/// Who may sign for a role; `None` if a key id stands twice, so that no reader counts it so.
+pub(super) fn holders(role: &Json, keys: &Keys) -> Option<KeyHolders> {
     let threshold = role.member("threshold")?.unsigned()?;
     let ids = role.member("keyids")?.list()?;
-    let mut held = BTreeMap::new();
+    let (mut named, mut held) = (BTreeSet::new(), BTreeMap::new());
     for id in ids {
         let id = id.text()?;
+        named.insert(id).then_some(())?;
         if let Some(Some(key)) = keys.get(id) {
             held.insert(id.to_owned(), key.clone());
         }
@@ -367,12 +370,14 @@ fn hashes(written: Option<&Json>) -> Option<Hashes> {
         None => Some(None),
         Some(hash) => Some(Some(from_hex(hash.text()?)?)),
     };
-    let hashes = Hashes {
-        sha256: of("sha256")?,
-        sha512: of("sha512")?,
-    };
-    // Hashes of unknown kinds only could not be compared.
-    (hashes.sha256.is_some() || hashes.sha512.is_some()).then_some(hashes)
+    let (sha256, sha512) = (of("sha256")?, of("sha512")?);
+    // One target that cannot be compared does not take the others with it.
+    let incomparable = sha256.is_none() && sha512.is_none();
+    (!written.is_empty()).then_some(Hashes {
+        sha256,
+        sha512,
+        incomparable,
+    })
 }
 
 fn meta_file(written: &Json) -> Option<MetaFile> {
@@ -393,37 +398,5 @@ fn target_file(written: &Json) -> Option<TargetFile> {
     Some(TargetFile {
         length: written.member("length")?.unsigned()?,
         hashes: hashes(Some(written.member("hashes")?))?,
-    })
-}
-
-fn delegations(written: &Json) -> Option<Vec<Delegation>> {
-    let keys = keys(written)?;
-    let Some(roles) = written.member("roles") else {
-        return Some(Vec::new());
-    };
-    roles.list()?.iter().map(|role| delegation(role, &keys)).collect()
-}
-
-fn delegation(role: &Json, keys: &BTreeMap<String, Option<PublicKey>>) -> Option<Delegation> {
-    let name = role.member("name")?.text()?;
-    let texts = |list: &Json| -> Option<Vec<String>> {
-        list.list()?
-            .iter()
-            .map(|item| item.text().map(str::to_owned))
-            .collect()
-    };
-    let scope = match (role.member("paths"), role.member("path_hash_prefixes")) {
-        (Some(paths), None) => Scope::Paths(texts(paths)?),
-        (None, Some(prefixes)) => Scope::HashPrefixes(texts(prefixes)?),
-        _ => return None,
-    };
-    // A delegation by the name of a top-level role would be taken for it.
-    let own = matches!(RoleName::named(name), RoleName::Delegated(_)) && !name.is_empty();
-    own.then_some(())?;
-    Some(Delegation {
-        name: name.to_owned(),
-        holders: holders(role, keys)?,
-        terminating: role.member("terminating")?.boolean()?,
-        scope,
     })
 }

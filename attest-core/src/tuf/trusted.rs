@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::{
     RoleName, TargetFile, TufError,
-    schema::{Common, Delegation, Envelope, KeyHolders, MetaFile, Root, Snapshot, Targets, Timestamp},
+    delegation::Delegation,
+    schema::{Common, Envelope, KeyHolders, MetaFile, Root, Snapshot, Targets, Timestamp},
 };
 
 /// Verified metadata, as of one moment.
@@ -16,7 +17,14 @@ pub struct TrustedSet {
     root: Root,
     timestamp: Option<Timestamp>,
     snapshot: Option<Snapshot>,
-    targets: BTreeMap<RoleName, Targets>,
+    targets: BTreeMap<RoleName, Delegate>,
+}
+
+/// A targets role, and who vouched for its keys; `None` stands for the root.
+#[derive(Debug, Clone)]
+struct Delegate {
+    delegator: Option<RoleName>,
+    targets: Targets,
 }
 
 /// Whether something is newer than what was trusted.
@@ -58,6 +66,15 @@ impl TrustedSet {
         self.root.common.expires_s
     }
 
+    /// Whether the keys that the trusted root gives to `targets` signed this metadata. What they did not, or no longer do, guards
+    /// against nothing older: so a root that names others ends a fast-forward.
+    #[must_use]
+    pub fn vouches_for_targets(&self, bytes: &[u8]) -> bool {
+        let envelope = Envelope::read(RoleName::Targets, bytes);
+        let holders = self.root.holders(&RoleName::Targets);
+        holders.is_some_and(|holders| envelope.is_ok_and(|envelope| envelope.verify(holders).is_ok()))
+    }
+
     /// Whether file names carry versions and hashes.
     #[must_use]
     pub const fn consistent_snapshot(&self) -> bool {
@@ -67,8 +84,9 @@ impl TrustedSet {
     /// Trusts the next root, signed by the keys of the trusted one and by its own (5.3.4, 5.3.5).
     ///
     /// # Errors
-    /// [`TufError::Threshold`], [`TufError::RootVersion`], or that it is no root.
+    /// [`TufError::Threshold`], [`TufError::RootVersion`], that it is no root, or [`TufError::Order`] once a timestamp is trusted.
     pub fn update_root(&mut self, bytes: &[u8]) -> Result<(), TufError> {
+        not_yet(self.timestamp.is_none(), RoleName::Timestamp, RoleName::Root)?;
         let envelope = Envelope::read(RoleName::Root, bytes)?;
         let next = envelope.root()?;
         envelope.verify(holders_of(&self.root, &RoleName::Root)?)?;
@@ -87,8 +105,10 @@ impl TrustedSet {
     /// Trusts a timestamp (5.4). With an error after it was found good but expired it still guards against rollback.
     ///
     /// # Errors
-    /// [`TufError::Expired`] if the root is or it is, [`TufError::Threshold`], [`TufError::Rollback`], or that it is no timestamp.
+    /// [`TufError::Expired`] if the root is or it is, [`TufError::Threshold`], [`TufError::Rollback`], that it is no timestamp, or
+    /// [`TufError::Order`] once a snapshot is trusted.
     pub fn update_timestamp(&mut self, bytes: &[u8]) -> Result<Freshness, TufError> {
+        not_yet(self.snapshot.is_none(), RoleName::Snapshot, RoleName::Timestamp)?;
         self.live(&RoleName::Root, self.root.common)?;
         let envelope = Envelope::read(RoleName::Timestamp, bytes)?;
         let next = envelope.timestamp()?;
@@ -126,6 +146,7 @@ impl TrustedSet {
     /// # Errors
     /// [`TufError`] of any kind; the snapshot is not trusted then.
     pub fn update_snapshot(&mut self, bytes: &[u8], cached: bool) -> Result<(), TufError> {
+        not_yet(self.targets.is_empty(), RoleName::Targets, RoleName::Snapshot)?;
         let timestamp = self.live_timestamp(&RoleName::Snapshot)?;
         if !cached {
             timestamp.snapshot.verify(&RoleName::Snapshot, bytes)?;
@@ -183,19 +204,27 @@ impl TrustedSet {
             });
         }
         self.live(role, next.common)?;
-        self.targets.insert(role.clone(), next);
+        // What an earlier copy of this role vouched for is asked for again.
+        self.targets
+            .retain(|_, below| below.delegator.as_ref() != Some(role));
+        let delegate = Delegate {
+            delegator: delegator.cloned(),
+            targets: next,
+        };
+        self.targets.insert(role.clone(), delegate);
         Ok(())
     }
 
-    /// A trusted targets role.
-    pub(super) fn targets(&self, role: &RoleName) -> Option<&Targets> {
-        self.targets.get(role)
+    /// A targets role that is trusted because of this delegator. The same role below another one may have other keys.
+    pub(super) fn targets(&self, role: &RoleName, delegator: Option<&RoleName>) -> Option<&Targets> {
+        let trusted = self.targets.get(role)?;
+        (trusted.delegator.as_ref() == delegator).then_some(&trusted.targets)
     }
 
     /// What a trusted role says about a target; nothing about delegations.
     #[must_use]
     pub fn target(&self, role: &RoleName, name: &str) -> Option<&TargetFile> {
-        self.targets.get(role)?.targets.get(name)
+        self.targets.get(role)?.targets.targets.get(name)
     }
 
     /// The targets that a trusted role names itself.
@@ -203,7 +232,7 @@ impl TrustedSet {
         self.targets
             .get(role)
             .into_iter()
-            .flat_map(|targets| targets.targets.keys().map(String::as_str))
+            .flat_map(|trusted| trusted.targets.targets.keys().map(String::as_str))
     }
 
     /// The version of a role, if it is trusted.
@@ -213,9 +242,10 @@ impl TrustedSet {
             RoleName::Root => Some(self.root.common.version),
             RoleName::Timestamp => self.timestamp.as_ref().map(|trusted| trusted.common.version),
             RoleName::Snapshot => self.snapshot.as_ref().map(|trusted| trusted.common.version),
-            RoleName::Targets | RoleName::Delegated(_) => {
-                self.targets.get(role).map(|trusted| trusted.common.version)
-            }
+            RoleName::Targets | RoleName::Delegated(_) => self
+                .targets
+                .get(role)
+                .map(|trusted| trusted.targets.common.version),
         }
     }
 
@@ -229,21 +259,24 @@ impl TrustedSet {
         upper
             .into_iter()
             .flatten()
-            .chain(self.targets.values().map(|trusted| trusted.common))
+            .chain(self.targets.values().map(|trusted| trusted.targets.common))
             .fold(self.root.common.expires_s, |least, common| {
                 least.min(common.expires_s)
             })
     }
 
     fn delegation(&self, delegator: &RoleName, role: &RoleName) -> Result<&Delegation, TufError> {
-        let delegations = self.targets.get(delegator).map(|targets| &targets.delegations);
+        let delegations = self
+            .targets
+            .get(delegator)
+            .map(|trusted| &trusted.targets.delegations);
         delegations
             .ok_or_else(|| TufError::Order {
                 role: role.clone(),
                 needs: delegator.clone(),
             })?
             .iter()
-            .find(|delegation| delegation.name == role.as_str())
+            .find(|delegation| delegation.is_to(role))
             .ok_or_else(|| TufError::NotDelegated { role: role.clone() })
     }
 
@@ -289,6 +322,15 @@ impl TrustedSet {
 fn holders_of<'a>(root: &'a Root, role: &RoleName) -> Result<&'a KeyHolders, TufError> {
     root.holders(role)
         .ok_or_else(|| TufError::NotDelegated { role: role.clone() })
+}
+
+/// What depends on a role is looked at after it, or it would not have been verified against it.
+fn not_yet(holds: bool, later: RoleName, needs: RoleName) -> Result<(), TufError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(TufError::Order { role: later, needs })
+    }
 }
 
 fn not_older(role: &RoleName, trusted: u64, found: u64) -> Result<(), TufError> {

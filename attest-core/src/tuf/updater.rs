@@ -171,7 +171,7 @@ impl Updater {
                 let kept = matches!(supply, Supply::Bytes(bytes)
                     if self.set.update_targets(&visit.role, visit.delegator.as_ref(), bytes).is_ok());
                 if kept {
-                    self.visited(visit.role);
+                    self.visited(visit);
                 } else {
                     self.phase = Phase::Targets(visit);
                 }
@@ -181,8 +181,9 @@ impl Updater {
                 let bytes = self.fetched(&visit.role, supply, self.bounds.targets_bytes)?;
                 self.set
                     .update_targets(&visit.role, visit.delegator.as_ref(), bytes)?;
-                self.visited(visit.role.clone());
-                Ok(Some(visit.role))
+                let role = visit.role.clone();
+                self.visited(visit);
+                Ok(Some(role))
             }
             Phase::Done => Ok(None),
         }
@@ -251,14 +252,11 @@ impl Updater {
     }
 
     /// A targets role is trusted now: the refresh is complete, or the search goes on below it.
-    fn visited(&mut self, role: RoleName) {
+    fn visited(&mut self, visit: Visit) {
         match &mut self.search {
             None => self.phase = Phase::Done,
             Some(search) => {
-                search.open.push(Visit {
-                    role,
-                    delegator: None,
-                });
+                search.open.push(visit);
                 self.go_on();
             }
         }
@@ -272,7 +270,7 @@ impl Updater {
             if search.visited.contains(&visit.role) || search.visited.len() > most {
                 continue;
             }
-            let Some(targets) = self.set.targets(&visit.role) else {
+            let Some(targets) = self.set.targets(&visit.role, visit.delegator.as_ref()) else {
                 self.phase = Phase::KeptTargets(visit);
                 return;
             };
@@ -283,11 +281,11 @@ impl Updater {
             search.visited.insert(visit.role.clone());
             let mut below = Vec::new();
             for delegation in &targets.delegations {
-                if !delegation.scope.covers(&search.target) {
+                let Some(role) = delegation.role_of(&search.target) else {
                     continue;
-                }
+                };
                 below.push(Visit {
-                    role: RoleName::Delegated(delegation.name.clone()),
+                    role,
                     delegator: Some(visit.role.clone()),
                 });
                 if delegation.terminating {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::policy::repository::{BrakeStatus, MetadataVersions, Verdict};
+use crate::policy::repository::{Answer, BrakeStatus, MetadataVersions, Verdict};
 
 /// The process answers.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -103,13 +103,29 @@ pub struct RepositoryView {
     pub last_nack: Option<Verdict>,
 }
 
-/// What became of a repository that was sent.
+/// What became of a repository that was sent: the verdict on its policy, and on its brake if one was judged.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Pushed {
-    /// About the policy.
-    #[serde(flatten)]
-    pub policy: Verdict,
-    /// About the brake, if one was judged.
+    /// Taken or refused.
+    pub verdict: Answer,
+    /// The policy version that was offered; absent where it was not come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The metadata that was offered, as far as it was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataVersions>,
+    /// Stable: `activated`, `unchanged`, `metadata`, or why it was refused.
+    pub code: String,
+    /// Why, in words; absent for what was taken.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Always `push`.
+    pub source: String,
+    /// When.
+    pub at_s: u64,
+    /// From its arrival to this verdict.
+    pub took_ms: u64,
+    /// About the brake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<Verdict>,
     /// The version in force now.

@@ -14,6 +14,7 @@ pub use active::{ActivationError, ActivePolicy, StepUpKeys};
 pub use anchors::TrustAnchors;
 pub use development::development_root;
 pub use file::Polled;
+pub(crate) use policies::NotFollowedError;
 pub use policies::{Policies, PolicyOpenError};
 pub use published::{PublishError, Published, PublishedFile};
 pub use sources::{

@@ -71,7 +71,7 @@ struct Followed {
     folder: PathBuf,
     commands: mpsc::Sender<Command>,
     /// Until the thread is started.
-    parked: Mutex<Option<Parked>>,
+    parked: Mutex<Option<Box<Parked>>>,
 }
 
 impl Policies {
@@ -120,7 +120,7 @@ impl Policies {
             Origin::Repository(Followed {
                 folder: folder.to_owned(),
                 commands,
-                parked: Mutex::new(Some(parked)),
+                parked: Mutex::new(Some(Box::new(parked))),
             }),
         ))
     }
@@ -203,14 +203,14 @@ impl Policies {
         }
     }
 
-    /// Takes a repository that an operator sent, and says what became of it.
+    /// Takes a repository that an operator sent, and says what became of it; `None` where the policy is a watched file.
     ///
     /// # Errors
-    /// [`NotFollowedError`], also where the policy is a watched file.
-    pub(crate) fn push(&self, held: RepositoryFiles) -> Result<Refreshed, NotFollowedError> {
+    /// [`NotFollowedError`].
+    pub(crate) fn push(&self, files: RepositoryFiles) -> Option<Result<Refreshed, NotFollowedError>> {
         match &self.origin {
-            Origin::File(_) => Err(NotFollowedError),
-            Origin::Repository(followed) => followed.ask(|answer| Command::Push(held, answer)),
+            Origin::File(_) => None,
+            Origin::Repository(followed) => Some(followed.ask(|answer| Command::Push(files, answer))),
         }
     }
 
@@ -235,7 +235,7 @@ impl Policies {
     }
 
     /// What the thread that follows a repository starts with; `None` for a file, and for the second who asks.
-    pub(crate) fn take_parked(&self) -> Option<Parked> {
+    pub(crate) fn take_parked(&self) -> Option<Box<Parked>> {
         match &self.origin {
             Origin::File(_) => None,
             Origin::Repository(followed) => followed

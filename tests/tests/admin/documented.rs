@@ -52,6 +52,7 @@ fn target(path: &str, known: &Known) -> String {
 fn request_of(operation: &str, known: &Known) -> Value {
     match operation {
         "ban-add" => json!({"scope": "device", "kind": "banned", "device": known.device, "reason": "a test"}),
+        "policy-push" => json!({"metadata": {}}),
         _ => Value::Null,
     }
 }

@@ -147,7 +147,7 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
             signed(publisher, to, |draft| draft.signers = vec![1]);
         },
     ),
-    ("one key that signs twice", "tuf-threshold", |publisher, _, to| {
+    ("one key that signs twice", "tuf-field", |publisher, _, to| {
         signed(publisher, to, |draft| draft.signers = vec![1, 1]);
     }),
     ("one key under two ids", "tuf-threshold", |publisher, _, to| {
@@ -313,7 +313,7 @@ const ATTACKS: &[(&str, &str, Spoil)] = &[
             signed(publisher, to, |draft| {
                 edited(&mut draft.artifacts, "tests.json", |tests| {
                     let request = json!({"method": "POST", "path": "/v1/login", "app": "bank-android"});
-                    let test = json!({"request": request, "facts": {}, "expect": {"decision": "allow"}});
+                    let test = json!({"request": request, "facts": {}, "expect": {"decision": "deny"}});
                     let tests = tests["tests"].as_array_mut().unwrap();
                     tests.push(json!({"name": "all is well", "decision": test}));
                 });

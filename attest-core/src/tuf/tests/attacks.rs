@@ -2,8 +2,16 @@
 
 use super::*;
 
+/// Changes the content of the newest timestamp, which is signed anew.
+pub(super) fn resign_timestamp(repository: &mut Repository, change: impl FnOnce(&mut Value)) {
+    let mut signed = repository.timestamp_signed();
+    change(&mut signed);
+    let bytes = signed_by(&signed, &[&repository.timestamp]);
+    repository.files.insert("timestamp.json".to_owned(), bytes);
+}
+
 /// A client that trusts `before`, then meets what `attack` makes of the repository.
-fn check(name: &str, attack: impl FnOnce(&mut Repository), expect: Result<(), &str>) {
+pub(super) fn check(name: &str, attack: impl FnOnce(&mut Repository), expect: Result<(), &str>) {
     let mut repository = Repository::new();
     repository.versions = [1, 5, 5, 5];
     repository.publish();
@@ -23,13 +31,6 @@ fn check(name: &str, attack: impl FnOnce(&mut Repository), expect: Result<(), &s
             assert_eq!(client.kept[&role], kept[&role], "{name}");
         }
     }
-}
-
-fn resign_timestamp(repository: &mut Repository, change: impl FnOnce(&mut Value)) {
-    let mut signed = repository.timestamp_signed();
-    change(&mut signed);
-    let bytes = signed_by(&signed, &[&repository.timestamp]);
-    repository.files.insert("timestamp.json".to_owned(), bytes);
 }
 
 #[test]
@@ -69,6 +70,60 @@ fn versions_only_rise_and_time_runs_out() {
     );
 }
 
+/// Publishes the next of everything, of which only these roles are still good tomorrow.
+fn only_live(repository: &mut Repository, live: &[&str]) {
+    let expires = json!(repository.expires());
+    repository.expires_s = NOW_S;
+    repository.publish_next();
+    let [_, _, version, _] = repository.versions;
+    let signed = [
+        (
+            format!("{version}.snapshot.json"),
+            repository.snapshot_signed(),
+            &repository.snapshot,
+        ),
+        (
+            "timestamp.json".to_owned(),
+            repository.timestamp_signed(),
+            &repository.timestamp,
+        ),
+    ];
+    for (file, mut signed, key) in signed {
+        if live.iter().any(|role| signed["_type"] == *role) {
+            signed["expires"] = expires.clone();
+        }
+        repository.files.insert(file, signed_by(&signed, &[key]));
+    }
+}
+
+#[test]
+fn one_role_that_expired_is_enough() {
+    let expired = Err("tuf-expired");
+    check(
+        "the timestamp",
+        |repository| only_live(repository, &["snapshot"]),
+        expired,
+    );
+    check(
+        "the snapshot",
+        |repository| only_live(repository, &["timestamp"]),
+        expired,
+    );
+    check(
+        "the targets",
+        |repository| only_live(repository, &["timestamp", "snapshot"]),
+        expired,
+    );
+
+    // A root that follows is kept, though it has expired: the next one is found from there.
+    let mut repository = Repository::new();
+    let mut client = Client::of(&repository);
+    repository.expires_s = NOW_S;
+    repository.publish_root(2, &[]);
+    assert_eq!(client.refresh(&repository).unwrap_err().code(), "tuf-expired");
+    assert_eq!(client.kept[&RoleName::Root], repository.files["2.root.json"]);
+}
+
 #[test]
 fn keys_below_the_threshold_say_nothing() {
     check(
@@ -92,6 +147,31 @@ fn keys_below_the_threshold_say_nothing() {
         |repository| {
             repository.root = Key::new();
             repository.publish_root(2, &[]);
+        },
+        Err("tuf-threshold"),
+    );
+    check(
+        "a root that nobody of before signed, under a lower threshold of its own",
+        |repository| {
+            let mut signed = repository.root_signed(2);
+            signed["roles"]["root"]["threshold"] = json!(1);
+            let other = Key::new();
+            signed["keys"][&other.id] = other.public();
+            signed["roles"]["root"]["keyids"] = json!([other.id]);
+            let bytes = signed_by(&signed, &[&other]);
+            repository.files.insert("2.root.json".to_owned(), bytes);
+        },
+        Err("tuf-threshold"),
+    );
+    check(
+        "a root that its own threshold is not met by",
+        |repository| {
+            let mut signed = repository.root_signed(2);
+            let other = Key::new();
+            signed["keys"][&other.id] = other.public();
+            signed["roles"]["root"] = role_of(&[&repository.root, &other], 2);
+            let bytes = signed_by(&signed, &[&repository.root]);
+            repository.files.insert("2.root.json".to_owned(), bytes);
         },
         Err("tuf-threshold"),
     );
@@ -143,6 +223,15 @@ fn files_are_what_is_named() {
         Err("tuf-length-mismatch"),
     );
     check(
+        "a snapshot of before under the name of the new one",
+        |repository| {
+            let old = repository.files["5.snapshot.json"].clone();
+            repository.publish_next();
+            repository.files.insert("6.snapshot.json".to_owned(), old);
+        },
+        Err("tuf-version-mismatch"),
+    );
+    check(
         "truncated",
         |repository| {
             repository.publish_next();
@@ -188,15 +277,11 @@ fn the_same_key_signs_once() {
     again["x-note"] = json!("the same");
     signed["keys"][&key.id] = key.public();
     signed["keys"]["other"] = again;
-    signed["roles"]["timestamp"] = json!({"keyids": [key.id, "other", key.id], "threshold": 2});
+    signed["roles"]["timestamp"] = json!({"keyids": [key.id, "other"], "threshold": 2});
     let root = signed_by(&signed, &[&repository.root]);
     repository.files.insert("1.root.json".to_owned(), root);
     let timestamp = repository.timestamp_signed();
-    let mut twice = vec![
-        key.signature(&timestamp),
-        key.signature(&timestamp),
-        key.signature(&timestamp),
-    ];
+    let mut twice = vec![key.signature(&timestamp), key.signature(&timestamp)];
     twice[1]["keyid"] = json!("other");
     let bytes = json!({"signed": timestamp, "signatures": twice})
         .to_string()

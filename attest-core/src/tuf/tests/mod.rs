@@ -1,6 +1,9 @@
 //! A repository of the tests' own, whose parts each test spoils.
 
 mod attacks;
+mod forms;
+mod properties;
+mod samples;
 mod search;
 
 use std::collections::BTreeMap;

@@ -138,6 +138,130 @@ fn a_delegated_role_is_signed_by_its_delegators_keys() {
 }
 
 #[test]
+fn a_role_speaks_for_a_delegator_only_with_that_ones_keys() {
+    // `a` names keys of its own for `x`, to which `b` delegates with others.
+    let mut repository = Repository::new();
+    delegate(&mut repository, "targets", "a", &["a/*"], false, &[]);
+    delegate(&mut repository, "targets", "b", &["b/*"], false, &[]);
+    delegate(&mut repository, "b", "x", &["b/*"], false, &["b/one"]);
+    delegate(&mut repository, "a", "x", &["a/*"], false, &["a/one", "b/one"]);
+    repository.publish();
+    let mut client = Client::of(&repository);
+    let mut updater = client.refresh(&repository).unwrap();
+    updater.seek("a/one");
+    client.run(&mut updater, &repository).unwrap();
+    assert_eq!(updater.found().unwrap().0.as_str(), "x");
+    updater.seek("b/one");
+    let outcome = client.run(&mut updater, &repository);
+    assert_eq!(outcome.unwrap_err().code(), "tuf-threshold");
+    assert!(updater.found().is_err());
+}
+
+#[test]
+fn succinct_roles_are_bins_of_one_holder() {
+    let mut repository = Repository::new();
+    let key = Key::new();
+    let bins = json!({"keyids": [key.id], "threshold": 1, "bit_length": 4, "name_prefix": "bin"});
+    repository.targets_signed =
+        json!({"targets": {}, "delegations": {"keys": {&key.id: key.public()}, "succinct_roles": bins}});
+    let digits = hex(sha256(&[b"x"]));
+    let name = format!("bin-{}", digits.chars().next().unwrap());
+    let entry = json!({"length": 1, "hashes": {"sha256": hex(sha256(&[b"x"]))}});
+    let signed = json!({
+        "_type": "targets", "spec_version": "1.0.31", "version": 1, "expires": repository.expires(), "targets": {"x": entry},
+    });
+    let bytes = signed_by(&signed, &[&key]);
+    repository.delegated.insert(name.clone(), (1, signed, bytes));
+    repository.publish();
+    check(&repository, "x", Ok(&name), &[&format!("1.{name}.json")]);
+}
+
+#[test]
+fn delegations_are_unambiguous_or_refused() {
+    let check = |name: &str, change: &dyn Fn(&mut Value), expect: Result<(), &str>| {
+        let mut repository = Repository::new();
+        delegate(&mut repository, "targets", "a", &["*"], false, &["x"]);
+        change(&mut repository.targets_signed["delegations"]);
+        repository.publish();
+        let outcome = Client::of(&repository).refresh(&repository).map(|_| ());
+        assert_eq!(
+            outcome.as_ref().map_err(TufError::code),
+            expect.as_ref().map_err(|code| *code),
+            "{name}"
+        );
+    };
+    let refused = Err("tuf-field");
+    check("as it is", &|_| {}, Ok(()));
+    check(
+        "of a later kind",
+        &|written| written["x-later"] = json!([1]),
+        Ok(()),
+    );
+    check(
+        "of a later kind alone",
+        &|written| *written = json!({"keys": {}, "x-later": [1]}),
+        Ok(()),
+    );
+    check(
+        "a role twice",
+        &|written| written["roles"] = json!([written["roles"][0], written["roles"][0]]),
+        refused,
+    );
+    check(
+        "a top-level name",
+        &|written| written["roles"][0]["name"] = json!("snapshot"),
+        refused,
+    );
+    check(
+        "no name",
+        &|written| written["roles"][0]["name"] = json!(""),
+        refused,
+    );
+    check(
+        "two scopes",
+        &|written| written["roles"][0]["path_hash_prefixes"] = json!(["0"]),
+        refused,
+    );
+    check(
+        "no scope",
+        &|written| written["roles"][0]["paths"] = Value::Null,
+        refused,
+    );
+    check(
+        "no threshold",
+        &|written| written["roles"][0]["threshold"] = json!(0),
+        refused,
+    );
+    check(
+        "two schemes",
+        &|written| written["succinct_roles"] = json!({}),
+        refused,
+    );
+    for bits in [json!(0), json!(33), json!(u64::MAX), json!(-1)] {
+        let bins = json!({"keyids": [], "threshold": 1, "bit_length": bits, "name_prefix": "bin"});
+        check(
+            "bits",
+            &|written| *written = json!({"keys": {}, "succinct_roles": bins}),
+            refused,
+        );
+    }
+}
+
+#[test]
+fn a_target_that_cannot_be_compared_takes_no_other_with_it() {
+    let mut repository = Repository::new();
+    repository.targets_signed = json!({"targets": {
+        "odd": {"length": 3, "hashes": {"crc32": "00"}},
+        "both": {"length": 4, "hashes": {"sha512": "00", "sha256": hex(sha256(&[b"both"]))}},
+        "x": {"length": 1, "hashes": {"crc32": "00", "sha256": hex(sha256(&[b"x"]))}},
+    }});
+    repository.publish();
+    check(&repository, "x", Ok("targets"), &[]);
+    check(&repository, "odd", Err("tuf-target-hash"), &[]);
+    check(&repository, "both", Err("tuf-target-hash"), &[]);
+}
+
+#[test]
 fn circles_and_long_chains_end() {
     let mut repository = Repository::new();
     let names: Vec<String> = (0..40).map(|number| format!("r{number}")).collect();

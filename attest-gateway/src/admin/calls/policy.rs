@@ -8,7 +8,7 @@ use super::super::problem::{AdminCode, AdminProblem};
 use super::super::secret::hex;
 use crate::gateway::Gateway;
 use crate::policy::Polled;
-use crate::policy::repository::RepositoryFiles;
+use crate::policy::repository::{Refreshed, RepositoryFiles};
 
 type Answer = Result<Reply, AdminProblem>;
 
@@ -60,18 +60,18 @@ pub(in super::super) async fn reload(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn push(ask: Ask) -> Answer {
-    let held: RepositoryFiles = ask.body()?;
+    let files: RepositoryFiles = ask.body()?;
     let gateway = Arc::clone(&ask.shared.gateway);
-    if !gateway.policies.are_followed() {
-        let detail = "this gateway makes its policy from `policy.file`; it takes signed ones with `policy.repository` or `policy.url`";
-        return Err(AdminProblem::new(AdminCode::Malformed, detail));
-    }
     // It is verified, compiled and tested on the thread that follows the source; other calls go on meanwhile.
-    let taken = tokio::task::spawn_blocking(move || gateway.policies.push(held)).await;
+    let taken = tokio::task::spawn_blocking(move || gateway.push_policy(files)).await;
     let refreshed = taken
         .map_err(|_| AdminProblem::new(AdminCode::Unavailable, "the push did not end"))?
         .map_err(|error| AdminProblem::new(AdminCode::Unavailable, error.to_string()))?;
-    let verdict = &refreshed.policy;
+    let Refreshed {
+        policy: verdict,
+        brake,
+        ..
+    } = refreshed;
     let detail = format!(
         "verdict={} code={} version={}",
         verdict.verdict.as_str(),
@@ -79,9 +79,16 @@ pub(in super::super) async fn push(ask: Ask) -> Answer {
         verdict.version.unwrap_or_default()
     );
     let pushed = Pushed {
+        verdict: verdict.verdict,
+        version: verdict.version,
+        metadata: verdict.metadata,
+        code: verdict.code,
+        reason: verdict.reason,
+        source: verdict.source,
+        at_s: verdict.at_s,
+        took_ms: verdict.took_ms,
+        brake,
         active_version: ask.shared.gateway.policies.active().version(),
-        policy: refreshed.policy,
-        brake: refreshed.brake,
     };
     Ok(Reply::json(&pushed)?.with_audit(Audit {
         detail,

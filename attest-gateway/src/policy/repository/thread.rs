@@ -64,7 +64,7 @@ impl Following {
     ///
     /// # Errors
     /// The system's reason.
-    pub(crate) fn start(parked: Parked, gateway: Arc<Gateway>) -> std::io::Result<Self> {
+    pub(crate) fn start(parked: Box<Parked>, gateway: Arc<Gateway>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, ETAG, HOST, IF_NONE_MATCH};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -110,9 +110,9 @@ impl Web {
     pub(super) async fn fetch(&self, path: &str, max_bytes: u64) -> Result<Found, FetchError> {
         let read = async {
             let (sender, response) = self.get(path, None).await?;
-            let found = match response.status() {
-                StatusCode::OK => Found::Bytes(self.body(path, response, max_bytes).await?),
-                StatusCode::NOT_FOUND | StatusCode::GONE => {
+            let found = match response.status().as_u16() {
+                OK => Found::Bytes(self.body(path, response, max_bytes).await?),
+                NOT_THERE | GONE => {
                     self.body(path, response, ERROR_PAGE_BYTES).await?;
                     Found::Missing
                 }
@@ -128,9 +128,9 @@ impl Web {
     pub(super) async fn ask(&self, path: &str, etag: Option<&HeaderValue>) -> Result<Asked, FetchError> {
         let ask = async {
             let (sender, response) = self.get(path, etag).await?;
-            let asked = match response.status() {
-                StatusCode::NOT_MODIFIED => Asked::Same,
-                StatusCode::OK => Asked::Other(response.headers().get(ETAG).cloned()),
+            let asked = match response.status().as_u16() {
+                NOT_MODIFIED => Asked::Same,
+                OK => Asked::Other(response.headers().get(ETAG).cloned()),
                 status => return Err(self.strange(path, status)),
             };
             self.body(path, response, ERROR_PAGE_BYTES).await?;
@@ -227,10 +227,10 @@ impl Web {
         Ok(bytes)
     }
 
-    fn strange(&self, path: &str, status: StatusCode) -> FetchError {
+    fn strange(&self, path: &str, status: u16) -> FetchError {
         FetchError::Status {
             file: self.named(path),
-            status: status.as_u16(),
+            status,
         }
     }
 
@@ -275,6 +275,12 @@ fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, WebError> {
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
+
+/// What the other side says of a file.
+const OK: u16 = 200;
+const NOT_MODIFIED: u16 = 304;
+const NOT_THERE: u16 = 404;
+const GONE: u16 = 410;
 
 /// Room that is made at once for what a server announces.
 const FIRST_BYTES: usize = 64 * 1024;

@@ -23,7 +23,7 @@ impl Disk {
     /// Takes `root` as it is. Whether it is one is seen by the first refresh.
     pub(crate) fn begin(&self, root: &Path) -> Result<(), Failure> {
         let bytes = read(root)?;
-        fs::create_dir_all(&self.folder).map_err(|error| failed(&self.folder, error))?;
+        folder(&self.folder)?;
         self.keep(&RoleName::Root, &bytes)
     }
 
@@ -43,6 +43,11 @@ impl Disk {
     fn path(&self, role: &RoleName) -> PathBuf {
         self.folder.join(role.file_name())
     }
+}
+
+/// Makes a folder, and those that it lies in.
+pub(crate) fn folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| failed(path, error))
 }
 
 /// Puts a file in its place, whole.

@@ -61,7 +61,7 @@ enum Verb {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("{0} [{code}]", code = .0.code())]
+    #[error("{0}")]
     Refused(#[from] TufError),
     #[error("{path}: {error}", path = .path.display())]
     File { path: PathBuf, error: std::io::Error },
@@ -73,16 +73,50 @@ enum Failure {
     Runtime(std::io::Error),
 }
 
+impl Failure {
+    /// The stable code of this failure; those of the framework's own refusals are [`TufError::code`].
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.code(),
+            Self::File { .. } => "file",
+            Self::Fetch { .. } => "tuf-unavailable",
+            Self::Missing(_) => "usage",
+            Self::Runtime(_) => "runtime",
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            let asked_for = !told.use_stderr();
+            // Nobody may be listening any more.
+            let _told = told.print().is_ok();
+            return if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+    };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody may be listening any more.
-            let _told = writeln!(std::io::stderr(), "tuf-client: {failure}").is_ok();
+            let (told, code) = (plain(&failure.to_string()), failure.code());
+            let _told = writeln!(std::io::stderr(), "tuf-client: {told} [{code}]").is_ok();
             ExitCode::FAILURE
         }
     }
+}
+
+/// A message that moves no cursor and fills no log: names of roles and targets in it are a stranger's.
+fn plain(message: &str) -> String {
+    message
+        .chars()
+        .take(MESSAGE_CHARS)
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect()
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -159,6 +193,7 @@ fn download(arguments: &Arguments, disk: &Disk) -> Result<(), Failure> {
         return Err(Failure::Missing("--target-name"));
     }
     let (fetcher, mut updater) = refresh(arguments, disk)?;
+    disk::folder(folder)?;
     for name in &arguments.target_name {
         updater.seek(name);
         advance(&mut updater, &fetcher, url, disk)?;
@@ -196,5 +231,29 @@ fn published(name: &str, prefix: Option<&str>) -> String {
         (None, _) => name.to_owned(),
         (Some(prefix), None) => format!("{prefix}.{name}"),
         (Some(prefix), Some((folder, last))) => format!("{folder}/{prefix}.{last}"),
+    }
+}
+
+/// A longer message is cut.
+const MESSAGE_CHARS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_name_is_shown_plainly() {
+        assert_eq!(plain("role \u{1b}[2J\nok"), "role \u{fffd}[2J\u{fffd}ok");
+        assert_eq!(plain(&"é".repeat(5_000)).chars().count(), MESSAGE_CHARS);
+    }
+
+    #[test]
+    fn a_targets_hash_stands_before_its_last_segment() {
+        let check =
+            |name: &str, prefix: Option<&str>, expect: &str| assert_eq!(published(name, prefix), expect);
+        check("x", None, "x");
+        check("x", Some("ab"), "ab.x");
+        check("a/b/x", Some("ab"), "a/b/ab.x");
+        check("a/", Some("ab"), "a/ab.");
     }
 }
