@@ -41,6 +41,8 @@ pub(super) type Twist = Box<dyn FnOnce(&HttpRequest, Answer) -> Answer + Send>;
 pub(super) struct State {
     pub(super) policy: DevicePolicy,
     pub(super) repository: Repository,
+    /// The repository is served as it is, whatever the policy.
+    pub(super) pinned: bool,
     /// Thumbprint and time of the evidence.
     pub(super) devices: BTreeMap<DeviceId, (String, u64)>,
     /// Twists by the last part of the path; each is used once.
@@ -124,6 +126,7 @@ impl Service {
             state: Mutex::new(State {
                 policy: device_policy(1, &response_key),
                 repository: Repository::new(),
+                pinned: false,
                 devices: BTreeMap::new(),
                 twists: BTreeMap::new(),
                 calls: Vec::new(),
@@ -206,9 +209,10 @@ impl Service {
     fn bundle(&self, request: &HttpRequest) -> HttpReply {
         let (_, root) = request.url.rsplit_once("?root=").unwrap();
         let bundle = self.change(|state| {
-            state
-                .repository
-                .offer(&serde_json::to_string(&state.policy).unwrap());
+            if !state.pinned {
+                let device = serde_json::to_string(&state.policy).unwrap();
+                state.repository.offer(&device);
+            }
             state.repository.bundle(root.parse().unwrap())
         });
         let etag = sha256_base64url(&serde_json::to_vec(&bundle).unwrap());
