@@ -111,7 +111,7 @@ impl Machine {
         match challenge {
             Ok(challenge) => {
                 // Without a policy no exchange begins.
-                if let Some(scan) = self.scan() {
+                if let Some(scan) = self.scan(now) {
                     self.begin(
                         Work::Scanning(Answering { purpose, challenge }),
                         Effect::Observe(scan),

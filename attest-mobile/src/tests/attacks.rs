@@ -17,7 +17,9 @@ fn field() -> (World, Attestor, PolicyBundle) {
     let world = World::new();
     let before = world.service.change(|state| {
         state.policy.version = 3;
-        state.repository.offer(&serde_json::to_string(&state.policy).unwrap());
+        state
+            .repository
+            .offer(&serde_json::to_string(&state.policy).unwrap());
         state.repository.bundle(1)
     });
     world.service.publish(5);
@@ -85,7 +87,9 @@ fn at_the_source(code: &str, spoil: impl FnOnce(&mut State)) {
     let (world, attestor, _) = field();
     world.service.change(|state| {
         state.policy.version = 9;
-        state.repository.offer(&serde_json::to_string(&state.policy).unwrap());
+        state
+            .repository
+            .offer(&serde_json::to_string(&state.policy).unwrap());
         spoil(state);
     });
     announce(&world, &attestor, 9);
@@ -107,9 +111,15 @@ fn what_is_spoiled_on_the_way() {
         bundle.snapshot = bundle.snapshot.replacen('{', " ", 1);
     });
     // Mix and match.
-    on_the_way("tuf-hash-mismatch", |bundle, before| bundle.snapshot = before.snapshot);
-    on_the_way("tuf-hash-mismatch", |bundle, before| bundle.targets = before.targets);
-    on_the_way("tuf-target-hash", |bundle, before| bundle.artifacts = before.artifacts);
+    on_the_way("tuf-hash-mismatch", |bundle, before| {
+        bundle.snapshot = before.snapshot
+    });
+    on_the_way("tuf-hash-mismatch", |bundle, before| {
+        bundle.targets = before.targets
+    });
+    on_the_way("tuf-target-hash", |bundle, before| {
+        bundle.artifacts = before.artifacts
+    });
     on_the_way("tuf-target-length", |bundle, _| {
         bundle.artifacts.insert(DEVICE_TARGET.to_owned(), "{}".to_owned());
     });
@@ -128,7 +138,9 @@ fn what_is_spoiled_on_the_way() {
     });
     on_the_way("bundle-roots-missing", |bundle, _| bundle.more = true);
     // The timestamp is asked for by one role and signed for another.
-    on_the_way("tuf-field", |bundle, _| bundle.timestamp = bundle.snapshot.clone());
+    on_the_way("tuf-field", |bundle, _| {
+        bundle.timestamp = bundle.snapshot.clone()
+    });
     on_the_way("tuf-threshold", |bundle, _| {
         *bundle = {
             let mut other = Repository::new();
@@ -185,7 +197,10 @@ fn a_root_that_does_not_follow() {
     at_the_source("tuf-threshold", |state| {
         let root = state.repository.root_of(2);
         let keys = &state.repository.root.keys;
-        state.repository.roots.push(signed_by(&root, &[&keys[0], &keys[0]]));
+        state
+            .repository
+            .roots
+            .push(signed_by(&root, &[&keys[0], &keys[0]]));
     });
 }
 
@@ -194,8 +209,12 @@ fn a_good_root_is_kept_even_if_what_follows_is_not() {
     let (world, attestor, _) = field();
     world.service.change(|state| {
         state.policy.version = 9;
-        state.repository.offer(&serde_json::to_string(&state.policy).unwrap());
-        state.repository.rotate(|repository| repository.timestamp = Role::of(1, 1));
+        state
+            .repository
+            .offer(&serde_json::to_string(&state.policy).unwrap());
+        state
+            .repository
+            .rotate(|repository| repository.timestamp = Role::of(1, 1));
     });
     world.service.twist("bundle", |_, honest| {
         let mut bundle: PolicyBundle = serde_json::from_slice(&honest.unwrap().body).unwrap();
@@ -284,7 +303,8 @@ fn what_nobody_on_its_path_vouches_for() {
         });
     }
     at_the_source("policy-malformed", |state| {
-        "{\"version\": 9, \"environment\": \"development\", \"rules\": []}".clone_into(&mut state.repository.device);
+        "{\"version\": 9, \"environment\": \"development\", \"rules\": []}"
+            .clone_into(&mut state.repository.device);
         state.repository.publish();
         // What the service believes to have published.
         state.policy = serde_json::from_value(json!({"version": 9, "environment": "development"})).unwrap();
@@ -344,7 +364,10 @@ fn versions_run_ahead_until_a_root_is_rotated() {
         state.policy.version = 9;
     });
     announce(&world, &attestor, 9);
-    assert_eq!((refused(&world), attestor.status().policy_version), (vec!["tuf-rollback"], Some(5)));
+    assert_eq!(
+        (refused(&world), attestor.status().policy_version),
+        (vec!["tuf-rollback"], Some(5))
+    );
     world.service.change(|state| {
         state.repository.rotate(|repository| {
             repository.timestamp = Role::of(1, 1);
@@ -352,5 +375,8 @@ fn versions_run_ahead_until_a_root_is_rotated() {
         });
     });
     announce(&world, &attestor, 9);
-    assert_eq!((refused(&world).len(), attestor.status().policy_version), (0, Some(9)));
+    assert_eq!(
+        (refused(&world).len(), attestor.status().policy_version),
+        (0, Some(9))
+    );
 }

@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) twists: BTreeMap<&'static str, VecDeque<Twist>>,
     pub(super) calls: Vec<String>,
     pub(super) session_lifetime_s: u64,
+    /// How far the service's own clock is ahead.
+    pub(super) ahead_s: u64,
     pub(super) enroll_after_s: u64,
     pub(super) down: bool,
     pub(super) latency_ms: u64,
@@ -131,6 +133,7 @@ impl Service {
                 twists: BTreeMap::new(),
                 calls: Vec::new(),
                 session_lifetime_s: 900,
+                ahead_s: 0,
                 enroll_after_s: 604_800,
                 down: false,
                 latency_ms: 20,
@@ -234,11 +237,15 @@ impl Service {
         reply
     }
 
+    fn now_s(&self) -> u64 {
+        self.time.server_s() + self.change(|state| state.ahead_s)
+    }
+
     fn challenge(&self, asked: &ChallengeRequest) -> HttpReply {
         let challenge = ChallengeKey::new(&self.secret)
             .issue(
                 scope(asked.purpose, asked.device.as_ref()),
-                self.time.server_s(),
+                self.now_s(),
                 &self.rng,
             )
             .unwrap();
@@ -252,7 +259,7 @@ impl Service {
     }
 
     fn appraise(&self, presented: &EvidenceRequest) -> HttpReply {
-        let now_s = self.time.server_s();
+        let now_s = self.now_s();
         let evidence = PresentedEvidence::parse(&presented.evidence)
             .unwrap()
             .verify()
