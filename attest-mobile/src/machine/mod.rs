@@ -99,6 +99,8 @@ pub struct Machine {
     loading: Lane,
     fetching: Lane,
     joining: Lane,
+    /// The service signs with a key that the policy in force does not name: only another policy can help.
+    stranded: bool,
     work: Work,
     effects: VecDeque<Effect>,
     /// The blob that is being written.
@@ -141,6 +143,7 @@ impl Machine {
             loading: Lane::default(),
             fetching: Lane::default(),
             joining: Lane::default(),
+            stranded: false,
             work: Work::Idle,
             effects: VecDeque::new(),
             storing: None,

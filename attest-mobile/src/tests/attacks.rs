@@ -197,6 +197,11 @@ fn a_root_that_does_not_follow() {
     at_the_source("tuf-threshold", |state| {
         let root = state.repository.root_of(2);
         let keys = &state.repository.root.keys;
+        state.repository.roots.push(signed_by(&root, &[&keys[0]]));
+    });
+    at_the_source("tuf-field", |state| {
+        let root = state.repository.root_of(2);
+        let keys = &state.repository.root.keys;
         state
             .repository
             .roots
@@ -275,7 +280,7 @@ fn what_is_signed_by_the_wrong_keys() {
         state.repository.targets.keys.pop();
         state.repository.publish();
     });
-    at_the_source("tuf-threshold", |state| {
+    at_the_source("tuf-field", |state| {
         let repository = &mut state.repository;
         let targets = repository.targets_of(&[&repository.device]);
         let key = &repository.targets.keys[0];

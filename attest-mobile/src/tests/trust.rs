@@ -212,6 +212,29 @@ fn a_phone_without_any_policy_takes_an_expired_one() {
 }
 
 #[test]
+fn an_expired_policy_is_taken_if_no_session_begins_without_it() {
+    let (world, attestor) = field();
+    world.service.rotate_response_key();
+    world.service.change(|state| {
+        state.repository.expires_s = [BEGIN_S; 3];
+        state.session_lifetime_s = 600;
+    });
+    // As long as there is a session, it is not.
+    announce(&world, &attestor, 6);
+    assert_eq!(refused(&world), ["tuf-expired"]);
+    assert_eq!(attestor.status().policy_version, Some(5));
+    world.time.advance_ms(901_000);
+    world.run(attestor.ready()).unwrap();
+    let status = attestor.status();
+    assert!(status.policy_is_stale && status.policy_version == Some(6));
+    // Nor is the next, now that there is one.
+    world.service.publish(7);
+    announce(&world, &attestor, 7);
+    assert_eq!(refused(&world), ["tuf-expired"]);
+    assert_eq!(attestor.status().policy_version, Some(6));
+}
+
+#[test]
 fn a_detector_can_ask_whether_the_policy_is_stale() {
     let world = World::new();
     let detector = json!({
