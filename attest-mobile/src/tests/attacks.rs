@@ -45,10 +45,14 @@ pub(super) fn announce(world: &World, attestor: &Attestor, version: u64) {
 
 /// What the policy was refused for.
 pub(super) fn refused(world: &World) -> Vec<&'static str> {
-    let code = |notice: Notice| match notice {
-        Notice::PolicyRefused(fault) => Some(fault.code()),
-        Notice::Failed { failure, .. } => Some(failure.code()),
-        _ => None,
+    let code = |notice: Notice| {
+        if let Notice::PolicyRefused(fault) = notice {
+            Some(fault.code())
+        } else if let Notice::Failed { failure, .. } = notice {
+            Some(failure.code())
+        } else {
+            None
+        }
     };
     let mut codes: Vec<_> = world.diary.take().into_iter().filter_map(code).collect();
     codes.dedup();
