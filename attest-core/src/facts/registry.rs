@@ -342,6 +342,8 @@ facts! {
     ENV "env" ("variable") Text [Libc] Both Device "An environment variable.";
     ENV_NAMES "env.names" List [Libc] Both Device "The names of the environment variables.";
     URL_CAN_OPEN "url.can_open" ("scheme") Boolean [Java] Ios Device "Whether some app opens this URL scheme.";
+    // 16 the policy on the phone.
+    POLICY_STALE "policy.stale" Boolean [Java] Both Device "Whether the policy on the phone, or what vouches for it, had expired by the service's own time; the SDK answers it by itself.";
     // What the evidence and the ticket say.
     APP_ID "app.id" Text [] Both Verifier "The app's id in this policy.";
     APP_PLATFORM "app.platform" Text [] Both Verifier "`android` or `ios`.";

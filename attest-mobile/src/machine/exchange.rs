@@ -111,7 +111,7 @@ impl Machine {
         match challenge {
             Ok(challenge) => {
                 // Without a policy no exchange begins.
-                if let Some(scan) = self.scan() {
+                if let Some(scan) = self.scan(now) {
                     self.begin(
                         Work::Scanning(Answering { purpose, challenge }),
                         Effect::Observe(scan),
@@ -303,6 +303,7 @@ impl Machine {
         rng: &dyn SecureRandom,
     ) {
         self.joining.succeed();
+        self.stranded = false;
         self.second_try = false;
         self.wants.renewal = false;
         self.wants.enrolment = false;
@@ -344,6 +345,7 @@ impl Machine {
 
     /// Cures once what another try at once may cure; everything else rests first.
     fn on_refused(&mut self, purpose: Purpose, failure: Failure, now: Now, rng: &dyn SecureRandom) {
+        self.stranded = is_by_unknown_key(&failure);
         match cure(purpose, &failure) {
             Cure::EnrolAgain => self.lose_registration(failure.code()),
             Cure::TryAgain if !self.second_try => self.second_try = true,
@@ -365,11 +367,7 @@ enum Cure {
 }
 
 fn cure(purpose: Purpose, failure: &Failure) -> Cure {
-    // The service signs with a key that the policy does not name yet.
-    if matches!(
-        failure,
-        Failure::Response(ResponseError::Jws(JwsError::UnknownKey))
-    ) {
+    if is_by_unknown_key(failure) {
         return Cure::RefreshPolicy;
     }
     let Failure::Refused(refusal) = failure else {
@@ -387,6 +385,14 @@ fn cure(purpose: Purpose, failure: &Failure) -> Cure {
         | RetryClass::StepUp
         | RetryClass::Later => Cure::Rest,
     }
+}
+
+/// Whether the service signs with a key that the policy does not name yet.
+const fn is_by_unknown_key(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Response(ResponseError::Jws(JwsError::UnknownKey))
+    )
 }
 
 const fn call_of(purpose: Purpose) -> Call {

@@ -99,6 +99,8 @@ pub struct Machine {
     loading: Lane,
     fetching: Lane,
     joining: Lane,
+    /// The service signs with a key that the policy in force does not name: only another policy can help.
+    stranded: bool,
     work: Work,
     effects: VecDeque<Effect>,
     /// The blob that is being written.
@@ -141,6 +143,7 @@ impl Machine {
             loading: Lane::default(),
             fetching: Lane::default(),
             joining: Lane::default(),
+            stranded: false,
             work: Work::Idle,
             effects: VecDeque::new(),
             storing: None,
@@ -297,7 +300,7 @@ impl Machine {
             && self.fetching.is_ready(now)
         {
             self.begin_fetch();
-        } else if let Some(scan) = self.scan().filter(|_| self.wants.scan) {
+        } else if let Some(scan) = self.scan(now).filter(|_| self.wants.scan) {
             self.begin(Work::Rescanning, Effect::Observe(scan));
         }
     }
@@ -338,10 +341,9 @@ impl Machine {
     }
 
     /// A scan by the active policy; `None` before the first.
-    fn scan(&self) -> Option<Scan> {
-        self.policy
-            .as_ref()
-            .map(|policy| Scan::by(Arc::clone(&policy.compiled)))
+    fn scan(&self, now: Now) -> Option<Scan> {
+        let policy = self.policy.as_ref()?;
+        Some(Scan::by(Arc::clone(&policy.compiled), self.policy_is_stale(now)))
     }
 
     fn on_judged(&mut self, judged: Judged) {

@@ -116,10 +116,12 @@ impl Machine {
         };
         match reply::read::<PolicyBundle>(Call::Policy, reply) {
             Ok(bundle) => {
+                // A phone that cannot get a session by the policy it has is not to be locked out by a date.
+                let now_s = if self.stranded { 0 } else { self.certain_s(now) };
                 let source = Source::Fetched {
                     bundle: Box::new(bundle),
                     kept: self.kept.clone(),
-                    now_s: self.certain_s(now),
+                    now_s,
                 };
                 self.begin_accept(source, etag);
             }

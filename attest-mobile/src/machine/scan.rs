@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use attest_core::facts::{FactMap, FactRef};
+use attest_core::facts::{Answer, FactId, FactMap, FactRef, FactSource};
 use attest_core::finding::Findings;
 use attest_core::policy::{CompiledDevice, Detection};
 
@@ -13,6 +13,23 @@ use crate::notice::Notice;
 #[derive(Debug)]
 pub struct Scan {
     policy: Arc<CompiledDevice>,
+    /// The answer that no probe knows.
+    policy_is_stale: bool,
+}
+
+/// What probes answered, and what the machine knows by itself.
+struct Answers<'a> {
+    facts: &'a FactMap,
+    policy_is_stale: bool,
+}
+
+impl FactSource for Answers<'_> {
+    fn answer(&self, fact: &FactRef) -> Answer<'_> {
+        if fact.fact() == FactId::POLICY_STALE {
+            return Answer::Boolean(self.policy_is_stale);
+        }
+        self.facts.answer(fact)
+    }
 }
 
 /// Findings and the policy version that they belong to.
@@ -26,14 +43,21 @@ pub struct Judged {
 }
 
 impl Scan {
-    pub(super) const fn by(policy: Arc<CompiledDevice>) -> Self {
-        Self { policy }
+    pub(super) const fn by(policy: Arc<CompiledDevice>, policy_is_stale: bool) -> Self {
+        Self {
+            policy,
+            policy_is_stale,
+        }
     }
 
-    /// What the detectors ask.
+    /// What the detectors ask of the phone.
     #[must_use]
     pub fn questions(&self) -> Vec<FactRef> {
-        self.policy.detectors().facts().into_iter().cloned().collect()
+        let asked = self.policy.detectors().facts().into_iter();
+        asked
+            .filter(|fact| fact.fact() != FactId::POLICY_STALE)
+            .cloned()
+            .collect()
     }
 
     /// What they conclude. One that this engine does not understand is inconclusive, never clear.
@@ -44,7 +68,11 @@ impl Scan {
             evaluated: detectors.evaluated_digest(),
             ..Findings::default()
         };
-        for scanned in detectors.scan(facts) {
+        let answers = Answers {
+            facts,
+            policy_is_stale: self.policy_is_stale,
+        };
+        for scanned in detectors.scan(&answers) {
             match scanned.detection {
                 Detection::Hit => findings.hit.push(scanned.id.to_owned()),
                 Detection::Clear => {}

@@ -1,5 +1,6 @@
 //! The Attestor against a service in memory that verifies, seals and signs for real, on a clock that the tests own.
 
+mod attacks;
 mod hostile;
 mod policies;
 mod repository;

@@ -74,8 +74,8 @@ pub(crate) struct Repository {
     pub(crate) root_expires_s: u64,
     /// Of timestamp, snapshot and targets.
     pub(crate) expires_s: [u64; 3],
-    device: String,
-    served: PolicyBundle,
+    pub(crate) device: String,
+    pub(crate) served: PolicyBundle,
 }
 
 impl Repository {
@@ -138,27 +138,40 @@ impl Repository {
         let root = self.root_of(u64::try_from(self.roots.len()).unwrap() + 1);
         let signers: Vec<&Key> = before.keys.iter().chain(&self.root.keys).collect();
         self.roots.push(signed_by(&root, &signers));
-        let device = std::mem::take(&mut self.device);
-        self.offer(&device);
+        self.publish();
     }
 
     /// Publishes this device policy, if it is not what is published already.
     pub(crate) fn offer(&mut self, device: &str) {
-        if self.device == device {
-            return;
+        if self.device != device {
+            device.clone_into(&mut self.device);
+            self.publish();
         }
-        self.device = device.to_owned();
-        let file = |text: &str| {
-            let bytes = text.as_bytes();
-            json!({"length": bytes.len(), "hashes": {"sha256": hex(sha256(&[bytes]))}})
-        };
+    }
+
+    /// Publishes what is published anew, under higher versions.
+    pub(crate) fn publish(&mut self) {
         self.versions = self.versions.map(|version| version + 1);
+        let targets = self.targets_of(&[&self.device]);
+        self.served.targets = self.targets.sign(&targets);
+        self.served.artifacts = [(DEVICE_TARGET.to_owned(), self.device.clone())].into();
+        self.seal();
+    }
+
+    /// Targets metadata that names this device policy, or none.
+    pub(crate) fn targets_of(&self, device: &[&String]) -> Value {
+        let files = device
+            .iter()
+            .map(|text| (DEVICE_TARGET.to_owned(), file(text)))
+            .collect::<Map<_, _>>();
+        let more = json!({"targets": files});
+        self.signed("targets", self.versions[2], self.expires_s[2], more)
+    }
+
+    /// Signs snapshot and timestamp over the targets metadata as it is.
+    pub(crate) fn seal(&mut self) {
         let [timestamp, snapshot, targets] = self.versions;
-        let [timestamp_s, snapshot_s, targets_s] = self.expires_s;
-        let more = json!({"targets": {DEVICE_TARGET: file(device)}});
-        self.served.targets = self
-            .targets
-            .sign(&self.signed("targets", targets, targets_s, more));
+        let [timestamp_s, snapshot_s, _] = self.expires_s;
         let meta = |text: &str, version: u64| {
             let mut meta = file(text);
             meta["version"] = json!(version);
@@ -172,7 +185,6 @@ impl Repository {
         self.served.timestamp = self
             .timestamp
             .sign(&self.signed("timestamp", timestamp, timestamp_s, more));
-        self.served.artifacts = [(DEVICE_TARGET.to_owned(), device.to_owned())].into();
     }
 
     /// What a phone that trusts root `held` is answered.
@@ -184,4 +196,8 @@ impl Repository {
             ..self.served.clone()
         }
     }
+}
+
+fn file(text: &str) -> Value {
+    json!({"length": text.len(), "hashes": {"sha256": hex(sha256(&[text.as_bytes()]))}})
 }

@@ -41,12 +41,16 @@ pub(super) type Twist = Box<dyn FnOnce(&HttpRequest, Answer) -> Answer + Send>;
 pub(super) struct State {
     pub(super) policy: DevicePolicy,
     pub(super) repository: Repository,
+    /// The repository is served as it is, whatever the policy.
+    pub(super) pinned: bool,
     /// Thumbprint and time of the evidence.
     pub(super) devices: BTreeMap<DeviceId, (String, u64)>,
     /// Twists by the last part of the path; each is used once.
     pub(super) twists: BTreeMap<&'static str, VecDeque<Twist>>,
     pub(super) calls: Vec<String>,
     pub(super) session_lifetime_s: u64,
+    /// How far the service's own clock is ahead.
+    pub(super) ahead_s: u64,
     pub(super) enroll_after_s: u64,
     pub(super) down: bool,
     pub(super) latency_ms: u64,
@@ -124,10 +128,12 @@ impl Service {
             state: Mutex::new(State {
                 policy: device_policy(1, &response_key),
                 repository: Repository::new(),
+                pinned: false,
                 devices: BTreeMap::new(),
                 twists: BTreeMap::new(),
                 calls: Vec::new(),
                 session_lifetime_s: 900,
+                ahead_s: 0,
                 enroll_after_s: 604_800,
                 down: false,
                 latency_ms: 20,
@@ -206,9 +212,10 @@ impl Service {
     fn bundle(&self, request: &HttpRequest) -> HttpReply {
         let (_, root) = request.url.rsplit_once("?root=").unwrap();
         let bundle = self.change(|state| {
-            state
-                .repository
-                .offer(&serde_json::to_string(&state.policy).unwrap());
+            if !state.pinned {
+                let device = serde_json::to_string(&state.policy).unwrap();
+                state.repository.offer(&device);
+            }
             state.repository.bundle(root.parse().unwrap())
         });
         let etag = sha256_base64url(&serde_json::to_vec(&bundle).unwrap());
@@ -230,11 +237,15 @@ impl Service {
         reply
     }
 
+    fn now_s(&self) -> u64 {
+        self.time.server_s() + self.change(|state| state.ahead_s)
+    }
+
     fn challenge(&self, asked: &ChallengeRequest) -> HttpReply {
         let challenge = ChallengeKey::new(&self.secret)
             .issue(
                 scope(asked.purpose, asked.device.as_ref()),
-                self.time.server_s(),
+                self.now_s(),
                 &self.rng,
             )
             .unwrap();
@@ -248,7 +259,7 @@ impl Service {
     }
 
     fn appraise(&self, presented: &EvidenceRequest) -> HttpReply {
-        let now_s = self.time.server_s();
+        let now_s = self.now_s();
         let evidence = PresentedEvidence::parse(&presented.evidence)
             .unwrap()
             .verify()

@@ -191,7 +191,39 @@ impl Storage for SlowStorage {
     }
 }
 
+/// Storage whose process is killed: writes after some number of them never happen.
+pub(super) struct Killed {
+    pub(super) storage: Arc<SlowStorage>,
+    pub(super) writes_left: AtomicU64,
+}
+
+impl Storage for Killed {
+    fn get(&self, name: &'static str) -> BoxFuture<'_, Result<Option<Vec<u8>>, StorageError>> {
+        self.storage.get(name)
+    }
+
+    fn put(&self, name: &'static str, blob: Vec<u8>) -> BoxFuture<'_, Result<(), StorageError>> {
+        let left = self
+            .writes_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => self.storage.put(name, blob),
+            Err(_) => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
+    fn delete(&self, name: &'static str) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.storage.delete(name)
+    }
+}
+
 impl SlowStorage {
+    /// What is there.
+    pub(super) fn blob(&self, name: &'static str) -> Vec<u8> {
+        let blob = futures_util::FutureExt::now_or_never(self.memory.get(name));
+        blob.unwrap().unwrap().unwrap()
+    }
+
     /// Somebody else wrote this.
     pub(super) fn replace(&self, name: &'static str, blob: &[u8]) {
         drop(self.memory.put(name, blob.to_vec()));
