@@ -220,6 +220,14 @@ fn what_the_log_does_not_tell_is_never_guessed() {
         payment(json!([])),
         "undecided r 1 [patch.age_days]",
     );
+}
+
+#[test]
+fn what_detectors_and_routes_change_is_told() {
+    let check = |rules: Json, line: Json, expect: &str| {
+        assert_eq!(told(&replay(rules.clone(), &[line], false)), expect, "{rules}");
+    };
+    let asks = |fact: &str, op: &str, value: Json| json!({"fact": fact, "op": op, "value": value});
     // A detector that the gateway did not know.
     check(
         json!([rule("r", cloner(), "deny")]),
