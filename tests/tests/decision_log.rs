@@ -172,6 +172,17 @@ async fn every_decision_is_there_and_nobody_is_named() {
         tags("payments"),
         "a device keeps its tag within the day"
     );
+    let shown = |wanted: &dyn Fn(&Line<'_, Facts>) -> bool| {
+        let text = log.lines().find(|text| wanted(&line(text))).unwrap();
+        let tag = line(text).device.map(std::borrow::Cow::into_owned);
+        tag.map_or_else(|| text.to_owned(), |tag| text.replace(&tag, "0123456789abcdef"))
+    };
+    let wire = [
+        shown(&|line| line.rule.as_deref() == Some("cloner-on-payments")),
+        shown(&|line| line.route == "login"),
+        shown(&|line| line.standing == Standing::Public),
+    ];
+    insta::assert_snapshot!(wire.join("\n"));
     // The policy that decided finds nothing new.
     let report = replay(&policy, &log);
     let changed: Vec<_> = report
@@ -234,4 +245,60 @@ async fn it_is_off_unless_somebody_wants_it() {
     let restarted = scene.restarted().await;
     assert!(!folder.join("decisions.jsonl").exists());
     drop(restarted);
+}
+
+/// Rules that ask for what is not in the log, and one that is rolled out to some.
+const SEALED_RULES: &str = "
+  - {id: banned, why: w, when: {fact: device.id, op: eq, value: nobody}, then: deny}
+  - {id: by-path, mode: shadow, why: w, when: {fact: request.path, op: prefix, value: /v1/log}, then: deny}
+  - {id: by-age, rollout_percent: 50, why: w, routes: [login], when: {fact: device.age_s, op: lt, value: 160000}, then: deny}
+  - {id: unsure, why: w, when: {all: [{fact: findings.inconclusive, op: count_gt, value: 40}, {fact: evidence.age_s, op: gt, value: 100000}]}, then: deny}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_withheld_is_decided_as_it_was() {
+    let scene = Scene::with(FULL, |policy| policy.more_rules = SEALED_RULES).await;
+    let mut phones = Vec::new();
+    for _ in 0..12 {
+        let phone = scene.phone();
+        let balance = Request::balance();
+        let sent = phone.send(balance.method, &balance.target, &balance.headers, b"");
+        assert_eq!(sent.await.unwrap().reply.status, 200);
+        phones.push(phone);
+    }
+    // Ages are told by the day from now on, and the limit lies within that day.
+    scene.clock.advance_s(150_000);
+    for phone in &phones {
+        let login = Request::login();
+        let sent = phone.send(login.method, &login.target, &login.headers, login.body.as_bytes());
+        assert!(matches!(sent.await.unwrap().reply.status, 200 | 403));
+    }
+    let (log, policy) = ended(scene).await;
+    let lines: Vec<_> = log.lines().map(line).collect();
+    let by_age = |effect: Effect| {
+        let held = lines.iter().flat_map(|line| &line.held);
+        held.filter(|held| held.rule == "by-age" && held.effect == effect && held.percent == Some(50))
+            .count()
+    };
+    assert!(
+        by_age(Effect::Decided) > 0 && by_age(Effect::RolloutOutside) > 0,
+        "{log}"
+    );
+    let rounded = |line: &&Line<'_, Facts>| line.facts.get("device.age_s") == Some(&86_400.into());
+    assert!(lines.iter().filter(rounded).count() >= 12, "{log}");
+    let report = replay(&policy, &log);
+    let changed: Vec<_> = report
+        .groups
+        .iter()
+        .filter(|group| group.change != Change::IfEnforced)
+        .collect();
+    assert_eq!(changed, Vec::<&attest_policy::replay::Group>::new());
+    // Of another condition, the log tells nothing within the day.
+    let other = policy.replace("value: 160000", "value: 165000");
+    assert!(replay(&other, &log).undecided >= 12.0);
+    let certain = policy.replace("value: 160000", "value: 80000");
+    assert_eq!(
+        replay(&certain, &log).newly_allowed,
+        f64::from(u32::try_from(by_age(Effect::Decided)).unwrap())
+    );
 }

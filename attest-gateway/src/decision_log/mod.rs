@@ -11,9 +11,6 @@ mod plan;
 mod tag;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -25,7 +25,7 @@ pub enum Verdict {
     Kept,
     /// It is not.
     Exceeded,
-    /// It is, unless requests that the log does not decide are refused.
+    /// It is, unless requests that the log does not decide, or lines that cannot be used, are refused.
     Unproven,
 }
 
@@ -55,10 +55,11 @@ impl Budget {
             Self::Share(share) => report.allowed * share,
             Self::Requests(requests) => requests,
         } + ROUNDING;
+        let unreadable = f64::from(u32::try_from(report.bad).unwrap_or(u32::MAX));
         let newly = report.newly_denied + report.newly_stepped_up;
         if newly > most {
             Verdict::Exceeded
-        } else if newly + report.undecided_of_allowed > most {
+        } else if newly + report.undecided_of_allowed + unreadable > most {
             Verdict::Unproven
         } else {
             Verdict::Kept
@@ -90,6 +91,8 @@ mod tests {
             report.undecided_of_allowed = undecided;
             let budget: Budget = budget.parse().unwrap();
             assert_eq!(budget.verdict(&report), expect, "{newly_denied} {undecided}");
+            report.bad = 2_000;
+            assert_ne!(budget.verdict(&report), Verdict::Kept, "lines that were lost");
         };
         check(0.0, 0.0, "0", Verdict::Kept);
         check(1.0, 0.0, "0.1%", Verdict::Kept);
