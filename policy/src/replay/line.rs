@@ -175,8 +175,8 @@ pub enum LineError {
         /// The version it states.
         found: u32,
     },
-    /// It stands for no requests, or for fewer than one.
-    #[error("`share` is above 0 and at most 1")]
+    /// It stands for fewer than one request, or for more than a gateway would let it.
+    #[error("`share` is at least a millionth and at most 1")]
     Share,
     /// Not a device's tag.
     #[error("`device` is 16 digits in hex")]
@@ -233,7 +233,7 @@ impl<'a> Line<'a, Facts> {
         if line.v != FORMAT {
             return Err(LineError::Format { found: line.v });
         }
-        if !(line.share > 0.0 && line.share <= 1.0) {
+        if !(1e-6..=1.0).contains(&line.share) {
             return Err(LineError::Share);
         }
         if line.device.is_some() && line.device_tag().is_none() {

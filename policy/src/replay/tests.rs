@@ -399,7 +399,7 @@ fn lines_that_cannot_be_read_are_counted_and_named() {
             Some("line-share"),
         ),
         (
-            with(good.clone(), "share", json!(1.5)).to_string(),
+            with(good.clone(), "share", json!(1e-7)).to_string(),
             Some("line-share"),
         ),
         (
