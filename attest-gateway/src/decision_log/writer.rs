@@ -132,3 +132,50 @@ impl Write {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use attest_policy::replay::DAY_S;
+
+    use super::super::{Counts, tag::Tags};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::config::{Ratio, RecordedFacts};
+
+    #[test]
+    fn a_full_queue_takes_no_line_and_lets_nobody_wait() {
+        let (sender, receiver) = sync_channel(1);
+        let queue = Queue(sender);
+        assert!(queue.offer(b"a\n".to_vec()));
+        assert!(!queue.offer(b"b\n".to_vec()));
+        drop(receiver);
+        assert!(!queue.offer(b"c\n".to_vec()));
+    }
+
+    #[test]
+    fn what_was_taken_is_written_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config::DecisionLog {
+            file: folder.path().join("d"),
+            queue_len: 128,
+            ..config::DecisionLog::default()
+        };
+        let shared = Arc::new(Shared {
+            passes: Ratio::from_per_million(0),
+            facts: RecordedFacts::All,
+            tags: Tags::default(),
+            counts: Counts::default(),
+        });
+        let clock = Arc::new(ManualClock::at(DAY_S));
+        let writer = Writer::start(&config, Arc::clone(&shared), clock).unwrap();
+        let queue = writer.queue();
+        for number in 0..100 {
+            assert!(queue.offer(format!("{number}\n").into_bytes()));
+        }
+        drop(writer);
+        let expect: String = (0..100).map(|number| format!("{number}\n")).collect();
+        assert_eq!(std::fs::read_to_string(&config.file).unwrap(), expect);
+        assert_eq!(shared.counts.written.load(Relaxed), 100);
+        assert!(!queue.offer(b"late\n".to_vec()), "nobody writes it any more");
+    }
+}
