@@ -18,6 +18,7 @@ use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::decision_log::{DecisionLog, DecisionLogError};
 use crate::decisions::Decisions;
 use crate::faults::Faults;
 use crate::guard::Reason;
@@ -55,6 +56,7 @@ pub struct Gateway {
     pub(crate) tally: Tally,
     pub(crate) metrics: Metrics,
     pub(crate) decisions: Decisions,
+    pub(crate) decision_log: Option<DecisionLog>,
     pub(crate) telemetry: Telemetry,
     pub(crate) faults: Faults,
     pub(crate) challenges: ChallengeKey,
@@ -99,6 +101,9 @@ pub enum AssemblyError {
     /// Traces cannot be exported.
     #[error(transparent)]
     Telemetry(#[from] ExportError),
+    /// Decisions cannot be recorded.
+    #[error(transparent)]
+    DecisionLog(#[from] DecisionLogError),
     /// The support-code key is not accepted by the AEAD.
     #[error("the support-code key is not usable")]
     SupportKey,
@@ -145,6 +150,7 @@ impl Gateway {
                 clock.now_s(),
             ),
             decisions: Decisions::new(config.admin.decisions_per_outcome),
+            decision_log: DecisionLog::start(&config.decision_log, &clock)?,
             telemetry: Telemetry::start(&config, &clock)?,
             challenges: ChallengeKey::new(fleet),
             pseudonyms: Pseudonyms::new(fleet),
@@ -304,6 +310,12 @@ impl Gateway {
             by: None,
             from: None,
         });
+    }
+
+    /// The log of what rules decided, if there is one.
+    #[must_use]
+    pub const fn decision_log(&self) -> Option<&DecisionLog> {
+        self.decision_log.as_ref()
     }
 
     /// What is told about single requests.

@@ -11,6 +11,7 @@ pub mod bans;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod decision_log;
 pub mod decisions;
 pub mod descriptors;
 pub mod explain;

@@ -47,6 +47,7 @@ bodies! {
     play_integrity,
     policy_source,
     proof_token,
+    replay_line,
     request_binding,
     request_target,
     response,

@@ -13,6 +13,7 @@ mod node;
 pub mod packs;
 mod problem;
 pub mod recorded;
+pub mod replay;
 mod report;
 pub mod repository;
 mod run;

@@ -2,6 +2,7 @@
 //!
 //! One proxy core, 64 keep-alive connections, the sample bank behind it. Counted is the CPU time of the core's thread as the kernel
 //! keeps it, so that load generator and bank on the same machine do not count. Ratios compare; the figures depend on the machine.
+//! `ATTEST_BENCH_CONFIG` holds lines for `attest.toml`, to see what a setting costs.
 
 mod threads;
 
@@ -71,6 +72,7 @@ fn main() -> Outcome<()> {
 async fn measure() -> Outcome<()> {
     let mut options = WorldOptions::new(Arc::new(SystemClock::new()));
     options.cores = 1;
+    options.config = std::env::var("ATTEST_BENCH_CONFIG").unwrap_or_default();
     let world = World::start(options).await?;
     let core = threads::named(&["core-0"])?;
     let phone = Phone::new(world.phone())?;

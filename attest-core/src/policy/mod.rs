@@ -54,7 +54,10 @@ pub use self::{
         Bind, CompiledRoute, Require, Requirement, RequirementTable, Route, RouteLimits, RouteTable,
         TokenKind, WhenPolicyStale, WhenStoreDown,
     },
-    rule::{Action, Cause, Completed, Decided, Decision, Rule, Shadow, StepUp, StepUpKind, Subject},
+    rule::{
+        Action, Cause, Completed, Decided, Decision, Rule, Shadow, Spared, SparedBy, StepUp, StepUpKind,
+        Subject,
+    },
     trust::{Anchor, MAX_ANCHORS, Revocation},
     variables::Variables,
 };

@@ -1,6 +1,6 @@
 //! Rules: the first enforced rule that holds decides; shadow rules are recorded and change nothing.
 //!
-//! Deciding allocates nothing unless a rule fires. A rule fires only on a condition that is true.
+//! Deciding allocates nothing unless a rule's condition holds. A rule fires only on a condition that is true.
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,8 @@ pub struct Decided<'p> {
     pub cause: Option<Cause<'p>>,
     /// What rules in shadow would have decided, in their order.
     pub shadows: Vec<Shadow<'p>>,
+    /// Rules whose condition holds and that do not count for this request, in their order.
+    pub spared: Vec<Spared<'p>>,
     /// How many enforced rules could not be decided.
     pub inconclusive: u16,
 }
@@ -158,6 +160,30 @@ pub struct Shadow<'p> {
     pub clause: u16,
 }
 
+/// A rule whose condition holds and that does not count for this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spared<'p> {
+    /// The rule.
+    pub rule: &'p str,
+    /// Its mode: `shadow` or `enforce`.
+    pub mode: Mode,
+    /// What it would have decided.
+    pub decision: Decision<'p>,
+    /// The clause that would have decided, by its position in preorder.
+    pub clause: u16,
+    /// Why it does not count.
+    pub because: SparedBy,
+}
+
+/// Why a rule does not count for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SparedBy {
+    /// The device is outside of the roll-out.
+    RollOut,
+    /// What it asks for was given.
+    StepUp,
+}
+
 /// A rule with its condition compiled.
 #[derive(Debug, Clone)]
 pub(super) struct CompiledRule {
@@ -177,12 +203,14 @@ impl CompiledRule {
         }
     }
 
-    fn applies_to(&self, subject: &Subject<'_>) -> bool {
-        let open = match &self.rule.then {
-            Action::StepUp(step_up) => !subject.completed.satisfies(step_up),
-            Action::Allow | Action::Deny => true,
-        };
-        open && rolled_out(&self.rule, subject)
+    /// Why it does not count for this subject; `None` if it does.
+    fn spares(&self, subject: &Subject<'_>) -> Option<SparedBy> {
+        match &self.rule.then {
+            Action::StepUp(step_up) if subject.completed.satisfies(step_up) => Some(SparedBy::StepUp),
+            Action::StepUp(_) | Action::Allow | Action::Deny => {
+                (!rolled_out(&self.rule, subject)).then_some(SparedBy::RollOut)
+            }
+        }
     }
 }
 
@@ -211,27 +239,35 @@ pub(super) fn decide<'p>(
         decision: Decision::Allow,
         cause: None,
         shadows: Vec::new(),
+        spared: Vec::new(),
         inconclusive: 0,
     };
     for rule in route.rules.iter().filter_map(|index| rules.get(*index)) {
         let Verdict { outcome, clause } = rule.matcher.verdict(source);
         match (outcome, rule.rule.mode) {
-            (Outcome::True, Mode::Enforce) if rule.applies_to(subject) => {
-                decided.decision = rule.decision();
-                decided.cause = Some(Cause {
+            (Outcome::True, mode @ (Mode::Enforce | Mode::Shadow)) => match (rule.spares(subject), mode) {
+                (Some(because), mode) => decided.spared.push(Spared {
                     rule: &rule.rule.id,
-                    why: &rule.rule.why,
-                    clause: rule.matcher.explain(clause, source),
-                });
-                break;
-            }
-            (Outcome::True, Mode::Shadow) if rule.applies_to(subject) => {
-                decided.shadows.push(Shadow {
+                    mode,
+                    decision: rule.decision(),
+                    clause,
+                    because,
+                }),
+                (None, Mode::Enforce) => {
+                    decided.decision = rule.decision();
+                    decided.cause = Some(Cause {
+                        rule: &rule.rule.id,
+                        why: &rule.rule.why,
+                        clause: rule.matcher.explain(clause, source),
+                    });
+                    break;
+                }
+                (None, Mode::Shadow | Mode::Off) => decided.shadows.push(Shadow {
                     rule: &rule.rule.id,
                     decision: rule.decision(),
                     clause,
-                });
-            }
+                }),
+            },
             (Outcome::Inconclusive, Mode::Enforce) => {
                 decided.inconclusive = decided.inconclusive.saturating_add(1);
             }

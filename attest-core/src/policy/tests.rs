@@ -69,11 +69,17 @@ fn decide(policy: &CompiledGateway, path: &str, facts: &FactMap, completed: Comp
     );
     let rule = decided.cause.as_ref().map_or("-", |cause| cause.rule);
     let shadows: Vec<&str> = decided.shadows.iter().map(|shadow| shadow.rule).collect();
+    let spared: Vec<String> = decided
+        .spared
+        .iter()
+        .map(|spared| format!(" {}:{:?}", spared.rule, spared.because))
+        .collect();
     format!(
-        "{} {rule} [{}] {}",
+        "{} {rule} [{}] {}{}",
         decided.decision.as_str(),
         shadows.join(","),
-        decided.inconclusive
+        decided.inconclusive,
+        spared.concat()
     )
 }
 
@@ -100,14 +106,14 @@ fn the_first_enforced_rule_that_holds_decides() {
         user: None,
     };
     check("/pay", &is_app("x"), none, "step_up b [s] 0");
-    check("/pay", &is_app("x"), proof, "deny c [s,t] 0");
+    check("/pay", &is_app("x"), proof, "deny c [s,t] 0 b:StepUp");
     check("/pay", &is_app("y"), none, "allow a [] 0");
     check("/pay", &is_app("z"), none, "allow - [] 0");
     check("/pay", &known(&[]), none, "allow - [] 3");
     // Without rules of its own an observed route has none; a route may pick its rules.
     check("/look", &is_app("x"), none, "allow - [] 0");
     check("/some", &is_app("x"), none, "step_up b [] 0");
-    check("/some", &is_app("x"), proof, "allow - [] 0");
+    check("/some", &is_app("x"), proof, "allow - [] 0 b:StepUp");
 }
 
 #[test]
@@ -131,9 +137,9 @@ fn a_user_step_up_counts_only_from_its_issuer() {
     };
     check(&named, None, "step_up n [] 0");
     check(&named, Some("desk"), "step_up n [] 0");
-    check(&named, Some("otp"), "allow - [] 0");
+    check(&named, Some("otp"), "allow - [] 0 n:StepUp");
     check(&any, None, "step_up n [] 0");
-    check(&any, Some("desk"), "allow - [] 0");
+    check(&any, Some("desk"), "allow - [] 0 n:StepUp");
 }
 
 #[test]
@@ -180,7 +186,16 @@ fn a_roll_out_is_sticky_grows_and_reaches_its_share() {
                     rollout_key: &key,
                     completed: Completed::default(),
                 };
-                policy.decide(route, &facts, &subject).decision == Decision::Deny
+                let decided = policy.decide(route, &facts, &subject);
+                let spared: Vec<_> = decided
+                    .spared
+                    .iter()
+                    .map(|spared| (spared.rule, spared.because))
+                    .collect();
+                let denied = decided.decision == Decision::Deny;
+                let expect = [(policy.policy().rules[0].id.as_str(), SparedBy::RollOut)];
+                assert_eq!(spared, &expect[..usize::from(!denied)]);
+                denied
             })
             .collect()
     };

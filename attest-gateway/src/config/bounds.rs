@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use attest_core::environment::Environment;
 
 use super::{
-    Admin, AssertionMode, Attestation, Config, Keys, Limits, Listen, Log, LogFormat, LogLevel, Otlp,
-    PolicySource, Protocol, Proxy, Ratio, RequestLog, StoreConfig, Tls, Upstream, UpstreamProtocol,
+    Admin, AssertionMode, Attestation, Config, DecisionLog, Keys, Limits, Listen, Log, LogFormat, LogLevel,
+    Otlp, PolicySource, Protocol, Proxy, Ratio, RequestLog, StoreConfig, Tls, Upstream, UpstreamProtocol,
 };
 
 impl Default for Config {
@@ -27,6 +27,7 @@ impl Default for Config {
             admin: Admin::default(),
             otlp: Otlp::default(),
             tls: Tls::default(),
+            decision_log: DecisionLog::default(),
         }
     }
 }
@@ -217,6 +218,7 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
         admin,
         log,
         otlp,
+        decision_log,
         ..
     } = config;
     let mut bounds = Vec::new();
@@ -240,6 +242,7 @@ pub(super) fn all(config: &Config) -> Vec<Bound> {
     section("admin", &of_admin(admin));
     section("log", &[("queue_len", count(log.queue_len), 16..=(1 << 20))]);
     section("otlp", &of_otlp(otlp));
+    section("decision_log", &decision_log.bounds());
     for (index, upstream) in upstreams.iter().enumerate() {
         section(&format!("upstreams[{index}]"), &of_upstream(upstream));
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod bounds;
+mod decision_log;
 mod effect;
 mod problems;
 mod ratio;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use admin::from_hex;
 pub use admin::{Admin, AdminTls, AdminToken, Scope};
+pub use decision_log::{DecisionLog, Recorded, RecordedFacts};
 pub use effect::{MergeError, Merged};
 pub use problems::ConfigProblem;
 pub use ratio::Ratio;
@@ -67,6 +69,8 @@ pub struct Config {
     pub otlp: Otlp,
     /// TLS towards clients.
     pub tls: Tls,
+    /// What rules decided, for later questions.
+    pub decision_log: DecisionLog,
 }
 
 /// `[listen]`
@@ -575,5 +579,6 @@ impl Config {
             *path = folder.join(&*path);
         }
         self.tls.resolve(folder);
+        self.decision_log.file = folder.join(&self.decision_log.file);
     }
 }

@@ -259,6 +259,7 @@ pub(super) fn files(config: &Config, report: &mut Report<'_>) {
             expect(key, path, path.is_file(), "file");
         }
     }
+    config.decision_log.files(report);
     for (index, upstream) in config.upstreams.iter().enumerate() {
         if let Err(error) = tls_files(upstream) {
             let key = format!("upstreams[{index}].{}", error.key());

@@ -231,6 +231,18 @@ fn state(page: &mut Page, gateway: &Gateway) {
         "Events lost because they came faster than the disk takes them.",
         gateway.store.events_dropped(),
     );
+    if let Some(log) = gateway.decision_log() {
+        page.counter(
+            "attest_decision_log_lines_total",
+            "Decisions written to the decision log.",
+            log.written(),
+        );
+        page.counter(
+            "attest_decision_log_dropped_total",
+            "Decisions lost to the decision log, because the disk was slow, full or away.",
+            log.dropped(),
+        );
+    }
     page.gauge(
         "attest_bans",
         "Bans and cut sessions in force or not yet swept.",

@@ -1,7 +1,7 @@
 //! What one core owns: its view of settings, keys and policy, prepared ticket keys, its upstream connections. Not `Send`, so never
 //! locked.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use attest_core::ticket::TicketKeys;
 use super::attestations::Attestations;
 use super::suspects::Suspects;
 use crate::assertion::Assertions;
+use crate::decision_log;
 use crate::decisions::Recorder;
 use crate::gateway::Gateway;
 use crate::live::Live;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     live: RefCell<Rc<LiveOnCore>>,
     pub(super) metrics: Arc<CoreMetrics>,
     pub(super) decisions: Recorder,
+    pub(super) decision_log: Option<decision_log::Recorder>,
     pub(super) suspects: Suspects,
     policy: RefCell<Rc<PolicyInForce>>,
 }
@@ -69,6 +71,8 @@ pub(super) struct PolicyInForce {
     policy: Arc<ActivePolicy>,
     /// By the position of the route.
     routes: Vec<Arc<RouteMetrics>>,
+    /// What the decision log writes under it.
+    pub(super) logged: OnceCell<decision_log::Plan>,
 }
 
 impl Deref for PolicyInForce {
@@ -84,6 +88,7 @@ impl PolicyInForce {
         Rc::new(Self {
             policy: Arc::clone(policy),
             routes: metrics.routes_of(policy),
+            logged: OnceCell::new(),
         })
     }
 
@@ -103,6 +108,7 @@ impl Core {
             policy: RefCell::new(PolicyInForce::new(&gateway.policies.active(), &metrics)),
             metrics,
             decisions: gateway.decisions.join(),
+            decision_log: gateway.decision_log.as_ref().map(|log| log.join(&gateway.clock)),
             suspects: Suspects::new(gateway.live().config.limits.suspect_verifications_per_second),
             gateway,
         }

@@ -17,6 +17,7 @@ use super::hygiene::OneOrMore;
 use super::route::RouteHandle;
 use super::step::Step;
 use super::verify::Standing;
+use crate::decision_log::Attested;
 use crate::decisions::Party;
 use crate::faults::Fault;
 use crate::refusal::{Hint, Refusal, RuleCause};
@@ -83,6 +84,16 @@ impl Decide {
             completed: Completed { proof, user },
         };
         let decided = handle.policy().compiled().decide(handle.get()?, &facts, &subject);
+        if let Some(log) = &self.core.decision_log {
+            log.attested(&Attested {
+                route: handle,
+                method: facts.method,
+                token,
+                facts: &facts,
+                user,
+                decided: &decided,
+            });
+        }
         let shadows: Vec<(String, &'static str)> = decided
             .shadows
             .iter()
@@ -225,6 +236,13 @@ impl Step for Decide {
 
     fn step(&self, bound: BoundRequest) -> Result<DecidedRequest, Refusal> {
         let Standing::Attested(token) = &bound.standing else {
+            if let Some(log) = &self.core.decision_log {
+                let code = match &bound.standing {
+                    Standing::Unattested(refusal) => Some(refusal.code),
+                    Standing::Public | Standing::Attested(_) => None,
+                };
+                log.undecided(&bound.route, bound.parts.method.as_str(), code);
+            }
             return Ok(DecidedRequest {
                 bound,
                 pseudonym: None,

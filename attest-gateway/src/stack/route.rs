@@ -11,6 +11,7 @@ use super::Core;
 use super::core::PolicyInForce;
 use super::hygiene::Clean;
 use super::step::Step;
+use crate::decision_log;
 use crate::metrics::RouteMetrics;
 use crate::policy::ActivePolicy;
 use crate::refusal::Refusal;
@@ -52,6 +53,11 @@ impl RouteHandle {
     pub fn get(&self) -> Result<&CompiledRoute, Refusal> {
         self.route()
             .ok_or_else(|| Refusal::new(ProblemCode::RouteUnknown, "route-index"))
+    }
+
+    /// What the decision log writes under this policy, made once on each core.
+    pub(crate) fn log_plan(&self, make: impl FnOnce() -> decision_log::Plan) -> &decision_log::Plan {
+        self.policy.logged.get_or_init(make)
     }
 
     /// What this core counts of the route.

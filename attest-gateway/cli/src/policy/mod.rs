@@ -7,6 +7,7 @@ mod explained;
 mod input;
 mod lint;
 mod new;
+mod replay;
 mod scan;
 mod schema;
 mod test;
@@ -38,6 +39,7 @@ enum PolicyCommand {
     Diff(diff::Diff),
     Explain(Box<explain::Explain>),
     New(new::New),
+    Replay(replay::Replay),
     Scan(scan::Scan),
     Schema(schema::Schema),
 }
@@ -51,6 +53,7 @@ impl Policy {
             PolicyCommand::Diff(diff) => diff.run(out),
             PolicyCommand::Explain(explain) => explain.run(out),
             PolicyCommand::New(new) => new.run(out),
+            PolicyCommand::Replay(replay) => replay.run(out),
             PolicyCommand::Scan(scan) => scan.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),
         }

@@ -22,6 +22,7 @@ mod measure;
 mod operation;
 mod operator;
 mod policy;
+mod replay;
 mod scan;
 mod support;
 mod verify;
