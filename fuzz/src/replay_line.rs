@@ -8,20 +8,18 @@ use serde_json::json;
 
 /// Rules over what a log tells in part, rounds and withholds.
 static CANDIDATE: LazyLock<Option<GatewayPolicy>> = LazyLock::new(|| {
-    let rule = |id: &str, fact: &str, op: &str, value: serde_json::Value| {
-        json!({"id": id, "why": "w", "then": "deny", "when": {"fact": fact, "op": op, "value": value}})
+    let rule = |id: &str, percent: u8, fact: &str, op: &str, value: serde_json::Value| {
+        json!({"id": id, "rollout_percent": percent, "why": "w", "then": "deny", "when": {"fact": fact, "op": op, "value": value}})
     };
-    let mut partly = rule("partly", "device.age_s", "lt", json!(200_000));
-    partly["rollout_percent"] = json!(40);
     let policy = json!({
         "version": 2, "environment": "development", "origins": ["https://a.example"],
         "apps": [{"id": "bank", "platform": "ios", "team": "T", "bundle": "b", "evidence": ["app_attest"]}],
         "detectors": {"clone.dir": {"platform": "ios", "category": "cloner", "severity": "high", "mode": "enforce"}},
         "rules": [
-            partly,
-            rule("device", "device.id", "eq", json!("d1")),
-            rule("cloner", "findings.category", "any_eq", json!("cloner")),
-            rule("unsure", "findings.inconclusive", "count_gt", json!(3)),
+            rule("partly", 40, "device.age_s", "lt", json!(200_000)),
+            rule("device", 100, "device.id", "eq", json!("d1")),
+            rule("cloner", 100, "findings.category", "any_eq", json!("cloner")),
+            rule("unsure", 100, "findings.inconclusive", "count_gt", json!(3)),
         ],
         "routes": [
             {"id": "pay", "methods": ["POST"], "path": "/pay", "upstream": "u", "require": "enforce", "apps": ["bank"]},

@@ -135,7 +135,7 @@ async fn every_decision_is_there_and_nobody_is_named() {
     session(&scene, &mut secrets).await;
     let written = scene.gateway().decision_log().unwrap().dropped();
     assert_eq!(written, 0);
-    let (log, policy) = ended(scene).await;
+    let (log, policy) = Box::pin(ended(scene)).await;
     assert_eq!(secrets.found(&log), [""; 0], "found in the log:\n{log}");
     let lines: Vec<_> = log.lines().map(line).collect();
     let attested: Vec<_> = lines
@@ -198,7 +198,7 @@ async fn every_decision_is_there_and_nobody_is_named() {
 async fn a_candidate_is_put_to_what_happened() {
     let scene = Scene::with(FULL, |_| ()).await;
     session(&scene, &mut Secrets::default()).await;
-    let (log, policy) = ended(scene).await;
+    let (log, policy) = Box::pin(ended(scene)).await;
     assert_eq!(replay(&policy, &log).newly_denied, 0.0, "the rule is in shadow");
     let candidate = policy.replace("mode: shadow", "mode: enforce");
     assert_ne!(candidate, policy);
@@ -220,7 +220,7 @@ async fn passes_are_sampled_and_what_matters_is_not() {
     let config = "[decision_log]\nrecord = \"sampled\"\nsample_ratio = 0.0\nfacts = \"asked\"\n";
     let scene = Scene::with(config, |_| ()).await;
     session(&scene, &mut Secrets::default()).await;
-    let (log, _) = ended(scene).await;
+    let (log, _) = Box::pin(ended(scene)).await;
     let lines: Vec<_> = log.lines().map(line).collect();
     assert!(!lines.is_empty());
     for line in lines {
@@ -273,7 +273,7 @@ async fn what_is_withheld_is_decided_as_it_was() {
         let sent = phone.send(login.method, &login.target, &login.headers, login.body.as_bytes());
         assert!(matches!(sent.await.unwrap().reply.status, 200 | 403));
     }
-    let (log, policy) = ended(scene).await;
+    let (log, policy) = Box::pin(ended(scene)).await;
     let lines: Vec<_> = log.lines().map(line).collect();
     let by_age = |effect: Effect| {
         let held = lines.iter().flat_map(|line| &line.held);

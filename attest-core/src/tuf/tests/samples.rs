@@ -70,8 +70,9 @@ fn check(mut repository: Repository) {
         for signature in metadata["signatures"].as_array_mut().unwrap() {
             let text = signature["sig"].as_str().unwrap();
             let middle = text.len() / 2;
-            let digit = if &text[middle..=middle] == "0" { "1" } else { "0" };
-            let spoiled = format!("{}{digit}{}", &text[..middle], &text[middle + 1..]);
+            let (before, after) = text.split_at(middle);
+            let (digit, after) = after.split_at(1);
+            let spoiled = format!("{before}{}{after}", if digit == "0" { "1" } else { "0" });
             signature["sig"] = json!(spoiled);
         }
         let bytes = metadata.to_string().into_bytes();
