@@ -179,6 +179,63 @@ async fn keys_are_rotated_and_a_stolen_one_is_of_no_use_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_is_held_back_does_not_bring_a_stolen_key_back() {
+    let mut station = Station::new().await;
+    let first = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&first));
+    station.open().await.unwrap();
+    let fresh = RoleKey::generate(KeyKind::Ed25519, &SystemRandom::new()).unwrap();
+    let stolen = std::mem::replace(&mut station.publisher.online, fresh);
+    let root = station.publisher.next_root(2, EXPIRES_S);
+    station.publisher.roots.push(root);
+    let second = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&second));
+    assert_eq!(station.look().await, Polled::Activated(2));
+    // The gateway's own copy of the newer root is lost, and the thief's source does not have it.
+    for folder in [station.mirror(), station.published()] {
+        fs::remove_file(folder.join("metadata/2.root.json")).unwrap();
+    }
+    let fresh = std::mem::replace(&mut station.publisher.online, stolen);
+    let root = station.publisher.roots.pop().unwrap();
+    let third = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&third));
+    assert!(matches!(station.look().await, Polled::Refused(_)));
+    assert_eq!(station.nack().unwrap().code, "tuf-rollback");
+    assert_eq!((station.version(), station.followed().metadata.root), (2, 2));
+    // The owners' source heals it.
+    station.publisher.online = fresh;
+    station.publisher.roots.push(root);
+    let fourth = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&fourth));
+    assert_eq!(station.look().await, Polled::Activated(4));
+    station.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_keys_of_the_targets_end_a_fast_forward() {
+    let mut station = Station::new().await;
+    // Whoever stole the keys of the targets has used up all versions.
+    station.publisher.settings.version = i64::MAX.unsigned_abs() - 1;
+    let stolen = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&stolen));
+    station.open().await.unwrap();
+    assert_eq!(station.version(), i64::MAX.unsigned_abs());
+    station.publisher.settings.version = 6;
+    let lower = station.publisher.draft(true);
+    station.publish(&station.publisher.sign(&lower));
+    assert!(matches!(station.look().await, Polled::Refused(_)));
+    assert_eq!(station.nack().unwrap().code, "policy-not-newer");
+    let fresh = || RoleKey::generate(KeyKind::Ed25519, &SystemRandom::new()).unwrap();
+    station.publisher.targets = [fresh(), fresh(), fresh()];
+    let root = station.publisher.next_root(2, EXPIRES_S);
+    station.publisher.roots.push(root);
+    let recovered = station.publisher.draft(true);
+    station.publish(&station.publisher.sign(&recovered));
+    assert_eq!(station.look().await, Polled::Activated(8));
+    station.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn newer_metadata_of_the_same_policy_is_kept_quietly() {
     let mut station = Station::new().await;
     let first = station.publisher.draft(true);

@@ -199,6 +199,7 @@ impl Follower {
             .walk(Some(&self.mirror), noticed.now.wall_s)
             .through(source)
             .await;
+        let offer = offer.and_then(|offer| self.standing.precedes(offer));
         // No await from here on: an offer is considered whole or not at all.
         self.consider(offer, noticed)
     }
@@ -289,8 +290,7 @@ impl Follower {
         let (active, warnings) = if same {
             bench.again(offer)?
         } else {
-            let active = self.standing.whole.version();
-            (bench.newer(offer, Some(active))?, Vec::new())
+            (bench.newer(offer, self.standing.guarded(offer))?, Vec::new())
         };
         // Kept before it acts: after a crash in between, the newer one is found again.
         self.mirror

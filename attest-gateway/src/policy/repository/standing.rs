@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use attest_core::encoding::sha256;
 use attest_core::policy::Brake;
+use attest_core::tuf::{RoleName, TrustedSet, TufError};
 use attest_policy::repository::Repository;
 
 use super::super::ActivePolicy;
 use super::brake::{Applied, BrakeRejectedError};
-use super::refresh::{Offer, POLICY_TARGETS};
+use super::refresh::{Offer, POLICY_TARGETS, RefreshError};
 use super::verdict::MetadataVersions;
 use crate::clock::Moment;
 
@@ -61,6 +62,32 @@ impl Standing {
         if !same {
             self.judged = None;
         }
+    }
+
+    /// The offer, unless it ends at an older root than this: one of the gateway's own copies may be damaged while the source holds the
+    /// newer root back, and keys that it took away would count again.
+    ///
+    /// # Errors
+    /// [`TufError::Rollback`] of the root.
+    pub(super) fn precedes(&self, offer: Offer) -> Result<Offer, RefreshError> {
+        let (trusted, found) = (self.versions.root, offer.versions.root);
+        if found < trusted {
+            let role = RoleName::Root;
+            return Err(TufError::Rollback { role, trusted, found }.into());
+        }
+        Ok(offer)
+    }
+
+    /// The version that an offered policy has to be newer than. There is none once a root gave `targets` keys that did not sign the
+    /// policy in force: whoever had stolen the old ones could have used up all versions for ever.
+    pub(super) fn guarded(&self, offer: &Offer) -> Option<u64> {
+        let newest = offer.repository.roots.last_key_value();
+        let trusted = newest.and_then(|(_, root)| TrustedSet::new(root, 0).ok());
+        let targets = self.repository.metadata.get(RoleName::Targets.as_str());
+        let superseded = trusted
+            .zip(targets)
+            .is_some_and(|(trusted, targets)| !trusted.vouches_for_targets(targets));
+        (!superseded).then(|| self.whole.version())
     }
 
     /// Whether an offer has this very policy.
