@@ -156,10 +156,13 @@ impl Publisher {
             .filter(|line| *line != "packs:" && !line.starts_with("  - use: "));
         let own: Vec<_> = own.collect();
         let source = format!("{}\n{listed}{more}", own.join("\n"));
-        let source = source.replace(
-            "environment: development\n",
-            &format!("environment: {}\n", self.environment),
-        );
+        let source = match self.environment {
+            "development" => source,
+            other => source
+                .replace("\nenvironment: development", &format!("\nenvironment: {other}"))
+                .replace("[software, ", "[")
+                .replace("    app_attest_environment: development\n", ""),
+        };
         let compiled = attest_policy::compile("bank.yaml", &source).unwrap();
         self.draft_with(artifacts(compiled, &self.response_keys))
     }
