@@ -8,7 +8,6 @@ use std::sync::Arc;
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::{Config, PolicyOrigin};
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::repository::inspect;
 use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE, analyse_file, analyse_kept};
 use attest_gateway::tls::TlsError;
 use attest_policy::Compiled;
@@ -187,7 +186,7 @@ fn keys(config: &Config, report: &mut Report) -> Option<Keys> {
 fn repository(config: &Config, keys: Keys, report: &mut Report) {
     let clock = Arc::new(SystemClock::new());
     let now_s = clock.now_s();
-    match inspect(config, Arc::new(keys), clock) {
+    match attest_gateway::policy::repository::inspect(config, Arc::new(keys), clock) {
         Ok(None) => {}
         Ok(Some(found)) => {
             let metadata = found.metadata;
