@@ -49,6 +49,8 @@ pub struct Publisher {
     pub roots: Vec<Vec<u8>>,
     /// What the policy is made of; `more_rules` decides whether login is stopped.
     pub settings: PolicySettings,
+    /// `development` unless a test says otherwise.
+    pub environment: &'static str,
     response_keys: Vec<Value>,
     version: u64,
 }
@@ -99,6 +101,7 @@ impl Publisher {
                 .iter()
                 .map(|key| serde_json::to_value(key).unwrap())
                 .collect(),
+            environment: "development",
             version: 0,
         };
         let root = publisher.next_root(1, EXPIRES_S);
@@ -153,6 +156,13 @@ impl Publisher {
             .filter(|line| *line != "packs:" && !line.starts_with("  - use: "));
         let own: Vec<_> = own.collect();
         let source = format!("{}\n{listed}{more}", own.join("\n"));
+        let source = match self.environment {
+            "development" => source,
+            other => source
+                .replace("\nenvironment: development", &format!("\nenvironment: {other}"))
+                .replace("[software, ", "[")
+                .replace("    app_attest_environment: development\n", ""),
+        };
         let compiled = attest_policy::compile("bank.yaml", &source).unwrap();
         self.draft_with(artifacts(compiled, &self.response_keys))
     }

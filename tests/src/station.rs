@@ -42,6 +42,8 @@ pub struct Station {
     pub publisher: Publisher,
     keys: Keys,
     token: AdminSecret,
+    /// `development` unless a test says otherwise.
+    pub environment: &'static str,
     server: Option<Server>,
 }
 
@@ -63,6 +65,7 @@ impl Station {
             publisher,
             keys,
             token: AdminSecret::generate(&rng).unwrap(),
+            environment: "development",
             server: None,
         }
     }
@@ -99,10 +102,11 @@ impl Station {
     /// Why it does not start.
     pub async fn open_with(&mut self, policy: &str) -> Result<(), ServerError> {
         let mut text = format!(
-            "environment = 'development'\n[listen]\naddress = '127.0.0.1:0'\ncores = 2\n\
+            "environment = '{}'\n[listen]\naddress = '127.0.0.1:0'\ncores = 2\n\
              [keys]\ndirectory = 'keys'\n[store]\npath = 'attest.redb'\n\
              [policy]\nroot = 'root.json'\n{policy}\n\
              [[upstreams]]\nname = 'bank'\nurl = '{}'\n",
+            self.environment,
             self.backend.url()
         );
         write!(

@@ -275,6 +275,53 @@ fn messages_help() {
 }
 
 #[test]
+fn policy_has_one_source_and_a_signed_one_a_root() {
+    let check = |policy: &str, expect: &[(&str, &str)]| {
+        let found = Config::parse(&format!("environment = 'production'\n[policy]\n{policy}"));
+        let found = found.err().unwrap_or_default();
+        let found: Vec<_> = found
+            .iter()
+            .map(|problem| (problem.key.as_str(), problem.code))
+            .collect();
+        assert_eq!(found, expect, "{policy}");
+    };
+    check("file = 'p.yaml'", &[]);
+    check("repository = 'r'\nroot = 'root.json'", &[]);
+    check("url = 'https://h/p'\nroot = 'root.json'\nca_file = 'ca.pem'", &[]);
+    check("url = 'http://127.0.0.1:1'\nroot = 'root.json'", &[]);
+    check("repository = 'r'", &[("policy.root", "missing")]);
+    check("root = 'root.json'", &[("policy.root", "unsupported")]);
+    check(
+        "file = 'p.yaml'\nrepository = 'r'\nroot = 'root.json'",
+        &[("policy.repository", "contradiction")],
+    );
+    check(
+        "repository = 'r'\nurl = 'https://h'\nroot = 'root.json'",
+        &[("policy.url", "contradiction")],
+    );
+    check(
+        "repository = 'r'\nroot = 'root.json'\nca_file = 'ca.pem'",
+        &[("policy.ca_file", "unsupported")],
+    );
+    check(
+        "url = 'http://h/p'\nroot = 'root.json'",
+        &[("policy.url", "unsafe")],
+    );
+    check(
+        "url = 'ftp://h/p'\nroot = 'root.json'",
+        &[("policy.url", "wrong-value")],
+    );
+    check(
+        "url = 'https://a@h/p'\nroot = 'root.json'",
+        &[("policy.url", "wrong-value")],
+    );
+    check(
+        "fetch_timeout_ms = 1",
+        &[("policy.fetch_timeout_ms", "out-of-bounds")],
+    );
+}
+
+#[test]
 fn a_file_must_find_its_own_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("attest.toml");

@@ -15,7 +15,7 @@ pub use anchors::TrustAnchors;
 pub use development::development_root;
 pub use file::Polled;
 pub(crate) use policies::NotFollowedError;
-pub use policies::{Policies, PolicyOpenError};
+pub use policies::{Policies, PolicyOpenError, configured_policy};
 pub use published::{PublishError, Published, PublishedFile};
 pub use sources::{
     LAST_GOOD_FILE, PackFolder, SourceError, analyse_file, analyse_kept, compile_file, read_source,

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use arc_swap::Guard;
 use attest_core::environment::Environment;
+use attest_core::policy::GatewayPolicy;
 use tokio::sync::mpsc;
 
 use super::ActivePolicy;
+use super::compile_file;
 use super::file::{Polled, WatchedFile};
 use super::repository::{
     Answer, Command, FollowOptions, Follower, Parked, Refreshed, RepositoryFiles, Source, WebError,
+    kept_policy,
 };
 use super::status::{InForce, PolicyStatus};
 use crate::clock::Clock;
@@ -84,41 +87,23 @@ impl Policies {
         keys: Arc<Keys>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PolicyOpenError> {
-        let state = config.store.path.parent().unwrap_or_else(|| Path::new("."));
-        let upstreams = config.upstreams.iter().map(|upstream| upstream.name.clone());
-        let upstreams: Vec<_> = upstreams.collect();
-        let policy = &config.policy;
-        let source = match policy.origin() {
-            PolicyOrigin::File(file) => {
-                return Self::load(file.to_owned(), state, config.environment, upstreams, keys, clock)
-                    .map_err(PolicyOpenError::None);
-            }
-            PolicyOrigin::Directory(folder) => Source::directory(folder),
-            PolicyOrigin::Url(url) => Source::web(url, policy.ca_file.as_deref(), policy.fetch_timeout_ms)?,
-        };
-        let root_file = policy.root.clone().unwrap_or_default();
-        let root = std::fs::read(&root_file).map_err(|error| PolicyOpenError::Root {
-            path: root_file.clone(),
-            error,
-        })?;
-        let options = FollowOptions {
-            root,
-            state_folder: state.to_owned(),
-            environment: config.environment,
-            upstreams,
-            keys,
-            clock,
-            longest_ms: policy.fetch_timeout_ms.saturating_mul(FILES_AT_ONCE),
+        if let PolicyOrigin::File(file) = config.policy.origin() {
+            let (state, upstreams) = (state_folder(config), upstreams(config));
+            return Self::load(file.to_owned(), state, config.environment, upstreams, keys, clock)
+                .map_err(PolicyOpenError::None);
+        }
+        let Some((options, source)) = repository_of(config, keys, clock)? else {
+            return Err(PolicyOpenError::None("there is no source of policy".to_owned()));
         };
         let (follower, in_force) = Follower::open(options, &source)
             .await
             .map_err(PolicyOpenError::None)?;
         let (parked, commands) = Parked::new(follower, source);
-        let folder = root_file.parent().unwrap_or_else(|| Path::new("."));
+        let root = config.policy.root.as_deref().and_then(Path::parent);
         Ok(Self::new(
             in_force,
             Origin::Repository(Followed {
-                folder: folder.to_owned(),
+                folder: root.unwrap_or_else(|| Path::new(".")).to_owned(),
                 commands,
                 parked: Mutex::new(Some(Box::new(parked))),
             }),
@@ -266,6 +251,57 @@ impl Followed {
             Err(error) => Polled::Refused(error.to_string()),
         }
     }
+}
+
+/// What a configured repository is followed by; `None` where the policy is a watched file.
+///
+/// # Errors
+/// [`PolicyOpenError::Root`], [`PolicyOpenError::Web`].
+pub(super) fn repository_of(
+    config: &Config,
+    keys: Arc<Keys>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<(FollowOptions, Source)>, PolicyOpenError> {
+    let policy = &config.policy;
+    let source = match policy.origin() {
+        PolicyOrigin::File(_) => return Ok(None),
+        PolicyOrigin::Directory(folder) => Source::directory(folder),
+        PolicyOrigin::Url(url) => Source::web(url, policy.ca_file.as_deref(), policy.fetch_timeout_ms)?,
+    };
+    let path = policy.root.clone().unwrap_or_default();
+    let root = std::fs::read(&path).map_err(|error| PolicyOpenError::Root { path, error })?;
+    let options = FollowOptions {
+        root,
+        state_folder: state_folder(config).to_owned(),
+        environment: config.environment,
+        upstreams: upstreams(config),
+        keys,
+        clock,
+        longest_ms: policy.fetch_timeout_ms.saturating_mul(FILES_AT_ONCE),
+    };
+    Ok(Some((options, source)))
+}
+
+/// The gateway's side of the policy of this configuration, for who looks at a deployment: what the file holds, or what was last in
+/// force of a signed repository. `None` if there is none that is good.
+#[must_use]
+pub fn configured_policy(config: &Config) -> Option<GatewayPolicy> {
+    match config.policy.origin() {
+        PolicyOrigin::File(file) => Some(compile_file(file)?.gateway),
+        PolicyOrigin::Directory(_) | PolicyOrigin::Url(_) => {
+            let root = std::fs::read(config.policy.root.as_ref()?).ok()?;
+            kept_policy(&root, state_folder(config))
+        }
+    }
+}
+
+fn state_folder(config: &Config) -> &Path {
+    config.store.path.parent().unwrap_or_else(|| Path::new("."))
+}
+
+fn upstreams(config: &Config) -> Vec<String> {
+    let names = config.upstreams.iter().map(|upstream| upstream.name.clone());
+    names.collect()
 }
 
 /// Files of one refresh that may each take as long as one may take.

@@ -319,3 +319,37 @@ async fn requests_go_on_while_policies_come_and_are_refused() {
     assert_eq!(station.login(&caller).await, 403);
     station.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_production_gateway_takes_signed_policy_and_nothing_else() {
+    let mut station = Station::new().await;
+    station.environment = "production";
+    // A policy for development is signed by the same owners, and is not for this gateway.
+    let other = station.publisher.draft(true);
+    station.publish(&station.publisher.sign(&other));
+    let error = station.open().await.unwrap_err().to_string();
+    assert!(error.contains("policy-environment"), "{error}");
+    station.publisher.environment = "production";
+    let draft = station.publisher.draft(true);
+    station.publish(&station.publisher.sign(&draft));
+    station.open().await.unwrap();
+    assert_eq!(station.version(), 2);
+    station.close().await;
+    let file = station.folder.path().join("attest.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text.replace(
+        "root = 'root.json'\nrepository = 'published'",
+        "file = 'policy.yaml'",
+    );
+    fs::write(&file, text).unwrap();
+    fs::write(station.folder.path().join("policy.yaml"), attest_policy::EXAMPLE).unwrap();
+    let config = attest_gateway::config::Config::read(&file).unwrap();
+    let clock = Arc::clone(&station.clock);
+    let started =
+        attest_gateway::server::Server::start(config, clock, attest_gateway::faults::Faults::default());
+    let error = Box::pin(started).await.unwrap_err().to_string();
+    assert!(
+        error.contains("policy.repository") || error.contains("signed"),
+        "{error}"
+    );
+}

@@ -7,11 +7,11 @@ use attest_core::policy::GatewayPolicy;
 use attest_core::problem::RetryClass;
 use attest_core::support_code::{Cause, SupportCodeError};
 use attest_gateway::clock::{Clock as _, SystemClock};
-use attest_gateway::config::Config;
+use attest_gateway::config::{Config, PolicyOrigin};
 use attest_gateway::explain::{Deciding, Names};
 use attest_gateway::gateway::open_support_code;
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::{analyse_file, analyse_kept};
+use attest_gateway::policy::{analyse_file, analyse_kept, configured_policy};
 use clap::Args;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -94,6 +94,9 @@ impl Explain {
 
 /// The policies that are still there, the one in force first; those that do not compile are left out.
 fn policies(config: &Config) -> Vec<GatewayPolicy> {
+    if !matches!(config.policy.origin(), PolicyOrigin::File(_)) {
+        return configured_policy(config).into_iter().collect();
+    }
     let folder = config.store.path.parent().unwrap_or_else(|| Path::new("."));
     let in_force = analyse_kept(folder);
     let offered = analyse_file(&config.policy.file).ok();

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use attest_gateway::clock::{Clock as _, SystemClock};
-use attest_gateway::config::Config;
+use attest_gateway::config::{Config, PolicyOrigin};
 use attest_gateway::keys::Keys;
 use attest_gateway::policy::{ActivePolicy, LAST_GOOD_FILE, analyse_file, analyse_kept};
 use attest_gateway::tls::TlsError;
@@ -17,7 +18,10 @@ use super::{ConfigFile, config_lines};
 use crate::input;
 use crate::out::{Exit, Out, printable};
 use crate::policy::{count, line};
+use crate::when;
 
+/// Metadata that expires within a day is warned of.
+const SOON_S: u64 = 86_400;
 /// A configuration beyond this is not read; the library refuses it as well.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 
@@ -74,7 +78,12 @@ pub(super) fn inspect(path: &Path, report: &mut Report) {
         return;
     };
     let keys = keys(&config, report);
-    policy(&config, keys.as_ref(), report);
+    match (config.policy.origin(), keys) {
+        (PolicyOrigin::File(_), keys) => policy(&config, keys.as_ref(), report),
+        (PolicyOrigin::Directory(_) | PolicyOrigin::Url(_), Some(keys)) => repository(&config, keys, report),
+        // That the keys cannot be read was reported.
+        (PolicyOrigin::Directory(_) | PolicyOrigin::Url(_), None) => {}
+    }
     tls(&config, report);
     store(&config, report);
     admin(&config, report);
@@ -120,6 +129,16 @@ fn configuration(path: &Path, report: &mut Report) -> Option<Config> {
             ] {
                 *path = folder.join(&*path);
             }
+            for path in [
+                &mut config.policy.repository,
+                &mut config.policy.root,
+                &mut config.policy.ca_file,
+            ]
+            .into_iter()
+            .flatten()
+            {
+                *path = folder.join(&*path);
+            }
             config.tls.resolve(folder);
             Some(config)
         }
@@ -160,6 +179,41 @@ fn keys(config: &Config, report: &mut Report) -> Option<Keys> {
             report.problems.push(format!("{error} [{}]", error.code()));
             None
         }
+    }
+}
+
+/// A signed repository, as a gateway that starts now would find it.
+fn repository(config: &Config, keys: Keys, report: &mut Report) {
+    let clock = Arc::new(SystemClock::new());
+    let now_s = clock.now_s();
+    match attest_gateway::policy::repository::inspect(config, Arc::new(keys), clock) {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            let metadata = found.metadata;
+            report.sound.push(format!(
+                "policy: version {}, {}, {}, {}, signed; its own tests pass; targets {}, snapshot {}, timestamp {}, root {}",
+                found.gateway.version,
+                count(found.detectors, "detector"),
+                count(found.gateway.rules.len(), "rule"),
+                count(found.gateway.routes.len(), "route"),
+                metadata.targets,
+                metadata.snapshot,
+                metadata.timestamp,
+                metadata.root,
+            ));
+            if found.metadata_expires_at_s < now_s.saturating_add(SOON_S) {
+                report.warnings.push(format!(
+                    "policy: warning: metadata expires at {}; sign it again before [policy-expires]",
+                    when::rfc3339(found.metadata_expires_at_s)
+                ));
+            }
+            if let Some(brake) = found.brake {
+                report.problems.push(format!("policy: brake: {brake}"));
+            }
+        }
+        Err(error) => report
+            .problems
+            .push(format!("policy: {error} [{}]", error.code())),
     }
 }
 

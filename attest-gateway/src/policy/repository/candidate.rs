@@ -175,7 +175,7 @@ impl Bench<'_> {
     }
 }
 
-fn read(offer: &Offer) -> Result<(DevicePolicy, GatewayPolicy), RejectedError> {
+pub(super) fn read(offer: &Offer) -> Result<(DevicePolicy, GatewayPolicy), RejectedError> {
     let read = |target| move |error| RejectedError::Read { target, error };
     let device = DevicePolicy::from_json(offer.target("device.json")).map_err(read("device.json"))?;
     let gateway = GatewayPolicy::from_json(offer.target("gateway.json")).map_err(read("gateway.json"))?;

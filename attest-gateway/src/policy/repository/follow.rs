@@ -42,7 +42,7 @@ pub(crate) struct FollowOptions {
 }
 
 impl FollowOptions {
-    const fn walk<'a>(&'a self, mirror: Option<&'a Mirror>, now_s: u64) -> Walk<'a> {
+    pub(super) const fn walk<'a>(&'a self, mirror: Option<&'a Mirror>, now_s: u64) -> Walk<'a> {
         Walk {
             root: self.root.as_slice(),
             mirror,
@@ -51,7 +51,7 @@ impl FollowOptions {
         }
     }
 
-    fn bench(&self) -> Bench<'_> {
+    pub(super) fn bench(&self) -> Bench<'_> {
         Bench {
             environment: self.environment,
             upstreams: &self.upstreams,

@@ -21,6 +21,8 @@ pub(super) struct Watch {
     look: Option<Look>,
     etag: Option<HeaderValue>,
     failures: u32,
+    /// When the last change was noticed: a server that tells of one at each question is not followed faster than a plain one.
+    noticed: Option<Instant>,
 }
 
 impl Watch {
@@ -62,8 +64,10 @@ impl Watch {
                         let same = etag.is_some() && etag == self.etag;
                         self.etag = etag;
                         if !same {
-                            // A server without entity tags is read whole, at its pace.
-                            sleep_until(if self.etag.is_none() { asked + pause } else { asked }).await;
+                            if let Some(noticed) = self.noticed {
+                                sleep_until(noticed + pause).await;
+                            }
+                            self.noticed = Some(Instant::now());
                             return;
                         }
                     }

@@ -8,20 +8,20 @@ use attest_core::policy::{App, EvidenceKind, Revocation};
 use attest_gateway::clock::{Clock as _, SystemClock};
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Keys, PLAY_FOLDER};
-use attest_gateway::policy::compile_file;
+use attest_gateway::policy::configured_policy;
 use attest_gateway::verifier::revocation::RevocationList;
 
 use super::finding::{Findings, State};
 
 pub(super) fn look(config: &Config, keys: Option<&Keys>, findings: &mut Findings) {
     // A policy that does not compile was said to be one.
-    let Some(compiled) = compile_file(&config.policy.file) else {
+    let Some(policy) = configured_policy(config) else {
         return;
     };
-    let policy = &compiled.gateway;
     let takes = |app: &App, kind| app.evidence.contains(&kind);
     if policy.apps.iter().any(|app| takes(app, EvidenceKind::AndroidKey)) {
-        let folder = config.policy.file.parent().unwrap_or_else(|| Path::new("."));
+        let from = config.policy.root.as_ref().unwrap_or(&config.policy.file);
+        let folder = from.parent().unwrap_or_else(|| Path::new("."));
         revocation(policy.revocation.as_ref(), config.environment, folder, findings);
     }
     let Some(keys) = keys else { return };

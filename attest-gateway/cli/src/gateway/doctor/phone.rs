@@ -2,7 +2,7 @@
 
 use attest_core::environment::Environment;
 use attest_core::policy::{Require, Route};
-use attest_gateway::config::Config;
+use attest_gateway::config::{Config, PolicyOrigin};
 use attest_gateway::keys::Keys;
 use attest_gateway::policy::{compile_file, development_root};
 use attest_gateway::probe::Probe;
@@ -19,6 +19,12 @@ pub(super) fn look(config: &Config, gateway: &Probe, keys: &Keys, findings: &mut
     }
     if gateway.encrypts() {
         return findings.ok("phone", "none was sent: simulated phones speak no TLS");
+    }
+    if !matches!(config.policy.origin(), PolicyOrigin::File(_)) {
+        return findings.ok(
+            "phone",
+            "none was sent: it trusts a development root, and this policy is signed by others",
+        );
     }
     let Some(compiled) = compile_file(&config.policy.file) else {
         return;

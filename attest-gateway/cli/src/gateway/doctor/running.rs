@@ -5,13 +5,13 @@ use std::net::TcpListener;
 
 use attest_core::challenge::Purpose;
 use attest_core::jose::JwkSet;
+use attest_core::policy::GatewayPolicy;
 use attest_core::service::{ChallengeRequest, ChallengeResponse};
 use attest_gateway::config::Config;
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::compile_file;
+use attest_gateway::policy::configured_policy;
 use attest_gateway::probe::{Answer, Probe, Unanswered};
 use attest_gateway::tls::Identity;
-use attest_policy::Compiled;
 use tokio::runtime::Runtime;
 
 use super::finding::{Findings, State};
@@ -100,9 +100,9 @@ pub(super) fn look(
             ),
         }
     }
-    if let Some(compiled) = compile_file(&config.policy.file) {
-        policy(&jwks, &compiled, findings);
-        challenge(&compiled, &call, findings);
+    if let Some(configured) = configured_policy(config) {
+        policy(&jwks, &configured, findings);
+        challenge(&configured, &call, findings);
     }
     Some(probe)
 }
@@ -132,8 +132,8 @@ fn published(reply: &Answer, name: &str, expect: &JwkSet, findings: &mut Finding
     }
 }
 
-fn policy(reply: &Answer, compiled: &Compiled, findings: &mut Findings) {
-    let expect = compiled.gateway.version;
+fn policy(reply: &Answer, configured: &GatewayPolicy, findings: &mut Findings) {
+    let expect = configured.version;
     match reply
         .headers()
         .get("attest-policy")
@@ -144,7 +144,7 @@ fn policy(reply: &Answer, compiled: &Compiled, findings: &mut Findings) {
         }
         version => {
             let version = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
-            let seen = format!("version {version} is in force, the file has {expect}");
+            let seen = format!("version {version} is in force, its source has {expect}");
             let mend =
                 "look for `policy refused` in the gateway's log; a version that is not newer is not taken";
             findings.add(State::Fail, "policy", seen, mend);
@@ -154,11 +154,11 @@ fn policy(reply: &Answer, compiled: &Compiled, findings: &mut Findings) {
 
 /// Whether a phone could begin to enrol.
 fn challenge(
-    compiled: &Compiled,
+    configured: &GatewayPolicy,
     call: &dyn Fn(&'static str, &str, &str) -> Result<Answer, Unanswered>,
     findings: &mut Findings,
 ) {
-    let Some(app) = compiled.gateway.apps.first() else {
+    let Some(app) = configured.apps.first() else {
         return;
     };
     let request = ChallengeRequest {

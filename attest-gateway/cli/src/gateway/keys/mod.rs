@@ -8,7 +8,7 @@ use std::io;
 use attest_core::policy::Limits;
 use attest_gateway::config::Config;
 use attest_gateway::keys::{Family, Overlap, Phase, Step};
-use attest_gateway::policy::compile_file;
+use attest_gateway::policy::configured_policy;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ConfigFile, config_lines};
@@ -75,13 +75,13 @@ fn configuration(file: &ConfigFile, out: &mut Out<'_>) -> io::Result<Option<Conf
 
 /// The waits of a rotation under this configuration's policy; the longest there can be where the policy cannot be read.
 pub(super) fn overlap(family: Family, config: &Config) -> Overlap {
-    let limits = compile_file(&config.policy.file).map_or_else(
+    let limits = configured_policy(config).map_or_else(
         || Limits {
             session_lifetime_s: 86_400,
             clock_skew_s: 300,
             ..Limits::default()
         },
-        |compiled| compiled.gateway.limits,
+        |policy| policy.limits,
     );
     family.overlap(limits, config.attestation.response_ttl_s)
 }
