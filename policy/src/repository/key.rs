@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use attest_core::encoding::{hex, sha256};
+use attest_core::encoding::{from_hex_array, hex, sha256};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SecureRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
+    signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair as _, UnparsedPublicKey,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -171,6 +174,36 @@ impl PublicKey {
         // Only a member unknown to everybody could hold a fraction; such a key matches no id.
         hex(sha256(&[&canonical(&named).unwrap_or_default()]))
     }
+
+    /// True if the signature is this key's. Never for kinds that are not made here.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = &self.keyval.public;
+        let verified = match (self.keytype.as_str(), self.scheme.as_str()) {
+            ("ed25519", "ed25519") => from_hex_array::<32>(public)
+                .ok()
+                .map(|key| UnparsedPublicKey::new(&ED25519, key).verify(message, signature)),
+            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(public)
+                .as_deref()
+                .and_then(|spki| spki.strip_prefix(&P256_PREFIX))
+                .map(|point| {
+                    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature)
+                }),
+            _ => None,
+        };
+        verified.is_some_and(|verified| verified.is_ok())
+    }
+
+    /// True if signatures of this key can be made and verified here.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match (self.keytype.as_str(), self.scheme.as_str()) {
+            ("ed25519", "ed25519") => from_hex_array::<32>(&self.keyval.public).is_ok(),
+            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(&self.keyval.public)
+                .is_some_and(|spki| spki.starts_with(&P256_PREFIX) && spki.len() == P256_PREFIX.len() + 65),
+            _ => false,
+        }
+    }
 }
 
 /// A `PUBLIC KEY` in PEM, with the line ends and the last one as securesystemslib has them: the key id covers this text.
@@ -184,4 +217,13 @@ fn pem(spki: &[u8]) -> String {
     }
     out.push_str("\n-----END PUBLIC KEY-----\n");
     out
+}
+
+fn from_pem(text: &str) -> Option<Vec<u8>> {
+    let body = text
+        .trim()
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")?
+        .strip_suffix("-----END PUBLIC KEY-----")?;
+    let joined: String = body.split_ascii_whitespace().collect();
+    STANDARD.decode(joined).ok()
 }
