@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use attest_core::encoding::{from_hex_array, hex, sha256};
+use attest_core::{
+    encoding::{from_hex_array, hex, sha256},
+    fleet::random_array,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SecureRandom,
@@ -20,6 +23,11 @@ use super::{RepositoryError, canonical};
 const P256_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// `PrivateKeyInfo` of version 1 up to the seed (RFC 8410).
+const ED25519_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
 /// The kinds of keys that are made here.
@@ -56,12 +64,17 @@ impl RoleKey {
     /// # Errors
     /// [`RepositoryError::Random`].
     pub fn generate(kind: KeyKind, rng: &dyn SecureRandom) -> Result<Self, RepositoryError> {
-        let document = match kind {
-            KeyKind::Ed25519 => Ed25519KeyPair::generate_pkcs8(rng),
-            KeyKind::P256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, rng),
-        };
-        let document = document.map_err(|_| RepositoryError::Random)?;
-        Self::from_pkcs8(document.as_ref(), rng)
+        match kind {
+            // Version 1, which every tool reads: ring's own has version 2.
+            KeyKind::Ed25519 => {
+                let seed: [u8; 32] = random_array(rng).map_err(|_| RepositoryError::Random)?;
+                Self::from_pkcs8(&[ED25519_PREFIX.as_slice(), &seed].concat(), rng)
+            }
+            KeyKind::P256 => {
+                let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, rng);
+                Self::from_pkcs8(document.map_err(|_| RepositoryError::Random)?.as_ref(), rng)
+            }
+        }
     }
 
     /// The key in a PKCS #8 document, of either kind.

@@ -133,7 +133,7 @@ impl Init {
             out.out,
             "Made {made}, with nothing secret in it, and your keys in {keys}."
         )?;
-        let whole = settle(&mut folder, Some(&keyring), &Draft::ALL, out)?;
+        let whole = settle(&mut folder, Some(&keyring), &Draft::ALL, &Draft::ALL, out)?;
         let count = u64::try_from(held.root.len()).unwrap_or(u64::MAX);
         if count > 1 && self.root_threshold(&held) == count {
             writeln!(

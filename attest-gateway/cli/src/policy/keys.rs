@@ -259,7 +259,7 @@ impl Place {
             self.root(&mut folder, &remove, &added)?;
         }
         folder.remember()?;
-        if settle(&mut folder, keyring.as_ref(), &Draft::ALL, out)? {
+        if settle(&mut folder, keyring.as_ref(), &Draft::ALL, &Draft::ALL, out)? {
             writeln!(
                 out.out,
                 "\nNext: attest policy publish {} --keys KEYDIR",

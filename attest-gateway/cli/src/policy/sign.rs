@@ -106,8 +106,14 @@ impl Sign {
 
     fn folder(&self, out: &mut Out<'_>) -> Result<Exit, Stop> {
         let mut folder = Folder::open(&self.place)?;
+        let mut news = vec![Draft::Targets, Draft::Undo];
+        if self.policy.is_none() {
+            news.clear();
+        }
         for file in &self.attach {
-            Signatures::read(file)?.attach(&mut folder)?;
+            let signatures = Signatures::read(file)?;
+            signatures.attach(&mut folder)?;
+            news.extend(signatures.signatures.into_keys());
         }
         let keyring = self.keyring()?;
         if let Some(policy) = &self.policy {
@@ -122,11 +128,17 @@ impl Sign {
                 folder.display()
             )));
         }
-        let whole = settle(&mut folder, keyring.as_ref(), &Draft::ALL, out)?;
+        let whole = settle(&mut folder, keyring.as_ref(), &Draft::ALL, &news, out)?;
         if whole {
+            let next = if folder.drafts.contains_key(&Draft::Targets) || folder.published.is_some() {
+                "publish"
+            } else {
+                "sign"
+            };
+            let policy = if next == "sign" { " POLICY.yaml" } else { "" };
             writeln!(
                 out.out,
-                "\nNext: attest policy publish {} --keys KEYDIR",
+                "\nNext: attest policy {next} {}{policy} --keys KEYDIR",
                 folder.display()
             )?;
         }
@@ -167,6 +179,17 @@ impl Sign {
                 last.saturating_add(1)
             )));
         }
+        let back = match (self.with_undo, before, &folder.published) {
+            (false, _, _) => None,
+            (true, Some(before), Some(published)) => {
+                Some(again(before, &published.artifacts, version.saturating_add(1))?)
+            }
+            (true, _, _) => {
+                return Err(Stop::refused(
+                    "there is no policy before this one to go back to; sign it without --with-undo",
+                ));
+            }
+        };
         let next = folder.last_targets()?.saturating_add(1);
         let artifacts = artifacts(compiled)?;
         folder.drop_draft(Draft::Undo)?;
@@ -176,12 +199,7 @@ impl Sign {
             Document::Targets(Metadata::new(targets)),
             &artifacts,
         )?;
-        if self.with_undo {
-            let before = before.ok_or_else(|| {
-                Stop::refused("there is no policy before this one to go back to; sign it without --with-undo")
-            })?;
-            let published = folder.published.clone().unwrap_or_default();
-            let back = again(before, &published.artifacts, version.saturating_add(1))?;
+        if let Some(back) = back {
             let targets = self::targets(folder, next.saturating_add(1), &back, now_s)?;
             folder.put(Draft::Undo, Document::Targets(Metadata::new(targets)), &back)?;
         }

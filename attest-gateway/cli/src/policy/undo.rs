@@ -140,7 +140,7 @@ impl Undo {
             &artifacts,
         )?;
         // A policy on its way neither waits for the brake nor holds it up.
-        settle(&mut folder, Some(&keyring), &[Draft::Brake], out)?;
+        settle(&mut folder, Some(&keyring), &[Draft::Brake], &[Draft::Brake], out)?;
         let Some(Document::Targets(signed)) = folder.drafts.get(&Draft::Brake).cloned() else {
             return Err(Stop::refused("the brake is gone; another command took it"));
         };

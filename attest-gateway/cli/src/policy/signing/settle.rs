@@ -12,16 +12,18 @@ use super::{
 };
 use crate::out::{Exit, Out, printable};
 
-/// Says what these drafts are, signs them with own keys, asks for the rest. True if none of them misses anything any more.
+/// Says what these drafts are, signs them with own keys, asks for the rest. True if none of them misses anything any more. One that
+/// misses nothing is only told of if it is among the news.
 pub(crate) fn settle(
     folder: &mut Folder,
     keyring: Option<&Keyring>,
     drafts: &[Draft],
+    news: &[Draft],
     out: &mut Out<'_>,
 ) -> Result<bool, Stop> {
     for draft in drafts {
         if let Some(document) = folder.drafts.get(draft).cloned() {
-            one(folder, keyring, *draft, document, out)?;
+            one(folder, keyring, *draft, document, news.contains(draft), out)?;
         }
     }
     let mut asked: BTreeMap<String, Vec<Draft>> = BTreeMap::new();
@@ -55,11 +57,15 @@ fn one(
     keyring: Option<&Keyring>,
     draft: Draft,
     mut document: Document,
+    is_news: bool,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
     let (needs, keys) = folder.needs(draft)?;
-    show(folder, draft, &document, out)?;
     let before = document.signed_by(&keys);
+    if missing(&before, &needs).is_empty() && !is_news {
+        return Ok(());
+    }
+    show(folder, draft, &document, out)?;
     if let Some(keyring) = keyring {
         for id in needs.iter().flat_map(|need| &need.keyids) {
             if !document.signed_by(&keys).contains(id)
