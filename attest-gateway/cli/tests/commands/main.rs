@@ -22,6 +22,8 @@ mod measure;
 mod operation;
 mod operator;
 mod policy;
+#[cfg(unix)]
+mod repository;
 mod scan;
 mod support;
 mod verify;
