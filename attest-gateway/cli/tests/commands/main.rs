@@ -21,6 +21,8 @@ mod measure;
 #[cfg(unix)]
 mod operation;
 mod operator;
+#[cfg(unix)]
+mod over_the_air;
 mod policy;
 #[cfg(unix)]
 mod repository;

@@ -62,7 +62,10 @@ impl Office {
 
     fn good(&self, words: &[&str]) -> Ended {
         let ended = self.run(words);
-        assert!(ended.code == Some(0) && !ended.err.contains("error"), "{words:?} {ended:?}");
+        assert!(
+            ended.code == Some(0) && !ended.err.contains("error"),
+            "{words:?} {ended:?}"
+        );
         ended
     }
 
