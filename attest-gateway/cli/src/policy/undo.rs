@@ -160,7 +160,10 @@ impl Undo {
         };
         publish(&mut folder, change, &keyring, out)?;
         let published = folder.published.clone().unwrap_or_default();
-        deliver(&published, &self.to, &self.gateways, out)
+        let delivered = deliver(&published, &self.to, &self.gateways, out)?;
+        // A brake never holds a policy up, so that the policy was taken says nothing of it.
+        let braked = self.gateways.braked(&brake, out)?;
+        Ok(if braked == Exit::Clean { delivered } else { braked })
     }
 }
 

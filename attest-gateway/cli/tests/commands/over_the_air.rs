@@ -58,7 +58,7 @@ fn steady(line: &str) -> String {
         };
         words.push(moved + word.strip_prefix(bare).unwrap());
     }
-    let line = words.join(" ").replace("unchanged", "activated");
+    let line = words.join(" ");
     match line
         .split_once(" by ")
         .filter(|_| line.trim_start().starts_with("ACK "))

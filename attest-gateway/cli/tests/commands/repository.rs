@@ -177,14 +177,15 @@ tests:
     )
 }
 
-#[test]
-fn two_people_make_one_policy() {
+fn check(ended: Ended, parts: &[&str]) {
+    for part in parts {
+        assert!(ended.text().contains(part), "{part} is not in\n{}", ended.text());
+    }
+}
+
+/// Two people have signed a root that needs both.
+fn founded() -> Office {
     let office = Office::new();
-    let check = |ended: Ended, parts: &[&str]| {
-        for part in parts {
-            assert!(ended.text().contains(part), "{part} is not in\n{}", ended.text());
-        }
-    };
     office.good(&["keys", "new", "bob-root", "--keys", "bob"]);
     office.good(&["keys", "new", "bob-targets", "--keys", "bob", "--kind", "p256"]);
     let made = office.good(&[
@@ -219,7 +220,12 @@ fn two_people_make_one_policy() {
     );
     assert!(office.path("policy/root.json").exists());
     assert!(!office.path("policy/requests/root-1.json").exists());
+    office
+}
 
+#[test]
+fn two_people_make_one_policy() {
+    let office = founded();
     check(
         office.sign(1, "shadow", &[]),
         &[
@@ -257,8 +263,11 @@ fn two_people_make_one_policy() {
     assert_eq!(verified["policy_version"], 1);
     let web = office.good(&["verify", "web", "--root", "policy/root.json"]);
     assert!(web.text().ends_with("policy version 1\ngood\n"), "{}", web.text());
+    two_people_change_it(&office);
+}
 
-    // The second policy says what it changes, on both machines.
+/// The second policy says what it changes, on both machines.
+fn two_people_change_it(office: &Office) {
     let second = office.sign(2, "enforce", &["--with-undo"]);
     check(
         second,

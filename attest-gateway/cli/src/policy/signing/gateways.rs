@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
+use attest_core::policy::Brake;
 use attest_gateway::admin::{AdminClient, AdminClientError, ClientTls};
 use attest_policy::repository::Repository;
 use clap::Args;
@@ -65,6 +66,26 @@ impl Gateways {
                 "{}",
                 printable(&format!("{admin}  {text}")).replace('\n', " ")
             )?;
+        }
+        Ok(exit)
+    }
+
+    /// Asks every gateway whether a brake that was pushed is in force, and says it.
+    pub(crate) fn braked(&self, brake: &Brake, out: &mut Out<'_>) -> Result<Exit, Stop> {
+        let mut exit = Exit::Clean;
+        if self.is_empty() {
+            return Ok(exit);
+        }
+        for Answered { admin, answer } in self.call("GET", "/policy", None)? {
+            let (good, text) = match &answer {
+                Ok(view) => brake_in_words(brake, view),
+                Err(error) => (false, format!("not asked: {error}")),
+            };
+            if !good {
+                exit = Exit::Refused;
+            }
+            let line = printable(&format!("{admin}  {text}")).replace('\n', " ");
+            writeln!(out.out, "{line}")?;
         }
         Ok(exit)
     }
@@ -159,20 +180,97 @@ fn in_words(error: &AdminClientError) -> String {
 }
 
 /// Whether what was pushed is in force now, and the words.
-pub(crate) fn verdict_in_words(verdict: &Value) -> (bool, String) {
+fn verdict_in_words(verdict: &Value) -> (bool, String) {
     let text = |name: &str| verdict.get(name).and_then(Value::as_str).unwrap_or_default();
     let version = verdict.get("version").and_then(Value::as_u64);
     let version = version.map_or_else(String::new, |version| format!("  policy version {version}"));
-    let reason = match (text("code"), text("reason")) {
-        (code, "") => format!("  {code}"),
-        (code, reason) => format!("  {code}: {reason}"),
-    };
     match text("verdict") {
-        "ack" => (true, format!("ACK{version}{reason}")),
-        "nack" => (false, format!("NACK{version}{reason}")),
+        "ack" => (true, format!("ACK{version}")),
+        "nack" => (
+            false,
+            format!("NACK{version}  {} [{}]", text("reason"), text("code")),
+        ),
         _ => (
             false,
             format!("an answer that this version does not know: {verdict}"),
         ),
+    }
+}
+
+/// Whether a gateway's policy has this brake over it, or none after an empty one, and the words.
+fn brake_in_words(brake: &Brake, view: &Value) -> (bool, String) {
+    let at = |path: &str| view.pointer(path);
+    let in_force = at("/repository/brake/version").and_then(Value::as_u64);
+    let expected = (!brake.rules.is_empty()).then_some(brake.version);
+    match (in_force, expected) {
+        (None, None) => (true, "no brake".to_owned()),
+        (Some(version), Some(expected)) if version == expected => (true, format!("BRAKE {version} in force")),
+        _ => {
+            let text = |name: &str| {
+                at(&format!("/repository/last_nack/{name}"))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
+            let why = if text("subject") == "brake" {
+                format!(": {} [{}]", text("reason"), text("code"))
+            } else {
+                String::new()
+            };
+            (false, format!("brake {} is not taken{why}", brake.version))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_verdict_is_told_in_words() {
+        let check = |verdict: Value, expect: (bool, &str)| {
+            let (good, text) = verdict_in_words(&verdict);
+            assert_eq!((good, text.as_str()), expect);
+        };
+        check(
+            json!({"verdict": "ack", "version": 3, "code": "activated"}),
+            (true, "ACK  policy version 3"),
+        );
+        check(
+            json!({"verdict": "nack", "code": "tuf-threshold", "reason": "targets is signed by 1 of the 2 keys"}),
+            (
+                false,
+                "NACK  targets is signed by 1 of the 2 keys [tuf-threshold]",
+            ),
+        );
+        check(
+            json!({"outcome": 1}),
+            (
+                false,
+                "an answer that this version does not know: {\"outcome\":1}",
+            ),
+        );
+    }
+
+    #[test]
+    fn a_brake_is_on_only_where_the_gateway_says_so() {
+        let check = |rules: Value, view: Value, expect: (bool, &str)| {
+            let brake = json!({"version": 4, "issued_at": 1, "expires_at": 2, "rules": rules});
+            let brake: Brake = serde_json::from_value(brake).unwrap();
+            let (good, text) = brake_in_words(&brake, &view);
+            assert_eq!((good, text.as_str()), expect);
+        };
+        let on = |version: u64| json!({"repository": {"brake": {"version": version}}});
+        check(json!({"a": "off"}), on(4), (true, "BRAKE 4 in force"));
+        check(json!({"a": "off"}), on(3), (false, "brake 4 is not taken"));
+        check(json!({"a": "off"}), json!({}), (false, "brake 4 is not taken"));
+        check(json!({}), json!({"repository": {}}), (true, "no brake"));
+        check(json!({}), on(3), (false, "brake 4 is not taken"));
+        let refused = json!({"repository": {"last_nack": {"subject": "brake", "code": "brake-unlisted", "reason": "no"}}});
+        check(
+            json!({"a": "off"}),
+            refused,
+            (false, "brake 4 is not taken: no [brake-unlisted]"),
+        );
     }
 }
