@@ -707,6 +707,20 @@ fn everything_wrong_with_a_repository_is_named() {
 }
 
 #[test]
+fn what_a_client_would_refuse_is_not_published() {
+    let office = Office::published();
+    let targets = "policy/repository/metadata/1.targets.json";
+    let whole = office.read(targets);
+    office.write(targets, &whole.replacen("\"sig\":\"", "\"sig\":\"00", 1));
+    office.refused(
+        &["publish", "policy", "--keys", "keys", "--refresh"],
+        &["not published: ", "[tuf-threshold]"],
+    );
+    office.write(targets, &whole);
+    office.good(&["publish", "policy", "--keys", "keys", "--refresh"]);
+}
+
+#[test]
 fn what_was_interrupted_is_just_run_again() {
     let office = Office::published();
     office.sign(2, "shadow", &[]);
