@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::gateway::{Running, change};
 use crate::support::*;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -718,6 +719,115 @@ fn what_a_client_would_refuse_is_not_published() {
     );
     office.write(targets, &whole);
     office.good(&["publish", "policy", "--keys", "keys", "--refresh"]);
+}
+
+#[test]
+fn a_gateway_says_beforehand_what_it_would_refuse() {
+    let office = Office::published();
+    let gateway = office.path("gateway");
+    assert_eq!(attest(&["gateway", "init", text(&gateway)]).code, Some(0));
+    let config = text(&gateway.join("attest.toml")).to_owned();
+    let signed = "repository = \"../policy/repository\"\nroot = \"../policy/root.json\"";
+    change(Path::new(&config), "file = \"policy.yaml\"", signed);
+    let said = |expect: i32| {
+        let said = attest(&["gateway", "check", "--config", &config]);
+        assert_eq!(said.code, Some(expect), "{said:?}");
+        format!("{}{}", said.text(), said.err)
+    };
+    let without = said(1);
+    assert!(without.contains("[policy-response-keys]"), "{without}");
+    let keys = attest(&["gateway", "keys", "list", "--policy", "--config", &config]);
+    office.write("policy.yaml", &format!("{}{}", policy(2, "shadow"), keys.text()));
+    office.good(&["sign", "policy", "policy.yaml", "--keys", "keys"]);
+    office.good(&["publish", "policy", "--keys", "keys"]);
+    let good = said(0);
+    assert!(good.contains("root.json: root version 1\n"), "{good}");
+    assert!(good.contains("repository: version 2, "), "{good}");
+    let other = Office::published();
+    fs::copy(other.path("policy/root.json"), office.path("policy/root.json")).unwrap();
+    let foreign = said(1);
+    assert!(foreign.contains("[tuf-threshold]"), "{foreign}");
+    fs::write(office.path("policy/root.json"), "{}").unwrap();
+    let none = said(1);
+    assert!(none.contains("[repository-malformed]"), "{none}");
+}
+
+#[test]
+fn a_gateway_that_refuses_says_why() {
+    let office = Office::published();
+    let gateway = office.path("gateway");
+    let made = ["gateway", "init", text(&gateway), "--listen", "127.0.0.1:0"];
+    assert_eq!(attest(&made).code, Some(0));
+    let config = gateway.join("attest.toml");
+    let signed = "repository = \"../policy/repository\"\nroot = \"../policy/root.json\"";
+    change(&config, "file = \"policy.yaml\"", signed);
+    let keys = attest(&["gateway", "keys", "list", "--policy", "--config", text(&config)]);
+    office.write("policy.yaml", &format!("{}{}", policy(2, "shadow"), keys.text()));
+    office.good(&["sign", "policy", "policy.yaml", "--keys", "keys"]);
+    office.good(&["publish", "policy", "--keys", "keys"]);
+    let mut running = Running::start(&gateway);
+    let admin = format!("http://{}", running.operators());
+    let at = [
+        "--admin",
+        &admin,
+        "--token-file",
+        text(&gateway.join("admin.token")),
+    ]
+    .map(str::to_owned);
+    let at: Vec<&str> = at.iter().map(String::as_str).collect();
+    let pushed = |office: &Office, words: &[&str]| office.run(&[words, &at].concat());
+
+    let again = pushed(&office, &["publish", "policy"]);
+    assert_eq!(
+        (again.code, again.text()),
+        (Some(0), format!("{admin}  ACK  policy version 2\n").as_str())
+    );
+    let foreign = pushed(&Office::published(), &["publish", "policy"]);
+    assert_eq!(foreign.code, Some(1), "{foreign:?}");
+    check(foreign, &["NACK", "[tuf-threshold]"]);
+    let status = pushed(&office, &["status"]);
+    assert_eq!(status.code, Some(1), "{status:?}");
+    check(
+        status,
+        &[
+            "policy version 2\n",
+            "\n  ACK version 2 ",
+            "\n  NACK by push ",
+            "[tuf-threshold]: ",
+        ],
+    );
+    let told = pushed(&office, &["status", "--json"]).json();
+    assert_eq!(told[0]["policy"]["version"], 2);
+    assert_eq!(
+        told[0]["policy"]["repository"]["last_nack"]["code"],
+        "tuf-threshold"
+    );
+    // One of two that does not answer is named, and the other one is served all the same.
+    let both = office.run(
+        &[
+            &["publish", "policy", "--admin", "http://127.0.0.1:1"],
+            at.as_slice(),
+        ]
+        .concat(),
+    );
+    assert_eq!(both.code, Some(1), "{both:?}");
+    check(
+        both,
+        &[
+            "http://127.0.0.1:1  not asked: nothing answers",
+            "ACK  policy version 2",
+        ],
+    );
+    office.write("token", "wrong");
+    let wrong = office.run(&["status", "--admin", &admin, "--token-file", "token"]);
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    check(wrong, &["SHA-256 must be one of [[admin.tokens]]"]);
+    office.refused(&["status"], &["--admin"]);
+    office.refused(&["status", "--admin", &admin], &["--token-file"]);
+    office.refused(
+        &["status", "--admin", "ftp://x", "--token-file", "token"],
+        &["expected http://HOST:PORT"],
+    );
 }
 
 #[test]
