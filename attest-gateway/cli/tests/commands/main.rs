@@ -19,6 +19,8 @@ mod listener;
 mod logging;
 mod measure;
 #[cfg(unix)]
+mod office;
+#[cfg(unix)]
 mod operation;
 mod operator;
 #[cfg(unix)]
