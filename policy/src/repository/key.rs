@@ -2,11 +2,17 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use attest_core::encoding::{hex, sha256};
+use attest_core::{
+    encoding::{from_hex_array, hex, sha256},
+    fleet::random_array,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SecureRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
+    signature::{
+        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair as _, UnparsedPublicKey,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +23,11 @@ use super::{RepositoryError, canonical};
 const P256_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// `PrivateKeyInfo` of version 1 up to the seed (RFC 8410).
+const ED25519_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
 /// The kinds of keys that are made here.
@@ -53,12 +64,17 @@ impl RoleKey {
     /// # Errors
     /// [`RepositoryError::Random`].
     pub fn generate(kind: KeyKind, rng: &dyn SecureRandom) -> Result<Self, RepositoryError> {
-        let document = match kind {
-            KeyKind::Ed25519 => Ed25519KeyPair::generate_pkcs8(rng),
-            KeyKind::P256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, rng),
-        };
-        let document = document.map_err(|_| RepositoryError::Random)?;
-        Self::from_pkcs8(document.as_ref(), rng)
+        match kind {
+            // Version 1, which every tool reads: ring's own has version 2.
+            KeyKind::Ed25519 => {
+                let seed: [u8; 32] = random_array(rng).map_err(|_| RepositoryError::Random)?;
+                Self::from_pkcs8(&[ED25519_PREFIX.as_slice(), &seed].concat(), rng)
+            }
+            KeyKind::P256 => {
+                let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, rng);
+                Self::from_pkcs8(document.map_err(|_| RepositoryError::Random)?.as_ref(), rng)
+            }
+        }
     }
 
     /// The key in a PKCS #8 document, of either kind.
@@ -171,6 +187,36 @@ impl PublicKey {
         // Only a member unknown to everybody could hold a fraction; such a key matches no id.
         hex(sha256(&[&canonical(&named).unwrap_or_default()]))
     }
+
+    /// True if the signature is this key's. Never for kinds that are not made here.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = &self.keyval.public;
+        let verified = match (self.keytype.as_str(), self.scheme.as_str()) {
+            ("ed25519", "ed25519") => from_hex_array::<32>(public)
+                .ok()
+                .map(|key| UnparsedPublicKey::new(&ED25519, key).verify(message, signature)),
+            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(public)
+                .as_deref()
+                .and_then(|spki| spki.strip_prefix(&P256_PREFIX))
+                .map(|point| {
+                    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature)
+                }),
+            _ => None,
+        };
+        verified.is_some_and(|verified| verified.is_ok())
+    }
+
+    /// True if signatures of this key can be made and verified here.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match (self.keytype.as_str(), self.scheme.as_str()) {
+            ("ed25519", "ed25519") => from_hex_array::<32>(&self.keyval.public).is_ok(),
+            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(&self.keyval.public)
+                .is_some_and(|spki| spki.starts_with(&P256_PREFIX) && spki.len() == P256_PREFIX.len() + 65),
+            _ => false,
+        }
+    }
 }
 
 /// A `PUBLIC KEY` in PEM, with the line ends and the last one as securesystemslib has them: the key id covers this text.
@@ -184,4 +230,13 @@ fn pem(spki: &[u8]) -> String {
     }
     out.push_str("\n-----END PUBLIC KEY-----\n");
     out
+}
+
+fn from_pem(text: &str) -> Option<Vec<u8>> {
+    let body = text
+        .trim()
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")?
+        .strip_suffix("-----END PUBLIC KEY-----")?;
+    let joined: String = body.split_ascii_whitespace().collect();
+    STANDARD.decode(joined).ok()
 }

@@ -123,7 +123,7 @@ impl Repository {
     /// [`RepositoryError::File`], or as [`files`](Self::files).
     pub fn write_to(&self, directory: &Path) -> Result<(), RepositoryError> {
         for (name, bytes) in self.files()? {
-            replace(&directory.join(name), bytes)?;
+            write_whole(&directory.join(name), bytes)?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Repository {
 }
 
 /// The file of a target: its hash in front of the last part of its name.
-pub(super) fn published_target(name: &str, bytes: &[u8]) -> Result<String, RepositoryError> {
+fn published_target(name: &str, bytes: &[u8]) -> Result<String, RepositoryError> {
     prefixed(name, &hex(sha256(&[bytes])))
 }
 
@@ -161,7 +161,7 @@ fn prefixed(name: &str, hash: &str) -> Result<String, RepositoryError> {
     })
 }
 
-pub(super) fn version_of<T: Signed>(bytes: &[u8]) -> Result<u64, RepositoryError> {
+fn version_of<T: Signed>(bytes: &[u8]) -> Result<u64, RepositoryError> {
     Ok(Metadata::<T>::from_bytes(bytes)?.signed.header().version)
 }
 
@@ -189,7 +189,10 @@ fn read_bounded(path: &Path) -> Result<Option<Vec<u8>>, RepositoryError> {
 }
 
 /// Writes a file whole or not at all, and on disk before this returns. A file that is the same already is left alone.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), RepositoryError> {
+///
+/// # Errors
+/// [`RepositoryError::File`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RepositoryError> {
     let failed = |source| RepositoryError::File {
         path: path.to_owned(),
         source,
@@ -198,6 +201,11 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), RepositoryError> 
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = if folder == Path::new("") {
+        Path::new(".")
+    } else {
+        folder
+    };
     fs::create_dir_all(folder).map_err(failed)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");

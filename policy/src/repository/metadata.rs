@@ -1,12 +1,14 @@
 //! Metadata of a role with its signatures. What is signed is the canonical form of everything in it, members unknown here among them.
 
+use std::collections::BTreeMap;
+
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use attest_core::encoding::hex;
 
-use super::{Header, RepositoryError, RoleKey, canonical};
+use super::{Header, PublicKey, RepositoryError, RoleKey, canonical};
 
 /// The signed part of metadata.
 pub trait Signed: Serialize + DeserializeOwned {
@@ -112,6 +114,27 @@ impl<T: Signed> Metadata<T> {
         self.signatures.push(signature);
     }
 
+    /// The keys among these that have signed what it says now.
+    #[must_use]
+    pub fn signed_by(&self, keys: &BTreeMap<String, PublicKey>) -> Vec<String> {
+        let Ok(message) = self.message() else {
+            return Vec::new();
+        };
+        let good = |signature: &&Signature| {
+            let key = keys.get(&signature.keyid).zip(from_hex(&signature.sig));
+            key.is_some_and(|(key, bytes)| key.verifies(&message, &bytes))
+        };
+        let mut ids: Vec<String> = self
+            .signatures
+            .iter()
+            .filter(good)
+            .map(|one| one.keyid.clone())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     fn tree(&self) -> Result<Map<String, Value>, RepositoryError> {
         let mut tree = match serde_json::to_value(&self.signed).map_err(|error| self.unwritable(&error))? {
             Value::Object(members) => members,
@@ -129,6 +152,16 @@ impl<T: Signed> Metadata<T> {
             reason: error.to_string(),
         }
     }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    pairs
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,8 +5,10 @@
 //! client's part. No clock is read, and randomness comes from the caller.
 
 mod canonical;
+mod contents;
 mod development;
 mod error;
+mod examine;
 mod key;
 mod layout;
 mod metadata;
@@ -18,10 +20,12 @@ mod tests;
 
 pub use self::{
     canonical::canonical,
+    contents::{DEVICE_TARGET, GATEWAY_TARGET, PublishedPolicy, TESTS_TARGET},
     development::{BRAKE_ROLE, BRAKE_TARGET, development},
     error::RepositoryError,
+    examine::{Examined, Flaw},
     key::{KeyKind, KeyValue, PublicKey, RoleKey},
-    layout::{MAX_FILE_BYTES, Repository},
+    layout::{MAX_FILE_BYTES, Repository, write_whole},
     metadata::{Metadata, Signature, Signed},
     roles::{
         DelegatedRole, Delegations, Described, Header, KeyIds, MetaFile, Root, RootRoles, SPEC_VERSION,

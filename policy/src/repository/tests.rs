@@ -186,3 +186,113 @@ fn key_ids_are_those_of_the_reference_implementation() {
         "63d00ee3cf4f5c61ad94efa696c68f13b608fe56ecea13fb144a6fd18e9235b9"
     );
 }
+
+#[test]
+fn everything_wrong_is_told() {
+    let made = repository(KeyKind::P256);
+    let root = made.roots[&1].clone();
+    let codes = |repository: &Repository, now_s| -> Vec<(String, &str)> {
+        let flaws = repository.examine(&root, now_s).flaws;
+        flaws.into_iter().map(|flaw| (flaw.place, flaw.code)).collect()
+    };
+    let examined = made.examine(&root, NOW_S);
+    assert_eq!(examined.flaws, []);
+    assert_eq!(examined.vouched["brake.json"], "brake");
+    assert_eq!(examined.versions["targets"], 7);
+    let late = codes(&made, NOW_S + 60);
+    let expired = ["timestamp", "snapshot", "brake", "targets"];
+    assert_eq!(late, expired.map(|role| (role.to_owned(), "tuf-expired")));
+    let mut foreign = repository(KeyKind::P256);
+    foreign.roots.clone_from(&made.roots);
+    assert_eq!(
+        codes(&foreign, NOW_S),
+        [("repository".to_owned(), "tuf-threshold")]
+    );
+    let mut spoilt = made.clone();
+    spoilt.artifacts.insert("device.json".to_owned(), b"{}".to_vec());
+    spoilt.artifacts.insert("brake.json".to_owned(), b"{}".to_vec());
+    assert_eq!(
+        codes(&spoilt, NOW_S),
+        [
+            ("brake.json".to_owned(), "tuf-target-length"),
+            ("device.json".to_owned(), "tuf-target-length")
+        ]
+    );
+}
+
+#[test]
+fn a_policy_that_gateways_would_refuse_is_told() {
+    let compiled = crate::compile("bank.yaml", crate::EXAMPLE).unwrap();
+    let artifact = |name: &str, text: String| (name.to_owned(), text.into_bytes());
+    let mut artifacts = BTreeMap::from([
+        artifact("device.json", compiled.device_json().unwrap()),
+        artifact("gateway.json", compiled.gateway_json().unwrap()),
+        artifact("tests.json", compiled.tests_json().unwrap()),
+    ]);
+    let codes = |artifacts: &BTreeMap<String, Vec<u8>>| -> Vec<&str> {
+        let repository = Repository {
+            artifacts: artifacts.clone(),
+            ..Repository::default()
+        };
+        repository
+            .flaws_of_policy()
+            .iter()
+            .map(|flaw| flaw.code)
+            .collect()
+    };
+    assert_eq!(codes(&artifacts), Vec::<&str>::new());
+    let brake = |rule: &str| {
+        format!(r#"{{"version":1,"issued_at":1,"expires_at":3,"rules":{{"{rule}":"off"}}}}"#).into_bytes()
+    };
+    let braked = |brake: Vec<u8>, now_s| {
+        let mut artifacts = artifacts.clone();
+        artifacts.insert("brake.json".to_owned(), brake);
+        let repository = Repository {
+            artifacts,
+            ..Repository::default()
+        };
+        repository.flaw_of_brake(now_s).map(|flaw| flaw.code)
+    };
+    assert_eq!(braked(brake("no-such-rule"), 2), Some("brake-unknown-rule"));
+    assert_eq!(braked(brake("no-such-rule"), 3), None);
+    assert_eq!(braked(b"{}".to_vec(), 3), Some("brake-malformed"));
+    let older = br#"{"version":999,"tests":[]}"#.to_vec();
+    let tests = artifacts.insert("tests.json".to_owned(), older).unwrap();
+    assert_eq!(codes(&artifacts), ["policy-version-mismatch"]);
+    let other = String::from_utf8(tests)
+        .unwrap()
+        .replace(r#""decision":"deny""#, r#""decision":"step_up""#);
+    artifacts.insert("tests.json".to_owned(), other.into_bytes());
+    let failed = codes(&artifacts);
+    assert!(
+        !failed.is_empty() && failed.iter().all(|code| *code == "policy-tests-failed"),
+        "{failed:?}"
+    );
+    artifacts.remove("gateway.json");
+    assert_eq!(codes(&artifacts), ["policy-target-missing"]);
+}
+
+#[test]
+fn only_a_key_that_signed_this_counts() {
+    let rng = SystemRandom::new();
+    for kind in [KeyKind::Ed25519, KeyKind::P256] {
+        let [key, other] = [(); 2].map(|()| RoleKey::generate(kind, &rng).unwrap());
+        assert!(key.public().is_known());
+        let keys: BTreeMap<_, _> = [&key, &other].map(|key| (key.id(), key.public())).into();
+        let header = Header::new(1, NOW_S).unwrap();
+        let mut metadata = Metadata::new(Snapshot {
+            header,
+            meta: BTreeMap::new(),
+            other: BTreeMap::new(),
+        });
+        metadata.sign(&key, &rng).unwrap();
+        let sig = metadata.signatures[0].sig.clone();
+        metadata.attach(Signature {
+            keyid: other.id(),
+            sig,
+        });
+        assert_eq!(metadata.signed_by(&keys), [key.id()]);
+        metadata.signed.header.version = 2;
+        assert_eq!(metadata.signed_by(&keys), Vec::<String>::new());
+    }
+}

@@ -17,6 +17,7 @@ mod token;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::identity::Identity;
 use attest_gateway::config::ConfigProblem;
 use clap::{Args, Subcommand};
 

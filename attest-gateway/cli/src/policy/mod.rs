@@ -1,16 +1,25 @@
-//! `attest policy`: write policies, look through them, test, build, compare and explain them. Each command is one file.
+//! `attest policy`: write policies, look through them, test, build, compare and explain them; sign, publish and undo them. Each command
+//! is one file.
 
 mod build;
 mod diff;
 mod explain;
 mod explained;
+mod init;
 mod input;
+mod keys;
 mod lint;
 mod new;
+mod publish;
 mod replay;
 mod scan;
 mod schema;
+mod sign;
+mod signing;
+mod status;
 mod test;
+mod undo;
+mod verify;
 
 use std::io;
 
@@ -19,7 +28,7 @@ use clap::{Args, Subcommand};
 pub(crate) use self::input::{count, line};
 use crate::out::{Exit, Out};
 
-/// Write policies, look through them, test, build, compare and explain them.
+/// Write policies, look through them, test, build, compare and explain them; sign, publish and undo them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Start here:\n  attest policy new detector --category cloner\n  attest policy lint policy.yaml\n  \
@@ -42,6 +51,13 @@ enum PolicyCommand {
     Replay(replay::Replay),
     Scan(scan::Scan),
     Schema(schema::Schema),
+    Init(Box<init::Init>),
+    Keys(keys::Keys),
+    Sign(sign::Sign),
+    Publish(publish::Publish),
+    Undo(undo::Undo),
+    Verify(verify::Verify),
+    Status(status::Status),
 }
 
 impl Policy {
@@ -56,6 +72,13 @@ impl Policy {
             PolicyCommand::Replay(replay) => replay.run(out),
             PolicyCommand::Scan(scan) => scan.run(out),
             PolicyCommand::Schema(schema) => schema.run(out),
+            PolicyCommand::Init(init) => init.run(out),
+            PolicyCommand::Keys(keys) => keys.run(out),
+            PolicyCommand::Sign(sign) => sign.run(out),
+            PolicyCommand::Publish(publish) => publish.run(out),
+            PolicyCommand::Undo(undo) => undo.run(out),
+            PolicyCommand::Verify(verify) => verify.run(out),
+            PolicyCommand::Status(status) => status.run(out),
         }
     }
 }

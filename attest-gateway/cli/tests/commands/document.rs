@@ -17,7 +17,7 @@ pub(crate) struct Stage<'a> {
     /// Gives a command, run in this folder, what a reader would fill in.
     pub(crate) prepare: fn(&Path, &str, &mut Command),
     /// A line of an output without what differs from run to run.
-    pub(crate) steady: fn(&str) -> &str,
+    pub(crate) steady: fn(&str) -> String,
 }
 
 impl<'a> Stage<'a> {
@@ -26,7 +26,7 @@ impl<'a> Stage<'a> {
         Self {
             folder,
             prepare: |_, _, _| {},
-            steady: |line| line,
+            steady: str::to_owned,
         }
     }
 

@@ -28,11 +28,11 @@ fn prepare(folder: &Path, line: &str, command: &mut Command) {
 }
 
 /// How long ago that was depends on today.
-fn steady(line: &str) -> &str {
+fn steady(line: &str) -> String {
     if line.starts_with("When     2027-01-15T08:00:00Z, ") {
-        "When     2027-01-15T08:00:00Z, 4 minutes ago"
+        "When     2027-01-15T08:00:00Z, 4 minutes ago".to_owned()
     } else {
-        line
+        line.to_owned()
     }
 }
 

@@ -19,10 +19,16 @@ mod listener;
 mod logging;
 mod measure;
 #[cfg(unix)]
+mod office;
+#[cfg(unix)]
 mod operation;
 mod operator;
+#[cfg(unix)]
+mod over_the_air;
 mod policy;
+#[cfg(unix)]
 mod replay;
+mod repository;
 mod scan;
 mod support;
 mod verify;

@@ -16,7 +16,8 @@ use crate::when;
 /// List the generations of every kind of key, the ids of public ones, and the next step of each rotation.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  attest gateway keys list --config my-gateway/attest.toml\n\n\
+    after_help = "Examples:\n  attest gateway keys list --config my-gateway/attest.toml\n  attest gateway keys list --policy --config \
+                        my-gateway/attest.toml >> policy.yaml\n\n\
                         Exit codes: 0 listed, 1 a key file is bad, 2 the configuration cannot be read."
 )]
 pub(super) struct List {
@@ -25,6 +26,9 @@ pub(super) struct List {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Print the public attestation keys as a policy's `response_keys`: a signed policy lists those of every gateway.
+    #[arg(long, conflicts_with = "json")]
+    policy: bool,
 }
 
 impl List {
@@ -44,6 +48,13 @@ impl List {
                 return Ok(Exit::Refused);
             }
         };
+        if self.policy {
+            writeln!(out.out, "response_keys:")?;
+            for key in keys.attestation_jwks().keys {
+                writeln!(out.out, "  - {}", serde_json::to_string(&key)?)?;
+            }
+            return Ok(Exit::Clean);
+        }
         let now_s = SystemClock::new().now_s();
         let mut object = serde_json::Map::new();
         for family in Family::ALL {
