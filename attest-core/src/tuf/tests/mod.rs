@@ -37,16 +37,19 @@ impl Key {
     }
 
     pub(super) fn signature(&self, signed: &Value) -> Value {
-        let message = json::read(signed.to_string().as_bytes()).unwrap().canonical();
+        let message = in_order(signed);
         json!({"keyid": self.id, "sig": hex(self.pair.sign(&message))})
     }
 }
 
 pub(super) fn signed_by(signed: &Value, keys: &[&Key]) -> Vec<u8> {
     let signatures: Vec<Value> = keys.iter().map(|key| key.signature(signed)).collect();
-    json!({"signed": signed, "signatures": signatures})
-        .to_string()
-        .into_bytes()
+    in_order(&json!({"signed": signed, "signatures": signatures}))
+}
+
+/// The text of a value with its members in order, whatever order a `Value` keeps them in.
+pub(super) fn in_order(value: &Value) -> Vec<u8> {
+    json::read(value.to_string().as_bytes()).unwrap().canonical()
 }
 
 pub(super) fn role_of(keys: &[&Key], threshold: u64) -> Value {
