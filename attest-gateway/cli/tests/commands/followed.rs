@@ -176,7 +176,7 @@ fn a_repository_is_looked_through_before_a_gateway_starts() {
     fs::rename(place.path("root.json"), place.path("away.json")).unwrap();
     place.check_fails(": policy.root: there is no file ", "no-such-file");
     fs::write(place.path("root.json"), "{}").unwrap();
-    place.check_fails("/published: ", "tuf-malformed");
+    place.check_fails("/published: ", "tuf-field");
     fs::rename(place.path("away.json"), place.path("root.json")).unwrap();
 
     let url = format!("http://{}/", web(&place.path("published")));
