@@ -263,6 +263,39 @@ fn roots_are_followed_one_by_one() {
 }
 
 #[test]
+fn who_keeps_every_root_never_stops_following() {
+    let mut repository = Repository::new();
+    let client = Client::of(&repository);
+    let first = client.kept[&RoleName::Root].clone();
+    for version in 2..=300 {
+        repository.publish_root(version, &[]);
+    }
+    let root = |version: u64| repository.files[&format!("{version}.root.json")].clone();
+    let mut newest = 1;
+    for expect in [33, 65, 97] {
+        let mut updater = Updater::new(&first, NOW_S, Bounds::PHONE).unwrap();
+        for version in 2..=newest {
+            updater.follow_kept_root(&root(version)).unwrap();
+        }
+        // Neither one that was skipped to nor one that is there twice is followed, and neither undoes what was.
+        for other in [newest, newest + 2] {
+            let refused = updater.follow_kept_root(&root(other)).unwrap_err();
+            assert_eq!(refused.code(), "tuf-root-version");
+        }
+        Client::of(&repository).run(&mut updater, &repository).unwrap();
+        newest = updater.trusted().root_version();
+        assert_eq!(newest, expect);
+        let late = updater.follow_kept_root(&root(newest + 1)).unwrap_err();
+        assert_eq!(late.code(), "tuf-order");
+    }
+    let mut updater = Updater::new(&first, NOW_S, Bounds::PHONE).unwrap();
+    let kept = (2..=299).map(root).map(|root| updater.follow_kept_root(&root));
+    assert!(kept.into_iter().all(|followed| followed.is_ok()));
+    Client::of(&repository).run(&mut updater, &repository).unwrap();
+    assert_eq!(updater.trusted().root_version(), 300);
+}
+
+#[test]
 fn an_intermediate_root_may_have_expired() {
     let mut repository = Repository::new();
     let mut client = Client::of(&repository);
