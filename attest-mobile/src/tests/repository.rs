@@ -77,7 +77,7 @@ fn canonical(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(canonical).collect();
             format!("[{}]", items.join(","))
         }
-        plain => plain.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 
