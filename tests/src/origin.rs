@@ -5,10 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::net::TcpListener;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::wire::{Message, Wire};
+
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 32 << 10;
 
 /// What an upstream does with one request.
 #[derive(Debug, Clone)]
@@ -123,12 +128,22 @@ fn serve(listener: TcpListener, play: Play, served: Arc<AtomicU64>) -> JoinHandl
                 accepted = listener.accept() => {
                     // Out of descriptors, perhaps: whoever waits is served when one is free.
                     let Ok((stream, _)) = accepted else { continue };
+                    keep_little(&stream);
                     connections.spawn(converse(Wire::over(stream).patiently(), Arc::clone(&play), Arc::clone(&served)));
                 }
                 Some(_) = connections.join_next() => {}
             }
         }
     })
+}
+
+/// Lets the kernel take little more than it can send, as a server with many clients does: copying a large response for nobody would
+/// cost the machine that all share here.
+fn keep_little(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _more = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES).is_err();
+    #[cfg(not(target_os = "linux"))]
+    let _more = stream;
 }
 
 async fn converse(mut wire: Wire, play: Play, served: Arc<AtomicU64>) {
