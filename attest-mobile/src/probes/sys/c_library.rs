@@ -33,10 +33,10 @@ impl Calls for CLibrary {
 
     fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         let offset = i64::try_from(offset).map_err(|_| Errno::new(libc::EINVAL))?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        use libc::pread64 as pread;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         use libc::pread;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        use libc::pread64 as pread;
         // SAFETY: `into` is writable for its length.
         written(
             unsafe { pread(fd, into.as_mut_ptr().cast(), into.len(), offset) },
@@ -145,15 +145,15 @@ const LARGE: c_int = 0;
 const OPEN: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | LARGE;
 
 // The same function; the crate names the flags in this structure only.
-#[cfg(target_os = "linux")]
-use libc::statfs64 as statfs;
 #[cfg(not(target_os = "linux"))]
 use libc::statfs;
-
 #[cfg(target_os = "linux")]
-use libc::__errno_location as error_number;
+use libc::statfs64 as statfs;
+
 #[cfg(target_os = "android")]
 use libc::__errno as error_number;
+#[cfg(target_os = "linux")]
+use libc::__errno_location as error_number;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use libc::__error as error_number;
 
@@ -162,7 +162,11 @@ fn last_error() -> Errno {
 }
 
 fn outcome(returned: c_int) -> Result<c_int, Errno> {
-    if returned < 0 { Err(last_error()) } else { Ok(returned) }
+    if returned < 0 {
+        Err(last_error())
+    } else {
+        Ok(returned)
+    }
 }
 
 fn written(returned: isize, room: usize) -> Result<usize, Errno> {

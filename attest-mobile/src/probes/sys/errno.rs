@@ -42,10 +42,7 @@ impl Errno {
 
     /// True if it says that something is there and this process may not do that with it.
     pub(super) const fn is_refusal(self) -> bool {
-        matches!(
-            self.0,
-            libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY
-        )
+        matches!(self.0, libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY)
     }
 }
 

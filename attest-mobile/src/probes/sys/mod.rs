@@ -53,5 +53,6 @@ pub use self::files::{Capped, File, Files};
 pub use self::stat::{Kind, Stat};
 pub use self::view::View;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -75,7 +75,10 @@ impl Field {
     /// Its value.
     pub(super) fn of(self, answer: &Answer) -> u64 {
         let bytes = answer.0.get(self.at..self.at + self.bytes).unwrap_or_default();
-        bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte))
     }
 }
 
@@ -196,3 +199,187 @@ pub(super) const ARM: Abi = Abi {
     statfs_size: Some(88),
     statfs_flags: field(64, 4),
 };
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::mem::{offset_of, size_of};
+
+    use super::*;
+    use crate::probes::sys::direct::trap::Registers;
+
+    /// The structures as the kernel's headers declare them, with the widths that their types have on the architecture.
+    #[repr(C)]
+    struct X86Stat {
+        dev: u64,
+        ino: u64,
+        nlink: u64,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+        pad0: u32,
+        rdev: u64,
+        size: i64,
+        rest: [u64; 11],
+    }
+
+    #[repr(C)]
+    struct Aarch64Stat {
+        dev: u64,
+        ino: u64,
+        mode: u32,
+        nlink: u32,
+        uid: u32,
+        gid: u32,
+        rdev: u64,
+        pad1: u64,
+        size: i64,
+        blksize: i32,
+        pad2: i32,
+        blocks: i64,
+        times: [u64; 6],
+        unused: [u32; 2],
+    }
+
+    #[repr(C)]
+    struct ArmStat64 {
+        dev: u64,
+        pad0: [u8; 4],
+        short_ino: u32,
+        mode: u32,
+        nlink: u32,
+        uid: u32,
+        gid: u32,
+        rdev: u64,
+        pad3: [u8; 4],
+        size: i64,
+        blksize: u32,
+        blocks: u64,
+        times: [u32; 6],
+        ino: u64,
+    }
+
+    #[repr(C)]
+    struct Statfs<Word> {
+        kind: Word,
+        bsize: Word,
+        blocks: [u64; 5],
+        fsid: [i32; 2],
+        namelen: Word,
+        frsize: Word,
+        flags: Word,
+        spare: [Word; 4],
+    }
+
+    macro_rules! places {
+        ($stat:ty) => {
+            (
+                [
+                    offset_of!($stat, dev),
+                    offset_of!($stat, ino),
+                    offset_of!($stat, mode),
+                    offset_of!($stat, uid),
+                    offset_of!($stat, size),
+                ],
+                size_of::<$stat>(),
+            )
+        };
+    }
+
+    #[test]
+    fn fields_are_where_the_kernel_s_headers_put_them() {
+        let check = |abi: &Abi, (places, size): ([usize; 5], usize), expect: usize| {
+            let stat = &abi.stat;
+            let fields = [stat.dev, stat.ino, stat.mode, stat.uid, stat.size];
+            assert_eq!(fields.map(|field| field.at), places);
+            assert_eq!(fields.map(|field| field.bytes), [8, 8, 4, 4, 8]);
+            assert_eq!(size, expect);
+            assert!(size <= ANSWER_BYTES);
+        };
+        check(&X86_64, places!(X86Stat), 144);
+        check(&AARCH64, places!(Aarch64Stat), 128);
+        check(&ARM, places!(ArmStat64), 104);
+        for (abi, at, bytes, size) in [
+            (
+                &X86_64,
+                offset_of!(Statfs<u64>, flags),
+                8,
+                size_of::<Statfs<u64>>(),
+            ),
+            (
+                &AARCH64,
+                offset_of!(Statfs<u64>, flags),
+                8,
+                size_of::<Statfs<u64>>(),
+            ),
+            (&ARM, offset_of!(Statfs<u32>, flags), 4, size_of::<Statfs<u32>>()),
+        ] {
+            assert_eq!(abi.statfs_flags, Field { at, bytes });
+            assert!(size <= ANSWER_BYTES);
+        }
+        assert_eq!(
+            ARM.statfs_size,
+            Some(c_int::try_from(size_of::<Statfs<u32>>()).unwrap())
+        );
+    }
+
+    #[test]
+    fn the_generic_table_has_the_numbers_of_aarch64() {
+        // aarch64 takes the kernel's generic table, whose header many a machine has for its own compiler.
+        let Ok(header) = fs::read_to_string("/usr/include/asm-generic/unistd.h") else {
+            eprintln!("absent: 12 numbers are not compared, for the kernel's headers are not here");
+            return;
+        };
+        let stated = |name: &str| {
+            let of = |prefix: &str| {
+                header.lines().find_map(|line| {
+                    let mut words = line.split_whitespace();
+                    (words.next() == Some("#define") && words.next()? == format!("{prefix}{name}"))
+                        .then(|| words.next()?.parse::<c_long>().ok())?
+                })
+            };
+            of("__NR_").or_else(|| of("__NR3264_")).map(Call)
+        };
+        for (name, call) in [
+            ("openat", AARCH64.openat),
+            ("close", AARCH64.close),
+            ("read", AARCH64.read),
+            ("pread64", AARCH64.pread64),
+            ("fstatat", AARCH64.fstatat),
+            ("fstat", AARCH64.fstat),
+            ("readlinkat", AARCH64.readlinkat),
+            ("faccessat", AARCH64.faccessat),
+            ("getdents64", AARCH64.getdents64),
+            ("statfs", AARCH64.statfs),
+            ("getuid", AARCH64.getuid),
+            ("getppid", AARCH64.getppid),
+        ] {
+            assert_eq!(stated(name), Some(call), "{name}");
+        }
+    }
+
+    #[test]
+    fn offsets_take_an_even_pair_of_registers_on_arm() {
+        let passed = |abi: &Abi| {
+            let mut registers = Registers::default();
+            // pread64(fd, room, length, offset)
+            for value in [3, 0x1000, 16] {
+                registers.push(value);
+            }
+            registers.push_wide(abi, 0x5_0000_0002);
+            registers.values
+        };
+        assert_eq!(passed(&ARM), [3, 0x1000, 16, 0, 2, 5]);
+        assert_eq!(passed(&AARCH64), [3, 0x1000, 16, 0x5_0000_0002, 0, 0]);
+        assert_eq!(passed(&X86_64), [3, 0x1000, 16, 0x5_0000_0002, 0, 0]);
+    }
+
+    #[test]
+    fn numbers_are_read_little_end_first_and_never_beyond() {
+        let mut answer = Answer::default();
+        answer.0[4..8].copy_from_slice(&[0x78, 0x56, 0x34, 0x12]);
+        assert_eq!(field(4, 4).of(&answer), 0x1234_5678);
+        assert_eq!(field(0, 8).of(&answer), 0x1234_5678_0000_0000);
+        assert_eq!(field(ANSWER_BYTES - 4, 8).of(&answer), 0);
+    }
+}

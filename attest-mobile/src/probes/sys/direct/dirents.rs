@@ -22,7 +22,9 @@ impl<'a> Dirents<'a> {
 
     fn record(&mut self) -> Option<&'a [u8]> {
         let length = self.rest.get(LENGTH_AT..)?.first_chunk()?;
-        let (record, rest) = self.rest.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
+        let (record, rest) = self
+            .rest
+            .split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
         let name = record.get(NAME_AT..)?;
         let end = name.iter().position(|byte| *byte == 0)?;
         self.rest = rest;
@@ -78,7 +80,10 @@ mod tests {
         check(b"", &[]);
         check(&a, &[Ok(b"a")]);
         check(&[a.clone(), long.clone()].concat(), &[Ok(b"a"), Ok(&[b'x'; 255])]);
-        check(&[a.clone(), long[..200].to_vec()].concat(), &[Ok(b"a"), senseless]);
+        check(
+            &[a.clone(), long[..200].to_vec()].concat(),
+            &[Ok(b"a"), senseless],
+        );
         check(&[a.clone(), vec![0]].concat(), &[Ok(b"a"), senseless]);
         for length in [0, 1, 18, 19, 20, u16::MAX] {
             check(&[with_length(length), a.clone()].concat(), &[senseless]);

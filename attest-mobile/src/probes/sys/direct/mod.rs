@@ -5,7 +5,10 @@
 mod abi;
 mod agreement;
 mod dirents;
-#[expect(unsafe_code, reason = "a system call is an instruction of its own and is given addresses")]
+#[expect(
+    unsafe_code,
+    reason = "a system call is an instruction of its own and is given addresses"
+)]
 mod trap;
 
 use std::ffi::{CStr, c_int};
@@ -40,7 +43,11 @@ impl Calls for Direct {
 
     fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         let room = into.len();
-        let range = [Argument::Number(fd), Argument::Room(into), Argument::Offset(offset)];
+        let range = [
+            Argument::Number(fd),
+            Argument::Room(into),
+            Argument::Offset(offset),
+        ];
         within(room, call(ABI.pread64, range))
     }
 
@@ -58,7 +65,11 @@ impl Calls for Direct {
 
     fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
         let room = into.len();
-        let link = [Argument::Number(AT_FDCWD), Argument::Path(path), Argument::Room(into)];
+        let link = [
+            Argument::Number(AT_FDCWD),
+            Argument::Path(path),
+            Argument::Room(into),
+        ];
         within(room, call(ABI.readlinkat, link))
     }
 
@@ -159,7 +170,13 @@ fn stat_by(ask: impl FnOnce(&mut abi::Answer) -> Result<usize, Errno>) -> Result
 
 /// The count that a call returned, if it is within the room.
 fn within(room: usize, returned: Result<usize, Errno>) -> Result<usize, Errno> {
-    returned.and_then(|count| if count <= room { Ok(count) } else { Err(Errno::SENSELESS) })
+    returned.and_then(|count| {
+        if count <= room {
+            Ok(count)
+        } else {
+            Err(Errno::SENSELESS)
+        }
+    })
 }
 
 /// Calls that ask for an id of this process cannot fail.
