@@ -1,0 +1,3 @@
+//! The native probes: what the SDK asks of the phone by itself.
+
+pub mod parse;
