@@ -6,7 +6,8 @@
 //!
 //! **Invariant:** nothing is dropped in silence. A parser of text says by [`Parsed::truncated`] that some of the input is not in
 //! the result; a parser of a binary format refuses with [`ParseError`]. A probe makes either into an inconclusive answer as far as
-//! absence is concerned: what is not among the rows of a truncated result may still be on the phone.
+//! absence is concerned: what is not among the rows of a truncated result may still be on the phone. **What is not seen here:** a
+//! text that was cut right behind a line looks whole; whoever read it knows whether it stopped early, and has to say so.
 
 mod bytes;
 pub mod cmdline;
@@ -28,6 +29,8 @@ pub mod properties;
 pub mod provision;
 pub mod selinux;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod zip;
 
 pub use self::error::ParseError;

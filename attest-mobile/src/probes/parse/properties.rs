@@ -172,6 +172,8 @@ impl<'a> Walk<'a> {
             (at.checked_add(VALUE_AT)?, SHORT_VALUE_BYTES)
         } else {
             let offset = le32(data, at.checked_add(LONG_OFFSET_AT)?).and_then(place).ok()?;
+            // It lies behind the property: nearer, it would be read out of the property itself.
+            let offset = Some(offset).filter(|offset| *offset > INFO_BYTES)?;
             (at.checked_add(offset)?, MAX_LONG_VALUE_BYTES)
         };
         let value = until_nul(data, start, max).ok();
