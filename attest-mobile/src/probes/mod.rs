@@ -1,3 +1,5 @@
-//! The native probes: what the SDK asks of the phone by itself.
+//! What the SDK observes by itself on a phone. Observations stay there; only what detectors conclude leaves it.
 
 pub mod parse;
+#[cfg(unix)]
+pub mod sys;

@@ -1,0 +1,10 @@
+//! The phone side as one native library: `libattest.so` on Android, `libattest.a` on iOS.
+//!
+//! Only entries of the foreign side are here, each of them thin; what they do is in `attest-mobile`. A panic never crosses
+//! them. With the feature `dev` there are entries for tests besides, and a marker that what is shipped is searched for.
+
+#[expect(
+    unsafe_code,
+    reason = "a name that the foreign side can find is unsafe to choose"
+)]
+mod version;

@@ -1,0 +1,198 @@
+//! The view through the C library, by the names that apps use: `open`, `stat`, `readlink`, `access`, `opendir`.
+//!
+//! In Android's library these call `openat`, `fstatat`, `readlinkat` and `faccessat` inside, so that a hook in either shows.
+//! A hooked function may answer anything: no count that it states is believed beyond the room that it was given.
+
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::mem::MaybeUninit;
+
+use super::calls::{Calls, Directory};
+use super::{Errno, Stat};
+
+pub(super) struct CLibrary;
+
+impl Calls for CLibrary {
+    fn open(&self, path: &CStr) -> Result<c_int, Errno> {
+        // SAFETY: the path ends in zero and outlives the call; without O_CREAT there is no third argument.
+        outcome(unsafe { libc::open(path.as_ptr(), OPEN) })
+    }
+
+    fn close(&self, fd: c_int) {
+        // SAFETY: the caller owns the descriptor and uses it no more.
+        unsafe { libc::close(fd) };
+    }
+
+    fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno> {
+        // SAFETY: `into` is writable for its length.
+        written(
+            unsafe { libc::read(fd, into.as_mut_ptr().cast(), into.len()) },
+            into.len(),
+        )
+    }
+
+    fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        let offset = i64::try_from(offset).map_err(|_| Errno::new(libc::EINVAL))?;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        use libc::pread;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        use libc::pread64 as pread;
+        // SAFETY: `into` is writable for its length.
+        written(
+            unsafe { pread(fd, into.as_mut_ptr().cast(), into.len(), offset) },
+            into.len(),
+        )
+    }
+
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        // SAFETY: the path ends in zero; `stat` has room for one.
+        stat_of(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
+    }
+
+    fn stat_link(&self, path: &CStr) -> Result<Stat, Errno> {
+        // SAFETY: the path ends in zero; `stat` has room for one.
+        stat_of(|stat| unsafe { libc::lstat(path.as_ptr(), stat) })
+    }
+
+    fn stat_open(&self, fd: c_int) -> Result<Stat, Errno> {
+        // SAFETY: `stat` has room for one.
+        stat_of(|stat| unsafe { libc::fstat(fd, stat) })
+    }
+
+    fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
+        // SAFETY: the path ends in zero; `into` is writable for its length.
+        written(
+            unsafe { libc::readlink(path.as_ptr(), into.as_mut_ptr().cast(), into.len()) },
+            into.len(),
+        )
+    }
+
+    fn access(&self, path: &CStr, bits: u8) -> Result<(), Errno> {
+        // SAFETY: the path ends in zero.
+        outcome(unsafe { libc::access(path.as_ptr(), c_int::from(bits)) }).map(drop)
+    }
+
+    fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
+        let mut room = MaybeUninit::<statfs>::zeroed();
+        // SAFETY: the path ends in zero; there is room for one.
+        outcome(unsafe { statfs(path.as_ptr(), room.as_mut_ptr()) })?;
+        // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
+        let flags = number(unsafe { room.assume_init() }.f_flags);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let flags = flags & !super::calls::FLAGS_ARE_THERE;
+        Ok(flags)
+    }
+
+    fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno> {
+        // SAFETY: the path ends in zero.
+        let stream = unsafe { libc::opendir(path.as_ptr()) };
+        if stream.is_null() {
+            return Err(last_error());
+        }
+        Ok(Box::new(Stream(stream)))
+    }
+
+    fn uid(&self) -> u32 {
+        // SAFETY: it has no conditions.
+        unsafe { libc::getuid() }
+    }
+
+    fn parent_pid(&self) -> i32 {
+        // SAFETY: it has no conditions.
+        unsafe { libc::getppid() }
+    }
+}
+
+/// An open directory of the C library; never null.
+struct Stream(*mut libc::DIR);
+
+impl Directory for Stream {
+    fn next(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
+        // Only the error number tells the end from a failure, and the end leaves it alone.
+        // SAFETY: it points to this thread's own error number.
+        unsafe { *error_number() = 0 };
+        // SAFETY: the directory is open, and nobody else uses it.
+        let entry = unsafe { libc::readdir(self.0) };
+        if entry.is_null() {
+            return match last_error() {
+                Errno::NONE => Ok(false),
+                errno => Err(errno),
+            };
+        }
+        // SAFETY: the entry lives until the next call. Only as much of it exists as its name takes, so no reference to all of
+        // it is made; the name ends in zero.
+        each(unsafe { CStr::from_ptr((&raw const (*entry).d_name).cast()) }.to_bytes());
+        Ok(true)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // SAFETY: it is open, and used no more.
+        unsafe { libc::closedir(self.0) };
+    }
+}
+
+impl Errno {
+    const NONE: Self = Self::new(0);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LARGE: c_int = libc::O_LARGEFILE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LARGE: c_int = 0;
+
+const OPEN: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | LARGE;
+
+// The same function; the crate names the flags in this structure only.
+#[cfg(not(target_os = "linux"))]
+use libc::statfs;
+#[cfg(target_os = "linux")]
+use libc::statfs64 as statfs;
+
+#[cfg(target_os = "android")]
+use libc::__errno as error_number;
+#[cfg(target_os = "linux")]
+use libc::__errno_location as error_number;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use libc::__error as error_number;
+
+fn last_error() -> Errno {
+    Errno::new(io::Error::last_os_error().raw_os_error().unwrap_or_default())
+}
+
+fn outcome(returned: c_int) -> Result<c_int, Errno> {
+    if returned < 0 {
+        Err(last_error())
+    } else {
+        Ok(returned)
+    }
+}
+
+fn written(returned: isize, room: usize) -> Result<usize, Errno> {
+    match usize::try_from(returned) {
+        Ok(count) if count <= room => Ok(count),
+        Ok(_) => Err(Errno::SENSELESS),
+        Err(_) => Err(last_error()),
+    }
+}
+
+fn stat_of(call: impl FnOnce(*mut libc::stat) -> c_int) -> Result<Stat, Errno> {
+    let mut room = MaybeUninit::<libc::stat>::zeroed();
+    outcome(call(room.as_mut_ptr()))?;
+    // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
+    let stat = unsafe { room.assume_init() };
+    let mode = u32::try_from(number(stat.st_mode)).unwrap_or_default();
+    Ok(Stat::new(
+        mode,
+        stat.st_uid,
+        number(stat.st_dev),
+        number(stat.st_ino),
+        number(stat.st_size),
+    ))
+}
+
+/// A field whose width and sign depend on the platform.
+fn number<T: TryInto<u64>>(field: T) -> u64 {
+    field.try_into().unwrap_or_default()
+}

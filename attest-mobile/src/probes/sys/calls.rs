@@ -1,0 +1,39 @@
+//! The calls that every view offers, one to one. What is built of them is in `files.rs` and the same for all.
+
+use std::ffi::{CStr, c_int};
+
+use super::{Errno, Stat};
+
+/// Makes calls in one way. None of them waits for anything but the file system, none follows up on another, and whatever
+/// the answer, no more bytes count as written than there was room for.
+pub(super) trait Calls {
+    /// A descriptor for reading, that no other program inherits.
+    fn open(&self, path: &CStr) -> Result<c_int, Errno>;
+    fn close(&self, fd: c_int);
+    /// How many bytes were read; 0 at the end.
+    fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno>;
+    fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno>;
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno>;
+    /// Of a link itself, if there is one.
+    fn stat_link(&self, path: &CStr) -> Result<Stat, Errno>;
+    fn stat_open(&self, fd: c_int) -> Result<Stat, Errno>;
+    /// How many bytes of the target were written.
+    fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno>;
+    /// `Ok` if this process's real uid may do all of `bits` (4 read, 2 write, 1 execute, 0 for being there).
+    fn access(&self, path: &CStr, bits: u8) -> Result<(), Errno>;
+    /// The flags of `statfs`, without the one by which the kernel tells the C library that they are there.
+    fn mount_flags(&self, path: &CStr) -> Result<u64, Errno>;
+    fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno>;
+    fn uid(&self) -> u32;
+    fn parent_pid(&self) -> i32;
+}
+
+/// An open directory, closed when this goes.
+pub(super) trait Directory {
+    /// Hands over the names of one call, `.` and `..` too; false once there are none.
+    fn next(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno>;
+}
+
+/// The kernel's `ST_VALID`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const FLAGS_ARE_THERE: u64 = 0x20;

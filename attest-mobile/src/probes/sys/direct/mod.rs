@@ -1,0 +1,188 @@
+//! The view by system calls of our own: no function of the C library takes part in asking.
+//!
+//! Answers are bytes at stated places (`abi.rs`), read by safe code; the one unsafe block is in `trap.rs`.
+
+mod abi;
+mod agreement;
+mod dirents;
+#[expect(
+    unsafe_code,
+    reason = "a system call is an instruction of its own and is given addresses"
+)]
+mod trap;
+
+use std::ffi::{CStr, c_int};
+
+use self::abi::{ABI, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Call, OPEN};
+use self::dirents::Dirents;
+use self::trap::{Argument, call};
+use super::calls::{Calls, Directory, FLAGS_ARE_THERE};
+use super::{Errno, Stat};
+
+pub(super) const CALLS: Option<&'static dyn Calls> = Some(&Direct);
+
+/// One call's room for names, as much as Android's C library takes.
+const NAMES_BYTES: usize = 32 * 1024;
+
+struct Direct;
+
+impl Calls for Direct {
+    fn open(&self, path: &CStr) -> Result<c_int, Errno> {
+        open(path, 0)
+    }
+
+    fn close(&self, fd: c_int) {
+        // Linux has released the descriptor even when it reports an error.
+        let _: Result<usize, Errno> = call(ABI.close, [Argument::Number(fd)]);
+    }
+
+    fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno> {
+        let room = into.len();
+        within(room, call(ABI.read, [Argument::Number(fd), Argument::Room(into)]))
+    }
+
+    fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        let room = into.len();
+        let range = [
+            Argument::Number(fd),
+            Argument::Room(into),
+            Argument::Offset(offset),
+        ];
+        within(room, call(ABI.pread64, range))
+    }
+
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        stat_at(path, 0)
+    }
+
+    fn stat_link(&self, path: &CStr) -> Result<Stat, Errno> {
+        stat_at(path, AT_SYMLINK_NOFOLLOW)
+    }
+
+    fn stat_open(&self, fd: c_int) -> Result<Stat, Errno> {
+        stat_by(|room| call(ABI.fstat, [Argument::Number(fd), Argument::Answer(room)]))
+    }
+
+    fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
+        let room = into.len();
+        let link = [
+            Argument::Number(AT_FDCWD),
+            Argument::Path(path),
+            Argument::Room(into),
+        ];
+        within(room, call(ABI.readlinkat, link))
+    }
+
+    fn access(&self, path: &CStr, bits: u8) -> Result<(), Errno> {
+        let wish = Argument::Number(c_int::from(bits));
+        call(
+            ABI.faccessat,
+            [Argument::Number(AT_FDCWD), Argument::Path(path), wish],
+        )
+        .map(drop)
+    }
+
+    fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
+        let mut room = abi::Answer::default();
+        let path = Argument::Path(path);
+        match ABI.statfs_size {
+            None => call(ABI.statfs, [path, Argument::Answer(&mut room)])?,
+            Some(size) => call(
+                ABI.statfs,
+                [path, Argument::Number(size), Argument::Answer(&mut room)],
+            )?,
+        };
+        Ok(ABI.statfs_flags.of(&room) & !FLAGS_ARE_THERE)
+    }
+
+    fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno> {
+        let fd = open(path, ABI.o_directory)?;
+        Ok(Box::new(Entries {
+            fd,
+            room: vec![0; NAMES_BYTES],
+        }))
+    }
+
+    fn uid(&self) -> u32 {
+        own_id(ABI.getuid)
+    }
+
+    fn parent_pid(&self) -> i32 {
+        i32::try_from(own_id(ABI.getppid)).unwrap_or_default()
+    }
+}
+
+/// An open directory.
+struct Entries {
+    fd: c_int,
+    room: Vec<u8>,
+}
+
+impl Directory for Entries {
+    fn next(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
+        let directory = [Argument::Number(self.fd), Argument::Room(&mut self.room)];
+        let count = within(NAMES_BYTES, call(ABI.getdents64, directory))?;
+        for name in Dirents::of(self.room.get(..count).unwrap_or_default()) {
+            each(name?);
+        }
+        Ok(count > 0)
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        Direct.close(self.fd);
+    }
+}
+
+fn open(path: &CStr, more: c_int) -> Result<c_int, Errno> {
+    let flags = Argument::Number(OPEN | ABI.o_largefile | more);
+    let fd = call(
+        ABI.openat,
+        [Argument::Number(AT_FDCWD), Argument::Path(path), flags],
+    )?;
+    c_int::try_from(fd).map_err(|_| Errno::SENSELESS)
+}
+
+fn stat_at(path: &CStr, flags: c_int) -> Result<Stat, Errno> {
+    stat_by(|room| {
+        let (place, path) = (Argument::Number(AT_FDCWD), Argument::Path(path));
+        call(
+            ABI.fstatat,
+            [place, path, Argument::Answer(room), Argument::Number(flags)],
+        )
+    })
+}
+
+fn stat_by(ask: impl FnOnce(&mut abi::Answer) -> Result<usize, Errno>) -> Result<Stat, Errno> {
+    let mut room = abi::Answer::default();
+    ask(&mut room)?;
+    let stat = &ABI.stat;
+    let narrow = |field: abi::Field| u32::try_from(field.of(&room)).unwrap_or_default();
+    Ok(Stat::new(
+        narrow(stat.mode),
+        narrow(stat.uid),
+        stat.dev.of(&room),
+        stat.ino.of(&room),
+        stat.size.of(&room),
+    ))
+}
+
+/// The count that a call returned, if it is within the room.
+fn within(room: usize, returned: Result<usize, Errno>) -> Result<usize, Errno> {
+    returned.and_then(|count| {
+        if count <= room {
+            Ok(count)
+        } else {
+            Err(Errno::SENSELESS)
+        }
+    })
+}
+
+/// Calls that ask for an id of this process cannot fail.
+fn own_id(number: Call) -> u32 {
+    call(number, [])
+        .ok()
+        .and_then(|id| u32::try_from(id).ok())
+        .unwrap_or_default()
+}
