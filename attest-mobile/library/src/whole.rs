@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use attest_core::policy::Variables;
 use attest_mobile::probes::{Collector, Probe};
 use attest_mobile::{AppRequest, AttestConfig, Attestor, Host};
 use ring::rand::SystemRandom;
@@ -18,13 +19,25 @@ pub(crate) extern "C" fn attest_whole() {
     if let Some((config, host, request)) = black_box(None::<(AttestConfig, Host, AppRequest<'static>)>) {
         attestor(config, host, &request);
     }
-    if let Some((probes, host, variables)) = black_box(None::<(Vec<Box<dyn Probe>>, Host, _)>) {
-        let collector = Arc::new(Collector::new(probes, Arc::clone(&host.clock), variables));
+    if let Some((host, variables)) = black_box(None::<(Host, Variables)>) {
+        let collector = Collector::new(probes(), Arc::clone(&host.clock), variables);
+        black_box(collector.costs());
         black_box(Host {
-            observations: collector,
+            observations: Arc::new(collector),
             ..host
         });
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn probes() -> Vec<Box<dyn Probe>> {
+    attest_mobile::probes::linux::probes()
+}
+
+/// As many as the linker cannot see.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn probes() -> Vec<Box<dyn Probe>> {
+    black_box(Vec::new())
 }
 
 fn attestor(config: AttestConfig, host: Host, request: &AppRequest<'_>) {

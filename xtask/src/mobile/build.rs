@@ -85,7 +85,7 @@ fn cargo(workspace: &Workspace, tools: &Tools, target: &Target, chore: &str) -> 
         chore,
         "--locked",
         "-Zbuild-std=std,panic_unwind",
-        "-Zbuild-std-features=",
+        "-Zbuild-std-features=optimize_for_size",
     ]);
     cargo
         .args(["--target", target.triple])
