@@ -1,4 +1,20 @@
 //! What the SDK observes by itself on a phone. Observations stay there; only what detectors conclude leaves it.
+//!
+//! `probe.rs` says what a probe is, `linux`, `ios` and `java` have one file per family of facts, and `collector.rs` runs
+//! those that a policy's detectors ask for. `sys` asks the platform and `parse` reads what it says.
 
 #[cfg(unix)]
+pub mod answers;
+#[cfg(unix)]
+pub mod collector;
+#[cfg(unix)]
+mod probe;
+#[cfg(unix)]
 pub mod sys;
+
+#[cfg(unix)]
+pub use self::answers::Answers;
+#[cfg(unix)]
+pub use self::collector::Collector;
+#[cfg(unix)]
+pub use self::probe::{Lifetime, Probe, Scope, view_of};

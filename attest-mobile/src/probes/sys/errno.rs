@@ -19,6 +19,8 @@ impl Errno {
     pub const UNFIT: Self = Self(libc::EINVAL);
     /// The path, or the target of a link, is longer than paths can be.
     pub const TOO_LONG: Self = Self(libc::ENAMETOOLONG);
+    /// There is more than is read: what was not read is unknown.
+    pub const CUT: Self = Self(libc::ENOBUFS);
     pub(super) const INTERRUPTED: Self = Self(libc::EINTR);
 
     /// The error of this number.

@@ -1,0 +1,69 @@
+//! One scan, from its questions to its answers.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use attest_core::facts::{FactMap, FactRef};
+
+use super::super::sys::Deadline;
+use super::super::{Answers, Probe, Scope};
+use super::cost::Run;
+use super::{BUDGET_MS, Core, lock};
+
+/// The answers that there is time for, until `is_cancelled`.
+pub(super) fn scan(core: &Core, questions: &[FactRef], is_cancelled: &dyn Fn() -> bool) -> FactMap {
+    let ends_us = core.clock.monotonic_us().saturating_add(BUDGET_MS * 1000);
+    let has_passed = || is_cancelled() || core.clock.monotonic_us() >= ends_us;
+    let asked: BTreeSet<&FactRef> = questions.iter().collect();
+    let mut facts = FactMap::default();
+    for probe in &core.probes {
+        let own: Vec<&FactRef> = asked
+            .iter()
+            .copied()
+            .filter(|question| {
+                probe.facts().contains(&question.fact()) && !facts.contains(question) && probe.takes(question)
+            })
+            .collect();
+        if own.is_empty() {
+            continue;
+        }
+        let now_us = core.clock.monotonic_us();
+        let kept = lock(&core.kept).answers(probe.name(), &own, now_us);
+        if let Some(kept) = kept {
+            for (question, observation) in own.into_iter().zip(kept) {
+                facts.insert(question.clone(), observation);
+            }
+        } else if !has_passed() {
+            for (question, observation) in ask(core, probe.as_ref(), &own, &has_passed).iter() {
+                if own.contains(&question) {
+                    facts.insert(question.clone(), observation.clone());
+                }
+            }
+        }
+    }
+    facts
+}
+
+/// What one probe answers now; nothing if it panics.
+fn ask(core: &Core, probe: &dyn Probe, questions: &[&FactRef], deadline: &dyn Deadline) -> FactMap {
+    let scope = Scope {
+        deadline,
+        variables: &core.variables,
+    };
+    let begun_us = core.clock.monotonic_us();
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        let mut answers = Answers::default();
+        probe.answer(questions, &scope, &mut answers);
+        answers.into_facts()
+    }));
+    let ended_us = core.clock.monotonic_us();
+    let run = Run {
+        took_us: ended_us.saturating_sub(begun_us),
+        late: deadline.has_passed(),
+        panicked: answered.is_err(),
+    };
+    lock(&core.costs).add(probe.name(), run);
+    let facts = answered.unwrap_or_default();
+    lock(&core.kept).keep(probe.name(), probe.lifetime(), &facts, ended_us);
+    facts
+}

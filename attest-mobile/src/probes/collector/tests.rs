@@ -1,0 +1,1 @@
+//! The collector over probes that a test makes and a clock that it drives.
