@@ -50,6 +50,24 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_answerHere<'local>(
     outcome.resolve::<ThrowRuntimeExAndDefault>()
 }
 
+/// The same as often as `rounds`, within this one call.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_repeat<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    questions: JString<'local>,
+    rounds: i32,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let (java, questions) = begin(env, &entry, &context, &questions)?;
+        let last = (0..rounds).map(|_| answer(&java, &questions)).last();
+        env.new_string(last.unwrap_or_default())
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
 fn begin(
     env: &mut Env<'_>,
     entry: &JClass<'_>,
