@@ -1,9 +1,12 @@
 package attest.mobile;
 
+import static org.junit.Assert.assertNull;
+
 import android.content.pm.PackageInfo;
 import android.os.Parcel;
 import android.os.Parcelable;
 import android.util.Pair;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
 import java.util.HashMap;
 import org.junit.After;
@@ -104,11 +107,20 @@ public class ClassesBootTest {
 
   @Test
   public void whatIsMissingNativelyIsAnError() {
-    Asked asked = Asked.of(context, "id.uid", "java.debugger", "id.package@java", "pm.signers", "sensors.name");
+    Asked asked = Asked.of(context, "id.uid", "java.debugger", "id.package@java", "sensors.name");
     asked.fails("id.uid", Asked.ENOSYS);
     asked.fails("java.debugger", Asked.ENOSYS);
     asked.says("id.package@java", "com.example.bank");
-    asked.fails("pm.signers", Asked.ENOSYS);
     asked.fails("sensors.name", Asked.EIO);
+  }
+
+  @Test
+  public void theContextIsForgottenWithTheAnswers() {
+    WeakReference<PlainContext> forgotten = new WeakReference<>(new PlainContext());
+    Asked.of(forgotten.get(), "java.object_class" + CACHED, "id.package@java");
+    for (int round = 0; round < 20 && forgotten.get() != null; round++) {
+      System.gc();
+    }
+    assertNull(forgotten.get());
   }
 }

@@ -16,12 +16,31 @@ public class ReferencesBootTest {
 
   @Test
   public void tenThousandRoundsInOneCallLeaveNothing() throws Exception {
-    String said = run(10_000);
+    List<String> questions =
+        List.of("java.object_loader(PackageInfo.CREATOR)", "java.class_exists(no.such.Type)", "id.uid", "id.package@java");
+    String said = run(10_000, questions);
     assertTrue(said, said.contains("\"java.object_loader(PackageInfo.CREATOR)\":\"boot\""));
+    assertTrue(said, said.contains("\"id.uid\":{\"error\":38}"));
     assertEquals(said, 1, said.trim().lines().count());
   }
 
-  private String run(int rounds) throws Exception {
+  @Test
+  public void neitherDoManyQuestionsAndLongLists() throws Exception {
+    List<String> questions = new ArrayList<>();
+    String many = folder.newFolder("many").getPath();
+    for (int i = 0; i < 100; i++) {
+      folder.newFile("many/" + i);
+      questions.add("path.exists(/" + i + ")@java");
+    }
+    questions.add("path.entries(" + many + ")@java");
+    questions.add("path.lines(/proc/self/status)@java");
+    questions.addAll(List.of("java.stack", "net.interfaces@java", "pm.signers", "sensors.name"));
+    String said = run(20, questions);
+    assertTrue(said, said.contains("\"java.stack\":[\"attest.mobile.Development.repeat\""));
+    assertEquals(said, 1, said.trim().lines().count());
+  }
+
+  private String run(int rounds, List<String> questions) throws Exception {
     File output = folder.newFile();
     List<String> command = new ArrayList<>();
     command.add(System.getProperty("java.home") + "/bin/java");
@@ -34,6 +53,7 @@ public class ReferencesBootTest {
     command.add(System.getProperty("java.class.path"));
     command.add(Rounds.class.getName());
     command.add(String.valueOf(rounds));
+    command.addAll(questions);
     Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output).start();
     int status = process.waitFor();
     String said = java.nio.file.Files.readString(output.toPath());
