@@ -1,6 +1,6 @@
 //! What the SDK observes by itself on a phone. Observations stay there; only what detectors conclude leaves it.
 //!
-//! `probe.rs` says what a probe is, `linux`, `ios` and `java` have one file per family of facts, and `collector.rs` runs
+//! `probe.rs` says what a probe is, `linux`, `ios` and `java` have one file per family of facts, and `collector` runs
 //! those that a policy's detectors ask for. `sys` asks the platform and `parse` reads what it says.
 
 #[cfg(unix)]
@@ -9,6 +9,7 @@ pub mod answers;
 pub mod collector;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub mod java;
+pub mod parse;
 #[cfg(unix)]
 mod probe;
 #[cfg(unix)]
