@@ -5,6 +5,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::android;
 use crate::clients;
 use crate::console::say;
 use crate::deny::{self, Tool};
@@ -148,6 +149,11 @@ pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
         succeeds(&mut command),
         "curl, h2load, grpcio, websockets, sslyze and python-tuf",
     )
+}
+
+/// The Java side against the native library.
+pub(crate) fn android(run: &mut Run<'_>) -> Outcome {
+    android::run(run.workspace, run.features())
 }
 
 /// Whether the tests had what makes and signs apps.

@@ -14,7 +14,7 @@ mod android;
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
-mod development;
+pub mod dev;
 #[expect(
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"

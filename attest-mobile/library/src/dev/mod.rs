@@ -14,8 +14,11 @@ use jni::{Env, EnvUnowned};
 use serde_json::{Map, Value};
 
 /// Part of every library that was built with these entries.
+pub const MARKER: &str = "attest-library-dev-entries-are-here";
+
+/// Keeps it from being left out.
 #[used]
-static MARKER: [u8; 29] = *b"attest-library-dev-entry-made";
+static KEPT: &str = MARKER;
 
 /// Answers a JSON list of questions on a thread that is attached for it.
 // SAFETY: no other function of this name is linked: it is that of a class which is ours.
