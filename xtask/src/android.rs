@@ -20,7 +20,7 @@ const JAVA: u32 = 17;
 const PROJECT: &str = "attest-mobile/android/pom.xml";
 const ENTRIES: &str = "attest-mobile/library/src/dev/mod.rs";
 
-/// Builds the library with its entries for tests, and runs Maven's.
+/// Builds the library with these features, among them that of its entries for tests, and runs Maven's tests.
 pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
     if let Some((program, package)) = packages::provide(workspace, &TOOLS).first() {
         return missing(program, package);
@@ -33,7 +33,6 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
     // With the whole workspace's features, as everything else is built, so that foreign crates are there already.
     let mut build = workspace.cargo(["build", "--workspace", "--lib", "--tests", "--bins"]);
     build.args(features);
-    build.args(["--features", "attest-mobile-library/dev"]);
     if !passes(&mut build) {
         return Outcome::Failed("the native library does not build".into());
     }

@@ -39,9 +39,9 @@ impl Run<'_> {
     /// The one set of features that lints, tests and fuzz targets are built with.
     fn features(&self) -> &'static [&'static str] {
         if self.cxx && !self.quick {
-            &["--features", "attest-fuzz/libfuzzer"]
+            &["--features", "attest-fuzz/libfuzzer,attest-mobile-library/dev"]
         } else {
-            &[]
+            &["--features", "attest-mobile-library/dev"]
         }
     }
 

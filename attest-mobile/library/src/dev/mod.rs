@@ -65,8 +65,11 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_repeat<'local>(
 ) -> JString<'local> {
     let outcome = env.with_env(|env| {
         let (java, questions) = begin(env, &entry, &context, &questions)?;
-        let last = (0..rounds).map(|_| answer(&java, &questions)).last();
-        env.new_string(last.unwrap_or_default())
+        let mut last = String::new();
+        for _ in 0..rounds {
+            last = answer(&java, &questions);
+        }
+        env.new_string(last)
     });
     outcome.resolve::<ThrowRuntimeExAndDefault>()
 }
