@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use attest_core::policy::Variables;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use attest_mobile::probes::java::Java;
 use attest_mobile::probes::{Collector, Probe};
 use attest_mobile::{AppRequest, AttestConfig, Attestor, Host};
 use ring::rand::SystemRandom;
@@ -31,7 +33,11 @@ pub(crate) extern "C" fn attest_whole() {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn probes() -> Vec<Box<dyn Probe>> {
-    attest_mobile::probes::linux::probes()
+    let mut probes = attest_mobile::probes::linux::probes();
+    if let Some(java) = Java::begun() {
+        probes.extend(attest_mobile::probes::java::probes(&java));
+    }
+    probes
 }
 
 /// As many as the linker cannot see.

@@ -15,6 +15,7 @@ use super::table::{Row, table};
 use super::target::{IOS, Product, TARGETS, Target};
 use super::tools::{self, Tools};
 use super::{build, stubs};
+use crate::android::ENTRIES;
 use crate::console::say;
 use crate::marker;
 use crate::stopwatch::{Stopwatch, words};
@@ -44,17 +45,16 @@ impl Expected {
     fn read(workspace: &Workspace) -> Result<Self, String> {
         let at = |file: &str| workspace.root.join(file);
         let markers = marker::all(workspace).ok_or("testkit/src/lib.rs declares no marker to search for")?;
-        let development = at("attest-mobile/library/src/dev/mod.rs");
-        let development = fs::read_to_string(development)
-            .ok()
-            .and_then(|source| marker::declared(&source));
+        let entries = fs::read_to_string(at(ENTRIES)).map_err(|error| format!("{ENTRIES}: {error}"))?;
+        let entries = marker::declared(&entries)
+            .ok_or_else(|| format!("{ENTRIES} declares no marker to search for"))?;
         Ok(Self {
             android: symbols::read(&at(ANDROID_LIST))?,
             ios: symbols::read(&at(IOS_LIST))?,
             exports: fs::read_to_string(at(EXPORT_LIST))
                 .map_err(|error| format!("{EXPORT_LIST}: {error}"))?,
             history: History::read(&at(sizes::FILE))?,
-            markers: markers.into_iter().chain(development).collect(),
+            markers: markers.into_iter().chain([entries]).collect(),
         })
     }
 }
