@@ -8,6 +8,8 @@ pub mod answers;
 #[cfg(unix)]
 pub mod collector;
 #[cfg(any(target_os = "android", target_os = "linux"))]
+pub mod isolated;
+#[cfg(any(target_os = "android", target_os = "linux"))]
 pub mod java;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;
