@@ -1,6 +1,10 @@
 //! The isolated process for real: a child of this test that has nothing but its end of the socket.
 
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's own failure is a panic, in its supporting functions too"
+)]
 
 use std::io::stdin;
 use std::os::fd::{AsFd, OwnedFd};
@@ -40,7 +44,12 @@ fn is_the_child_if_told_so() {
 }
 
 fn scan(questions: &[FactRef]) -> FactMap {
-    Collector::new(linux::probes(), Arc::new(SystemClock::default()), Variables::default()).scan(questions)
+    Collector::new(
+        linux::probes(),
+        Arc::new(SystemClock::default()),
+        Variables::default(),
+    )
+    .scan(questions)
 }
 
 #[test]

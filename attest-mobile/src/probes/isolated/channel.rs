@@ -74,15 +74,22 @@ fn exactly(
 
 /// How many bytes went, none if the wait was over; an error if it is not to go on.
 fn going_on(outcome: std::io::Result<usize>, deadline: &dyn Deadline) -> Result<usize, IsolatedError> {
-    match outcome {
-        _ if deadline.has_passed() => Err(IsolatedError::Stopped),
-        Ok(count) => Ok(count),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(0),
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Err(IsolatedError::Closed),
-            _ => Err(said(&error)),
-        },
+    if deadline.has_passed() {
+        return Err(IsolatedError::Stopped);
     }
+    outcome.or_else(|error| {
+        let kind = error.kind();
+        if matches!(
+            kind,
+            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+        ) {
+            Ok(0)
+        } else if matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) {
+            Err(IsolatedError::Closed)
+        } else {
+            Err(said(&error))
+        }
+    })
 }
 
 fn said(error: &std::io::Error) -> IsolatedError {
