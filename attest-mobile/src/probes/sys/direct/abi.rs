@@ -28,6 +28,8 @@ pub(super) struct Abi {
     pub(super) faccessat: Call,
     pub(super) getdents64: Call,
     pub(super) statfs: Call,
+    /// It reads at the places of its second list, and writes into the rooms of its first.
+    pub(super) process_vm_readv: Call,
     pub(super) getuid: Call,
     pub(super) getppid: Call,
     pub(super) o_directory: c_int,
@@ -126,6 +128,7 @@ pub(super) const X86_64: Abi = Abi {
     faccessat: Call(269),
     getdents64: Call(217),
     statfs: Call(137),
+    process_vm_readv: Call(310),
     getuid: Call(102),
     getppid: Call(110),
     o_directory: 0x1_0000,
@@ -154,6 +157,7 @@ pub(super) const AARCH64: Abi = Abi {
     faccessat: Call(48),
     getdents64: Call(61),
     statfs: Call(43),
+    process_vm_readv: Call(270),
     getuid: Call(174),
     getppid: Call(173),
     o_directory: 0x4000,
@@ -183,6 +187,7 @@ pub(super) const ARM: Abi = Abi {
     faccessat: Call(334),
     getdents64: Call(217),
     statfs: Call(266),
+    process_vm_readv: Call(376),
     getuid: Call(199),
     getppid: Call(64),
     o_directory: 0x4000,
@@ -327,7 +332,7 @@ mod tests {
     fn the_generic_table_has_the_numbers_of_aarch64() {
         // aarch64 takes the kernel's generic table, whose header many a machine has for its own compiler.
         let Ok(header) = fs::read_to_string("/usr/include/asm-generic/unistd.h") else {
-            eprintln!("absent: 12 numbers are not compared, for the kernel's headers are not here");
+            eprintln!("absent: 13 numbers are not compared, for the kernel's headers are not here");
             return;
         };
         let stated = |name: &str| {
@@ -351,6 +356,7 @@ mod tests {
             ("faccessat", AARCH64.faccessat),
             ("getdents64", AARCH64.getdents64),
             ("statfs", AARCH64.statfs),
+            ("process_vm_readv", AARCH64.process_vm_readv),
             ("getuid", AARCH64.getuid),
             ("getppid", AARCH64.getppid),
         ] {

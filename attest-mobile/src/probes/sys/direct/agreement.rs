@@ -13,6 +13,7 @@ const _: () = {
     assert!(ABI.readlinkat.number() == libc::SYS_readlinkat);
     assert!(ABI.faccessat.number() == libc::SYS_faccessat);
     assert!(ABI.getdents64.number() == libc::SYS_getdents64);
+    assert!(ABI.process_vm_readv.number() == libc::SYS_process_vm_readv);
     assert!(ABI.getppid.number() == libc::SYS_getppid);
     assert!(ABI.o_directory == libc::O_DIRECTORY);
     assert!(AT_FDCWD == libc::AT_FDCWD && AT_SYMLINK_NOFOLLOW == libc::AT_SYMLINK_NOFOLLOW);
