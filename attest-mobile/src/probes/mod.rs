@@ -7,6 +7,8 @@
 pub mod answers;
 #[cfg(unix)]
 pub mod collector;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub mod linux;
 pub mod parse;
 #[cfg(unix)]
 mod probe;

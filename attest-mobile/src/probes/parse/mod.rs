@@ -30,7 +30,7 @@ pub mod provision;
 pub mod selinux;
 pub mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod zip;
 
 pub use self::error::ParseError;

@@ -1,0 +1,134 @@
+//! The memory map: `maps.path`, `maps.line`, `maps.perm`, `maps.dev`, `maps.own_apk`, `maps.rows`.
+//!
+//! Each list has each of its items once. Memory without a file is in `maps.line` and `maps.perm` alone.
+
+use std::collections::BTreeSet;
+
+use attest_core::facts::{FactId, FactRef, Observation, Row};
+use attest_core::policy::Variables;
+
+use super::super::answers::{list, rows, text};
+use super::super::parse::Parsed;
+use super::super::parse::maps::{Backing, Region, regions};
+use super::super::sys::{Errno, Files};
+use super::super::{Answers, Lifetime, Probe, Scope};
+use super::by_view;
+
+/// Bytes that are read; an app's map has some hundred kilobytes.
+const MAX_BYTES: usize = 8 << 20;
+
+#[derive(Debug)]
+pub(super) struct Maps;
+
+impl Probe for Maps {
+    fn name(&self) -> &'static str {
+        "maps"
+    }
+
+    fn facts(&self) -> &'static [FactId] {
+        &[
+            FactId::MAPS_PATH,
+            FactId::MAPS_LINE,
+            FactId::MAPS_PERM,
+            FactId::MAPS_DEV,
+            FactId::MAPS_OWN_APK,
+            FactId::MAPS_ROWS,
+        ]
+    }
+
+    fn cost_us(&self) -> u32 {
+        900
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Scan
+    }
+
+    fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
+        by_view::answer(questions, scope, answers, &|files, questions| {
+            with_regions(files, |map| {
+                let one = |question: &&FactRef| observation(question.fact(), &map, scope.variables);
+                questions.iter().map(one).collect()
+            })
+            .unwrap_or_else(|errno| vec![errno.into(); questions.len()])
+        });
+    }
+}
+
+/// Reads the map of this process and hands it over.
+pub(super) fn with_regions<T>(
+    files: &Files<'_>,
+    take: impl FnOnce(Parsed<Vec<Region<'_>>>) -> T,
+) -> Result<T, Errno> {
+    let read = files.read(b"/proc/self/maps", MAX_BYTES)?;
+    let mut map = regions(&read.value);
+    map.truncated |= read.truncated;
+    Ok(take(map))
+}
+
+fn observation(fact: FactId, map: &Parsed<Vec<Region<'_>>>, variables: &Variables) -> Observation {
+    let all = || map.value.iter();
+    let of_files = || all().filter(|region| region.backing() == Backing::File);
+    let distinct = |items: BTreeSet<String>| list(items.into_iter().collect(), map.truncated);
+    match fact {
+        FactId::MAPS_PATH => distinct(of_files().map(|region| region.path.to_string()).collect()),
+        FactId::MAPS_LINE => list(
+            all().map(|region| region.line.to_string()).collect(),
+            map.truncated,
+        ),
+        FactId::MAPS_PERM => {
+            let row = |region: &Region<'_>| format!("{} {}", region.perm, region.path);
+            distinct(all().map(|region| row(region).trim_end().to_owned()).collect())
+        }
+        FactId::MAPS_DEV => distinct(
+            of_files()
+                .map(|region| format!("{} {}", region.dev, region.path))
+                .collect(),
+        ),
+        FactId::MAPS_OWN_APK => match own_apk(map.value.as_slice(), variables) {
+            Some(path) => text(path),
+            None if map.truncated => Errno::CUT.into(),
+            None => Observation::Absent,
+        },
+        FactId::MAPS_ROWS => {
+            let distinct: BTreeSet<Row> = of_files().map(row).collect();
+            rows(distinct.into_iter().collect(), map.truncated)
+        }
+        _ => Errno::UNFIT.into(),
+    }
+}
+
+fn row(region: &Region<'_>) -> Row {
+    let cells = [
+        ("path", region.path.to_string()),
+        ("perm", region.perm.to_owned()),
+        ("dev", region.dev.to_owned()),
+        ("ino", region.ino.to_string()),
+    ];
+    cells.map(|(column, cell)| (column.to_owned(), cell)).into()
+}
+
+/// The path from which the app's own APK is mapped: the one that the platform states if it is mapped, else the first APK whose
+/// path names the package. Those of the system and of other packages, such as the WebView's, are not meant.
+pub(super) fn own_apk(map: &[Region<'_>], variables: &Variables) -> Option<String> {
+    let apks = || {
+        map.iter()
+            .filter(|region| region.backing() == Backing::File)
+            .map(|region| region.path.as_ref())
+            .filter(|path| path.strip_suffix(DELETED).unwrap_or(path).ends_with(".apk"))
+    };
+    let stated = variables.value("own_apk");
+    let package = variables.value("package");
+    let names = |path: &str, package: &str| {
+        path.split('/').any(|part| {
+            part.strip_prefix(package)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        })
+    };
+    apks()
+        .find(|path| Some(*path) == stated)
+        .or_else(|| apks().find(|path| package.is_some_and(|package| names(path, package))))
+        .map(str::to_owned)
+}
+
+const DELETED: &str = " (deleted)";
