@@ -7,6 +7,8 @@
 pub mod answers;
 #[cfg(unix)]
 pub mod collector;
+#[cfg(any(target_os = "ios", test))]
+pub mod ios;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;
 pub mod parse;

@@ -18,6 +18,7 @@ pub mod entitlements;
 pub mod environ;
 mod error;
 mod escape;
+pub mod kinfo;
 mod lines;
 pub mod macho;
 pub mod maps;
