@@ -151,7 +151,11 @@ fn signed(file: &File<'_>, part: u64, span: Span) -> Result<Signed, Errno> {
     let bytes = file.read_at(at, usize::try_from(span.bytes).map_err(|_| Errno::CUT)?)?;
     let signature = entitlements::signature(&bytes).map_err(|error| match error {
         ParseError::Bound => Errno::CUT,
-        _ => Errno::SENSELESS,
+        ParseError::OtherFormat
+        | ParseError::Variant
+        | ParseError::Short
+        | ParseError::Contradiction
+        | ParseError::Unreadable => Errno::SENSELESS,
     })?;
     Ok(Signed {
         entitlements: signature.entitlements().into_iter().map(str::to_owned).collect(),

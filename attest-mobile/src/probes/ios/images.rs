@@ -9,9 +9,12 @@ use super::super::sys::{Capped, Errno};
 use super::super::{Answers, Lifetime, Probe, Scope};
 use super::{foreign, is_libc};
 
+/// The paths that the platform lists.
+pub(super) type Listed = Result<Capped<Vec<Vec<u8>>>, Errno>;
+
 /// Asks by this function.
 #[derive(Debug)]
-pub(super) struct Images(pub(super) fn() -> Result<Capped<Vec<Vec<u8>>>, Errno>);
+pub(super) struct Images(pub(super) fn() -> Listed);
 
 impl Default for Images {
     fn default() -> Self {
