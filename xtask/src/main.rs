@@ -3,6 +3,7 @@
 //! missing clients from the system's own packages.
 
 mod accuracy;
+mod android;
 mod bench;
 mod clients;
 mod console;

@@ -295,7 +295,7 @@ facts! {
     // 7 identity.
     ID_PACKAGE "id.package" Text [Java Libc Syscall] Both Device "The package name, on iOS the bundle identifier.";
     ID_UID "id.uid" Integer [Java Libc Syscall] Both Device "The uid.";
-    ID_USER_ID "id.user_id" Integer [Java] Android Device "The Android user: uid / 100000.";
+    ID_USER_ID "id.user_id" Integer [Java Libc Syscall] Android Device "The Android user: uid / 100000.";
     ID_PPID "id.ppid" Integer [Libc Syscall] Both Device "The parent process.";
     ID_TEAM "id.team" Text [Libc] Ios Device "The team identifier of the code signature.";
     // 8 package manager.

@@ -28,8 +28,15 @@ pub(super) struct Apk {
 }
 
 impl Apk {
-    /// On a phone of this API level.
-    pub(super) const fn on(sdk: Option<u32>) -> Self {
+    /// On this phone. The level is what the C library says; a hook there can only choose among what signed the file.
+    pub(super) fn of_this_system() -> Self {
+        #[cfg(target_os = "android")]
+        let sdk = super::super::sys::property("ro.build.version.sdk")
+            .ok()
+            .flatten()
+            .and_then(|level| std::str::from_utf8(&level).ok()?.parse().ok());
+        #[cfg(not(target_os = "android"))]
+        let sdk = None;
         Self { sdk }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn answer(questions: &[&FactRef], scope: &Scope<'_>, answers: &mut An
     if !steady {
         for at in unequal(&asked, &libc, &syscall) {
             if let Some(unsteady) = libc.get_mut(at) {
-                *unsteady = Errno::CUT.into();
+                *unsteady = Errno::UNSTEADY.into();
             }
         }
     }

@@ -6,6 +6,8 @@
 use std::ffi::{CStr, c_int};
 use std::io;
 use std::mem::MaybeUninit;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::ptr;
 
 use super::calls::{Calls, Directory};
 use super::{Errno, Stat};
@@ -99,7 +101,7 @@ impl Calls for CLibrary {
             iov_len: into.len(),
         };
         let place = libc::iovec {
-            iov_base: std::ptr::without_provenance_mut(address),
+            iov_base: ptr::without_provenance_mut(address),
             iov_len: into.len(),
         };
         // SAFETY: it writes into `into` alone; what it reads it reads by the address, whatever is there.
@@ -114,6 +116,48 @@ impl Calls for CLibrary {
         Err(Errno::NO_SUCH_VIEW)
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn handler(&self, signal: c_int) -> Result<usize, Errno> {
+        let mut room = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: without a new action nothing changes; there is room for the old one.
+        outcome(unsafe { libc::sigaction(signal, ptr::null(), room.as_mut_ptr()) })?;
+        // SAFETY: of what it consists, the zeros that were there before the call are values too.
+        Ok(unsafe { room.assume_init() }.sa_sigaction)
+    }
+
+    fn connect(&self, port: u16) -> Result<c_int, Errno> {
+        let fd = tcp_socket()?;
+        // SAFETY: it consists of integers, for which zeros are values.
+        let mut address = unsafe { MaybeUninit::<libc::sockaddr_in>::zeroed().assume_init() };
+        address.sin_family = INET;
+        address.sin_port = port.to_be();
+        address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+        let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
+        // SAFETY: the address outlives the call and is as long as is said.
+        let connected = outcome(unsafe { libc::connect(fd, (&raw const address).cast(), length) });
+        super::socket::begun(connected.map(drop))
+            .map(|()| fd)
+            .inspect_err(|_| self.close(fd))
+    }
+
+    fn send(&self, fd: c_int, bytes: &[u8]) -> Result<usize, Errno> {
+        // SAFETY: `bytes` is readable for its length.
+        written(
+            unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), NO_SIGNAL) },
+            bytes.len(),
+        )
+    }
+
+    fn wait(&self, fd: c_int, wanted: i16, ms: u16) -> Result<bool, Errno> {
+        let mut one = libc::pollfd {
+            fd,
+            events: wanted,
+            revents: 0,
+        };
+        // SAFETY: it is one, as is said.
+        outcome(unsafe { libc::poll(&raw mut one, 1, c_int::from(ms)) }).map(|ready| ready > 0)
+    }
+
     fn uid(&self) -> u32 {
         // SAFETY: it has no conditions.
         unsafe { libc::getuid() }
@@ -123,6 +167,38 @@ impl Calls for CLibrary {
         // SAFETY: it has no conditions.
         unsafe { libc::getppid() }
     }
+}
+
+/// A socket that never waits and that no other program inherits.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn tcp_socket() -> Result<c_int, Errno> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: it has no conditions.
+    outcome(unsafe { libc::socket(libc::AF_INET, kind, 0) })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn tcp_socket() -> Result<c_int, Errno> {
+    // SAFETY: it has no conditions.
+    let fd = outcome(unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) })?;
+    let on: c_int = 1;
+    let length = libc::socklen_t::try_from(size_of_val(&on)).unwrap_or_default();
+    // SAFETY: the descriptor is ours; the option is as long as is said.
+    let set = unsafe {
+        outcome(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC))
+            .and_then(|_| outcome(libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK)))
+            .and_then(|_| {
+                let on = (&raw const on).cast();
+                outcome(libc::setsockopt(
+                    fd,
+                    libc::SOL_SOCKET,
+                    libc::SO_NOSIGPIPE,
+                    on,
+                    length,
+                ))
+            })
+    };
+    set.map(|_| fd).inspect_err(|_| CLibrary.close(fd))
 }
 
 /// An open directory of the C library; never null.
@@ -158,6 +234,14 @@ impl Drop for Stream {
 impl Errno {
     const NONE: Self = Self::new(0);
 }
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SIGNAL: c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_SIGNAL: c_int = 0;
+
+/// `AF_INET`, in the width of an address.
+const INET: libc::sa_family_t = 2;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LARGE: c_int = libc::O_LARGEFILE;

@@ -27,6 +27,15 @@ pub(super) trait Calls {
     /// How many bytes from `address` on were copied out of the memory of process `pid`. What cannot be read is an error, never
     /// a fault.
     fn memory(&self, pid: c_int, address: usize, into: &mut [u8]) -> Result<usize, Errno>;
+    /// Where a signal's handler begins; 0 by default, 1 if the signal is ignored.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn handler(&self, signal: c_int) -> Result<usize, Errno>;
+    /// A socket that never waits, connected to a port of 127.0.0.1 or about to be.
+    fn connect(&self, port: u16) -> Result<c_int, Errno>;
+    /// How many bytes were taken. A connection that is gone raises no signal.
+    fn send(&self, fd: c_int, bytes: &[u8]) -> Result<usize, Errno>;
+    /// True if `wanted` (`POLLIN` or `POLLOUT`) became possible, or impossible for ever, within `ms`.
+    fn wait(&self, fd: c_int, wanted: i16, ms: u16) -> Result<bool, Errno>;
     fn uid(&self) -> u32;
     fn parent_pid(&self) -> i32;
 }

@@ -19,8 +19,14 @@ impl Errno {
     pub const UNFIT: Self = Self(libc::EINVAL);
     /// The path, or the target of a link, is longer than paths can be.
     pub const TOO_LONG: Self = Self(libc::ENAMETOOLONG);
+    /// Nothing came in time.
+    pub const SILENT: Self = Self(libc::ETIMEDOUT);
+    /// What was asked changed faster than it was read.
+    pub const UNSTEADY: Self = Self(libc::EAGAIN);
     /// There is more than is read: what was not read is unknown.
     pub const CUT: Self = Self(libc::ENOBUFS);
+    pub(super) const BEGUN: Self = Self(libc::EINPROGRESS);
+    pub(super) const REFUSED: Self = Self(libc::ECONNREFUSED);
     pub(super) const INTERRUPTED: Self = Self(libc::EINTR);
 
     /// The error of this number.

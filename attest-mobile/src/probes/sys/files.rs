@@ -21,7 +21,8 @@ pub struct Capped<T> {
 /// Asks through one view until a deadline.
 #[derive(Clone, Copy)]
 pub struct Files<'d> {
-    calls: &'static dyn Calls,
+    pub(super) calls: &'static dyn Calls,
+    view: View,
     deadline: &'d dyn Deadline,
 }
 
@@ -32,7 +33,33 @@ impl<'d> Files<'d> {
     /// [`Errno::NO_SUCH_VIEW`].
     pub fn through(view: View, deadline: &'d dyn Deadline) -> Result<Self, Errno> {
         let calls = view.calls()?;
-        Ok(Self { calls, deadline })
+        Ok(Self {
+            calls,
+            view,
+            deadline,
+        })
+    }
+
+    /// Whom it asks.
+    #[must_use]
+    pub const fn view(&self) -> View {
+        self.view
+    }
+
+    /// The real uid of this process.
+    ///
+    /// # Errors
+    /// [`Errno::STOPPED`].
+    pub fn uid(&self) -> Result<u32, Errno> {
+        self.ask(|| Ok(self.calls.uid()))
+    }
+
+    /// The process that started this one.
+    ///
+    /// # Errors
+    /// [`Errno::STOPPED`].
+    pub fn parent_pid(&self) -> Result<i32, Errno> {
+        self.ask(|| Ok(self.calls.parent_pid()))
     }
 
     /// The first `cap` bytes of a file.
@@ -73,6 +100,28 @@ impl<'d> Files<'d> {
         }
         target.truncate(length);
         Ok(target)
+    }
+
+    /// Where a file of this process lies, by its descriptor's own link.
+    ///
+    /// # Errors
+    /// As for [`Files::read_link`].
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn descriptor_path(&self, fd: c_int) -> Result<Vec<u8>, Errno> {
+        self.read_link(format!("/proc/self/fd/{fd}").as_bytes())
+    }
+
+    /// Whether something is at a path, behind symbolic links; this process need not be allowed to do anything there.
+    ///
+    /// # Errors
+    /// As the platform says if it does not let us look there; [`Errno::STOPPED`].
+    pub fn exists(&self, path: &[u8]) -> Result<bool, Errno> {
+        let path = fit(path)?;
+        match self.ask(|| self.calls.access(&path, 0)) {
+            Ok(()) => Ok(true),
+            Err(errno) if errno.is_absent() => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// What is at a path, behind symbolic links.
@@ -166,8 +215,18 @@ impl<'d> Files<'d> {
         Ok(bytes)
     }
 
+    /// Where the handler of a signal begins; `None` if there is none.
+    ///
+    /// # Errors
+    /// As the platform says; [`Errno::STOPPED`].
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn signal_handler(&self, signal: c_int) -> Result<Option<usize>, Errno> {
+        let at = self.ask(|| self.calls.handler(signal))?;
+        Ok((at > 1).then_some(at))
+    }
+
     /// One call, again while a signal interrupts it.
-    fn ask<T>(&self, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    pub(super) fn ask<T>(&self, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         let mut outcome = Err(Errno::INTERRUPTED);
         for _ in 0..MAX_INTERRUPTIONS {
             if self.deadline.has_passed() {
@@ -202,6 +261,15 @@ impl File<'_> {
     /// As the platform says; [`Errno::STOPPED`].
     pub fn stat(&self) -> Result<Stat, Errno> {
         self.files.ask(|| self.files.calls.stat_open(self.fd))
+    }
+
+    /// Where it lies, by the descriptor's own link: what its opening led to, with ` (deleted)` behind a name that is gone.
+    ///
+    /// # Errors
+    /// As the platform says; [`Errno::STOPPED`].
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn path(&self) -> Result<Vec<u8>, Errno> {
+        self.files.descriptor_path(self.fd)
     }
 
     /// The next bytes, at most `cap`.

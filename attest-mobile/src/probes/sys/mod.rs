@@ -31,6 +31,15 @@ mod deadline;
 mod direct;
 mod errno;
 mod files;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[expect(unsafe_code, reason = "the loader tells its list by a callback")]
+mod images;
+#[expect(unsafe_code, reason = "the C library makes the list")]
+mod interfaces;
+#[cfg(target_os = "android")]
+#[expect(unsafe_code, reason = "functions of the C library are foreign")]
+mod properties;
+mod socket;
 mod stat;
 mod view;
 
@@ -50,6 +59,11 @@ mod direct {
 pub use self::deadline::{Deadline, Unlimited};
 pub use self::errno::Errno;
 pub use self::files::{Capped, File, Files};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use self::images::{Image, images};
+pub use self::interfaces::interface_names;
+#[cfg(target_os = "android")]
+pub use self::properties::{property, property_names};
 pub use self::stat::{Kind, Stat};
 pub use self::view::View;
 

@@ -72,7 +72,7 @@ impl Installed {
     }
 
     fn signers(&self, sdk: Option<u32>) -> Observation {
-        self.both(Apk::on(sdk), "apk.signers")
+        self.both(Apk { sdk }, "apk.signers")
     }
 
     fn same_file(&self) -> Observation {

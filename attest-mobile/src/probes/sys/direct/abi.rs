@@ -5,7 +5,8 @@
 
 use std::ffi::{c_int, c_long};
 
-/// The number of a system call that writes into the room that it is given and nowhere else.
+/// The number of a system call that writes into the room that it is given and nowhere else, and changes nothing of this process
+/// beyond its descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Call(c_long);
 
@@ -30,6 +31,11 @@ pub(super) struct Abi {
     pub(super) statfs: Call,
     /// It reads at the places of its second list, and writes into the rooms of its first.
     pub(super) process_vm_readv: Call,
+    pub(super) rt_sigaction: Call,
+    pub(super) socket: Call,
+    pub(super) connect: Call,
+    pub(super) sendto: Call,
+    pub(super) ppoll: Call,
     pub(super) getuid: Call,
     pub(super) getppid: Call,
     pub(super) o_directory: c_int,
@@ -41,6 +47,8 @@ pub(super) struct Abi {
     /// The size that the call wants to be told.
     pub(super) statfs_size: Option<c_int>,
     pub(super) statfs_flags: Field,
+    /// What an address and each half of `struct timespec` take.
+    pub(super) word_bytes: usize,
 }
 
 /// How 64 bits are passed.
@@ -89,6 +97,15 @@ impl Field {
 #[repr(align(8))]
 pub(super) struct Answer(pub(super) [u8; ANSWER_BYTES]);
 
+impl Answer {
+    /// Writes what a call reads there first.
+    pub(super) fn put(&mut self, at: usize, bytes: &[u8]) {
+        for (place, byte) in self.0.iter_mut().skip(at).zip(bytes) {
+            *place = *byte;
+        }
+    }
+}
+
 impl Default for Answer {
     fn default() -> Self {
         Self([0; ANSWER_BYTES])
@@ -102,6 +119,12 @@ pub(super) const ANSWER_BYTES: usize = 256;
 pub(super) const AT_FDCWD: c_int = -100;
 /// Of a link itself.
 pub(super) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+/// `AF_INET`, `SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC` and `MSG_NOSIGNAL`, the same on all three.
+pub(super) const AF_INET: c_int = 2;
+pub(super) const TCP: c_int = 1 | 0o4_000 | 0o2_000_000;
+pub(super) const MSG_NOSIGNAL: c_int = 0x4000;
+/// The bytes of a set of signals.
+pub(super) const SIGSET_BYTES: c_int = 8;
 /// `O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY`, the same on all three.
 pub(super) const OPEN: c_int = 0o2_000_000 | 0o4_000 | 0o400;
 
@@ -129,6 +152,11 @@ pub(super) const X86_64: Abi = Abi {
     getdents64: Call(217),
     statfs: Call(137),
     process_vm_readv: Call(310),
+    rt_sigaction: Call(13),
+    socket: Call(41),
+    connect: Call(42),
+    sendto: Call(44),
+    ppoll: Call(271),
     getuid: Call(102),
     getppid: Call(110),
     o_directory: 0x1_0000,
@@ -143,6 +171,7 @@ pub(super) const X86_64: Abi = Abi {
     },
     statfs_size: None,
     statfs_flags: field(80, 8),
+    word_bytes: 8,
 };
 
 #[cfg(any(test, target_arch = "aarch64"))]
@@ -158,6 +187,11 @@ pub(super) const AARCH64: Abi = Abi {
     getdents64: Call(61),
     statfs: Call(43),
     process_vm_readv: Call(270),
+    rt_sigaction: Call(134),
+    socket: Call(198),
+    connect: Call(203),
+    sendto: Call(206),
+    ppoll: Call(73),
     getuid: Call(174),
     getppid: Call(173),
     o_directory: 0x4000,
@@ -172,6 +206,7 @@ pub(super) const AARCH64: Abi = Abi {
     },
     statfs_size: None,
     statfs_flags: field(80, 8),
+    word_bytes: 8,
 };
 
 /// The EABI's, with `fstatat64`, `fstat64`, `statfs64` and `getuid32`.
@@ -188,6 +223,11 @@ pub(super) const ARM: Abi = Abi {
     getdents64: Call(217),
     statfs: Call(266),
     process_vm_readv: Call(376),
+    rt_sigaction: Call(174),
+    socket: Call(281),
+    connect: Call(283),
+    sendto: Call(290),
+    ppoll: Call(336),
     getuid: Call(199),
     getppid: Call(64),
     o_directory: 0x4000,
@@ -203,6 +243,7 @@ pub(super) const ARM: Abi = Abi {
     // With the padding that the kernel's own structure does not have; it takes both, and C libraries say this.
     statfs_size: Some(88),
     statfs_flags: field(64, 4),
+    word_bytes: 4,
 };
 
 #[cfg(test)]
@@ -332,7 +373,7 @@ mod tests {
     fn the_generic_table_has_the_numbers_of_aarch64() {
         // aarch64 takes the kernel's generic table, whose header many a machine has for its own compiler.
         let Ok(header) = fs::read_to_string("/usr/include/asm-generic/unistd.h") else {
-            eprintln!("absent: 13 numbers are not compared, for the kernel's headers are not here");
+            eprintln!("absent: 18 numbers are not compared, for the kernel's headers are not here");
             return;
         };
         let stated = |name: &str| {
@@ -357,6 +398,11 @@ mod tests {
             ("getdents64", AARCH64.getdents64),
             ("statfs", AARCH64.statfs),
             ("process_vm_readv", AARCH64.process_vm_readv),
+            ("rt_sigaction", AARCH64.rt_sigaction),
+            ("socket", AARCH64.socket),
+            ("connect", AARCH64.connect),
+            ("sendto", AARCH64.sendto),
+            ("ppoll", AARCH64.ppoll),
             ("getuid", AARCH64.getuid),
             ("getppid", AARCH64.getppid),
         ] {

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::mem::{offset_of, size_of};
 
-use super::abi::{ABI, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, OPEN};
+use super::abi::{ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, MSG_NOSIGNAL, OPEN, TCP};
 
 const _: () = {
     assert!(ABI.openat.number() == libc::SYS_openat);
@@ -15,6 +15,14 @@ const _: () = {
     assert!(ABI.getdents64.number() == libc::SYS_getdents64);
     assert!(ABI.process_vm_readv.number() == libc::SYS_process_vm_readv);
     assert!(ABI.getppid.number() == libc::SYS_getppid);
+    assert!(ABI.rt_sigaction.number() == libc::SYS_rt_sigaction);
+    assert!(ABI.socket.number() == libc::SYS_socket);
+    assert!(ABI.connect.number() == libc::SYS_connect);
+    assert!(ABI.sendto.number() == libc::SYS_sendto);
+    assert!(ABI.ppoll.number() == libc::SYS_ppoll);
+    assert!(AF_INET == libc::AF_INET && MSG_NOSIGNAL == libc::MSG_NOSIGNAL);
+    assert!(TCP == libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
+    assert!(ABI.word_bytes == size_of::<usize>());
     assert!(ABI.o_directory == libc::O_DIRECTORY);
     assert!(AT_FDCWD == libc::AT_FDCWD && AT_SYMLINK_NOFOLLOW == libc::AT_SYMLINK_NOFOLLOW);
     let open: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;

@@ -13,7 +13,7 @@ mod trap;
 
 use std::ffi::{CStr, c_int};
 
-use self::abi::{ABI, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Call, OPEN};
+use self::abi::{ABI, AF_INET, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Call, MSG_NOSIGNAL, OPEN, SIGSET_BYTES, TCP};
 use self::dirents::Dirents;
 use self::trap::{Argument, Listed, call};
 use super::calls::{Calls, Directory, FLAGS_ARE_THERE};
@@ -112,6 +112,65 @@ impl Calls for Direct {
             Argument::Number(0),
         ];
         within(length, call(ABI.process_vm_readv, copy))
+    }
+
+    fn handler(&self, signal: c_int) -> Result<usize, Errno> {
+        let mut room = abi::Answer::default();
+        let (signal, set) = (Argument::Number(signal), Argument::Number(SIGSET_BYTES));
+        call(
+            ABI.rt_sigaction,
+            [signal, Argument::Nothing, Argument::Answer(&mut room), set],
+        )?;
+        // It is the first of the structure everywhere.
+        let handler = abi::Field {
+            at: 0,
+            bytes: ABI.word_bytes,
+        };
+        usize::try_from(handler.of(&room)).map_err(|_| Errno::SENSELESS)
+    }
+
+    fn connect(&self, port: u16) -> Result<c_int, Errno> {
+        let socket = [AF_INET, TCP, 0].map(Argument::Number);
+        let fd = c_int::try_from(call(ABI.socket, socket)?).map_err(|_| Errno::SENSELESS)?;
+        let mut address = [0; 16];
+        let family = u16::try_from(AF_INET).unwrap_or_default().to_ne_bytes();
+        let known = family.into_iter().chain(port.to_be_bytes()).chain([127, 0, 0, 1]);
+        for (place, byte) in address.iter_mut().zip(known) {
+            *place = byte;
+        }
+        let connected = call(ABI.connect, [Argument::Number(fd), Argument::Bytes(&address)]);
+        super::socket::begun(connected.map(drop))
+            .map(|()| fd)
+            .inspect_err(|_| self.close(fd))
+    }
+
+    fn send(&self, fd: c_int, bytes: &[u8]) -> Result<usize, Errno> {
+        let (socket, flags) = (Argument::Number(fd), Argument::Number(MSG_NOSIGNAL));
+        let to_its_peer = Argument::Nothing;
+        let sent = call(
+            ABI.sendto,
+            [
+                socket,
+                Argument::Bytes(bytes),
+                flags,
+                to_its_peer,
+                Argument::Nothing,
+            ],
+        );
+        within(bytes.len(), sent)
+    }
+
+    fn wait(&self, fd: c_int, wanted: i16, ms: u16) -> Result<bool, Errno> {
+        // `struct pollfd`, and `struct timespec`: seconds and nanoseconds.
+        let (mut one, mut time) = (abi::Answer::default(), abi::Answer::default());
+        one.put(0, &fd.to_ne_bytes());
+        one.put(4, &wanted.to_ne_bytes());
+        let (seconds, rest) = (u32::from(ms / 1000), u32::from(ms % 1000) * 1_000_000);
+        time.put(0, &seconds.to_le_bytes());
+        time.put(ABI.word_bytes, &rest.to_le_bytes());
+        let (fds, time) = (Argument::Answer(&mut one), Argument::Answer(&mut time));
+        let (count, set) = (Argument::Number(1), Argument::Number(SIGSET_BYTES));
+        call(ABI.ppoll, [fds, count, time, Argument::Nothing, set]).map(|ready| ready > 0)
     }
 
     fn uid(&self) -> u32 {

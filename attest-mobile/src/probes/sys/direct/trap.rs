@@ -11,6 +11,10 @@ use crate::probes::sys::Errno;
 pub(super) enum Argument<'a> {
     Number(c_int),
     Path(&'a CStr),
+    /// Address and length of what the call reads.
+    Bytes(&'a [u8]),
+    /// No address: the call leaves that out.
+    Nothing,
     /// Address and length of what the call may write into.
     Room(&'a mut [u8]),
     /// The address alone: the call writes a structure that fits.
@@ -57,6 +61,11 @@ pub(super) fn call<const N: usize>(number: Call, mut arguments: [Argument<'_>; N
         match argument {
             Argument::Number(number) => registers.push((*number as isize).cast_unsigned()),
             Argument::Path(path) => registers.push(path.as_ptr().expose_provenance()),
+            Argument::Bytes(bytes) => {
+                registers.push(bytes.as_ptr().expose_provenance());
+                registers.push(bytes.len());
+            }
+            Argument::Nothing => registers.push(0),
             Argument::Room(room) => {
                 registers.push(room.as_mut_ptr().expose_provenance());
                 registers.push(room.len());
