@@ -18,7 +18,8 @@ const TOOLS: [Package; 2] = [("javac", "openjdk-17-jdk-headless"), ("mvn", "mave
 /// The Java that the tests are written for and Robolectric runs this Android on.
 const JAVA: u32 = 17;
 const PROJECT: &str = "attest-mobile/android/pom.xml";
-const ENTRIES: &str = "attest-mobile/library/src/dev/mod.rs";
+/// What only tests call, with the marker of it.
+pub(crate) const ENTRIES: &str = "attest-mobile/library/src/dev/mod.rs";
 
 /// Builds the library with these features, among them that of its entries for tests, and runs Maven's tests.
 pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {

@@ -20,3 +20,6 @@ pub mod dev;
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 mod version;
+#[cfg(feature = "whole")]
+#[expect(unsafe_code, reason = "a name that the linker keeps is unsafe to choose")]
+mod whole;
