@@ -1,6 +1,6 @@
 //! Mach-O files, code signatures, property lists and provisioning profiles.
 
-use attest_mobile::probes::parse::{entitlements, macho, plist, provision};
+use attest_mobile::probes::parse::{entitlements, kinfo, macho, plist, provision};
 
 /// No list of names is longer than its bound, and what a profile's envelope holds is a property list by itself.
 pub fn probe_apple(data: &[u8]) -> bool {
@@ -20,6 +20,8 @@ pub fn probe_apple(data: &[u8]) -> bool {
         assert!(profile.teams.len() <= provision::MAX_NAMES, "more teams than the bound");
         assert!(profile.app_id.is_none() || !profile.entitlements.is_empty(), "an entitlement without its name");
     }
+    let process = kinfo::process(data);
+    assert!(process.is_err() || data.len() == 648, "a process of another structure");
     let list = plist::plist(data);
     image.is_ok() || signature.is_ok() || architectures.is_ok() || profile.is_ok() || list.is_ok()
 }

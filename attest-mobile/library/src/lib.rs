@@ -3,8 +3,23 @@
 //! Only entries of the foreign side are here, each of them thin; what they do is in `attest-mobile`. A panic never crosses
 //! them. With the feature `dev` there are entries for tests besides, and a marker that what is shipped is searched for.
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[expect(
+    unsafe_code,
+    reason = "a name that the foreign side can find is unsafe to choose"
+)]
+mod android;
+#[cfg(all(feature = "dev", any(target_os = "android", target_os = "linux")))]
+#[expect(
+    unsafe_code,
+    reason = "a name that the foreign side can find is unsafe to choose"
+)]
+pub mod dev;
 #[expect(
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 mod version;
+#[cfg(feature = "whole")]
+#[expect(unsafe_code, reason = "a name that the linker keeps is unsafe to choose")]
+mod whole;

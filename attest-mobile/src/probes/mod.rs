@@ -7,6 +7,10 @@
 pub mod answers;
 #[cfg(unix)]
 pub mod collector;
+#[cfg(any(target_os = "ios", test))]
+pub mod ios;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub mod java;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;
 pub mod parse;

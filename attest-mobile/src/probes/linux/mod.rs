@@ -2,13 +2,22 @@
 //!
 //! Each question is answered by the view that it asks for and by no other; the same code asks through every view.
 
+mod apk;
 mod app;
 mod by_view;
 mod canary;
+mod code;
 mod cpuinfo;
 mod environment;
 mod fds;
 mod images;
+mod mapped_file;
+#[cfg(test)]
+#[expect(
+    unsafe_code,
+    reason = "files are mapped as a loader does it, and their pages changed"
+)]
+mod mapping;
 mod maps;
 mod mounts;
 mod net;
@@ -23,8 +32,10 @@ use super::Probe;
 #[must_use]
 pub fn probes() -> Vec<Box<dyn Probe>> {
     vec![
+        Box::new(apk::Apk::of_this_system()),
         Box::new(app::App),
         Box::new(canary::Canary),
+        Box::new(code::Code),
         Box::new(cpuinfo::CpuInfo),
         Box::new(environment::Environment),
         Box::new(fds::Fds),

@@ -18,6 +18,7 @@ pub mod entitlements;
 pub mod environ;
 mod error;
 mod escape;
+pub mod kinfo;
 mod lines;
 pub mod macho;
 pub mod maps;
@@ -30,7 +31,7 @@ pub mod provision;
 pub mod selinux;
 pub mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod zip;
 
 pub use self::error::ParseError;

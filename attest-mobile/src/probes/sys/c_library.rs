@@ -95,6 +95,28 @@ impl Calls for CLibrary {
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn memory(&self, pid: c_int, address: usize, into: &mut [u8]) -> Result<usize, Errno> {
+        let room = libc::iovec {
+            iov_base: into.as_mut_ptr().cast(),
+            iov_len: into.len(),
+        };
+        let place = libc::iovec {
+            iov_base: ptr::without_provenance_mut(address),
+            iov_len: into.len(),
+        };
+        // SAFETY: it writes into `into` alone; what it reads it reads by the address, whatever is there.
+        written(
+            unsafe { libc::process_vm_readv(pid, &raw const room, 1, &raw const place, 1, 0) },
+            into.len(),
+        )
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn memory(&self, _: c_int, _: usize, _: &mut [u8]) -> Result<usize, Errno> {
+        Err(Errno::NO_SUCH_VIEW)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn handler(&self, signal: c_int) -> Result<usize, Errno> {
         let mut room = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: without a new action nothing changes; there is room for the old one.

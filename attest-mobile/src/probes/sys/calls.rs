@@ -24,6 +24,9 @@ pub(super) trait Calls {
     /// The flags of `statfs`, without the one by which the kernel tells the C library that they are there.
     fn mount_flags(&self, path: &CStr) -> Result<u64, Errno>;
     fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno>;
+    /// How many bytes from `address` on were copied out of the memory of process `pid`. What cannot be read is an error, never
+    /// a fault.
+    fn memory(&self, pid: c_int, address: usize, into: &mut [u8]) -> Result<usize, Errno>;
     /// Where a signal's handler begins; 0 by default, 1 if the signal is ignored.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn handler(&self, signal: c_int) -> Result<usize, Errno>;

@@ -198,6 +198,23 @@ impl<'d> Files<'d> {
         })
     }
 
+    /// Bytes of this process's own memory from `address` on, at most `length`; fewer only if what is behind them cannot be read.
+    ///
+    /// # Errors
+    /// As the platform says: `EFAULT` if the first byte cannot be read, `EPERM` if another process was meant; [`Errno::UNFIT`] for
+    /// an address beyond memory; [`Errno::STOPPED`].
+    pub fn memory(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+        let address = usize::try_from(address).map_err(|_| Errno::UNFIT)?;
+        // The C library's own word for it could be that of a clean process beside this one.
+        let pid = self.read_link(b"/proc/self")?;
+        let pid = std::str::from_utf8(&pid).ok().and_then(|pid| pid.parse().ok());
+        let pid = pid.ok_or(Errno::SENSELESS)?;
+        let mut bytes = vec![0; length];
+        let count = self.ask(|| self.calls.memory(pid, address, &mut bytes))?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
     /// Where the handler of a signal begins; `None` if there is none.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Both views against the real kernel of this machine, and against the standard library as a third opinion.
 
 mod hooks;
+#[expect(unsafe_code, reason = "a flag of a child process is changed")]
+mod memory;
 mod privileges;
 
 use std::cell::Cell;

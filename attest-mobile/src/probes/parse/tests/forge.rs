@@ -3,17 +3,17 @@
 
 /// One program header of an ELF file.
 #[derive(Clone, Copy)]
-pub(super) struct Load {
-    pub(super) kind: u32,
-    pub(super) flags: u32,
-    pub(super) offset: u64,
-    pub(super) address: u64,
-    pub(super) file_bytes: u64,
-    pub(super) memory_bytes: u64,
+pub(crate) struct Load {
+    pub(crate) kind: u32,
+    pub(crate) flags: u32,
+    pub(crate) offset: u64,
+    pub(crate) address: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 /// A library for 64-bit ARM with these program headers.
-pub(super) fn elf64(loads: &[Load]) -> Vec<u8> {
+pub(crate) fn elf64(loads: &[Load]) -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\xb7\0\x01\0\0\0".to_vec();
     for wide in [0_u64, 64, 0] {
         file.extend(wide.to_le_bytes());
@@ -40,7 +40,7 @@ pub(super) fn elf64(loads: &[Load]) -> Vec<u8> {
 }
 
 /// The same for 32-bit ARM.
-pub(super) fn elf32(loads: &[Load]) -> Vec<u8> {
+pub(crate) fn elf32(loads: &[Load]) -> Vec<u8> {
     let mut file = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x28\0\x01\0\0\0".to_vec();
     file.extend(words(&[0, 52, 0, 0]));
     for narrow in [52, 32, count(loads), 0, 0, 0] {
@@ -66,7 +66,7 @@ pub(super) fn elf32(loads: &[Load]) -> Vec<u8> {
 }
 
 /// An archive of stored entries, with `block` right before its directory.
-pub(super) fn zip(entries: &[(&str, &[u8])], block: &[u8], comment: &[u8]) -> Vec<u8> {
+pub(crate) fn zip(entries: &[(&str, &[u8])], block: &[u8], comment: &[u8]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in entries {
         let at = size(&file);
@@ -89,15 +89,15 @@ pub(super) fn zip(entries: &[(&str, &[u8])], block: &[u8], comment: &[u8]) -> Ve
 }
 
 /// A property area as the system fills it.
-pub(super) struct Area(Vec<u8>);
+pub(crate) struct Area(Vec<u8>);
 
 impl Area {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // The root, which has no name, and the system's room for a value that changes.
         Self(vec![0; 20 + 92])
     }
 
-    pub(super) fn add(&mut self, name: &str, value: &str) {
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
         let mut at = 0;
         for segment in name.split('.') {
             at = self.below(at, segment.as_bytes());
@@ -125,7 +125,7 @@ impl Area {
     }
 
     /// The file, as large as it is made.
-    pub(super) fn file(&self, bytes: usize) -> Vec<u8> {
+    pub(crate) fn file(&self, bytes: usize) -> Vec<u8> {
         let head = words(&[size(&self.0), 7, 0x504f_5250, 0xfc6e_d0ab]);
         let mut file = [head.as_slice(), &[0; 112], &self.0].concat();
         file.resize(bytes.max(file.len()), 0);
@@ -161,7 +161,7 @@ impl Area {
             .unwrap_or_default()
     }
 
-    pub(super) fn put(&mut self, at: usize, number: u32) {
+    pub(crate) fn put(&mut self, at: usize, number: u32) {
         self.0.splice(at..at + 4, number.to_le_bytes());
     }
 
@@ -174,7 +174,7 @@ impl Area {
 }
 
 /// A program for 64-bit ARM with these load commands.
-pub(super) fn macho(commands: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn macho(commands: &[Vec<u8>]) -> Vec<u8> {
     let bytes = size(&commands.concat());
     let head = words(&[
         0xfeed_facf,
@@ -190,13 +190,13 @@ pub(super) fn macho(commands: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A load command of these fields.
-pub(super) fn command(kind: u32, fields: &[u32]) -> Vec<u8> {
+pub(crate) fn command(kind: u32, fields: &[u32]) -> Vec<u8> {
     let fields = words(fields);
     [words(&[kind, size(&fields) + 8]), fields].concat()
 }
 
 /// A code signature of these parts, each behind its kind.
-pub(super) fn signature(parts: &[(u32, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn signature(parts: &[(u32, Vec<u8>)]) -> Vec<u8> {
     let mut index = Vec::new();
     let mut blobs = Vec::new();
     let start = 12 + 8 * u32::from(count(parts));
@@ -211,14 +211,14 @@ pub(super) fn signature(parts: &[(u32, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A code directory's content behind its kind and length.
-pub(super) fn code_directory(identifier: &str, team: &str) -> Vec<u8> {
+pub(crate) fn code_directory(identifier: &str, team: &str) -> Vec<u8> {
     let team_at = 52 + size(identifier.as_bytes()) + 1;
     let fields = [0x2_0400, 0, 0, 52, 0, 0, 0, 0, 0, 0, team_at].map(u32::to_be_bytes);
     [fields.concat(), format!("{identifier}\0{team}\0").into_bytes()].concat()
 }
 
 /// Entitlements that are true, in DER.
-pub(super) fn der(names: &[&str]) -> Vec<u8> {
+pub(crate) fn der(names: &[&str]) -> Vec<u8> {
     let entries = names.iter().map(|name| {
         element(
             0x30,
@@ -230,7 +230,7 @@ pub(super) fn der(names: &[&str]) -> Vec<u8> {
 }
 
 /// An element, its length in the shortest form of three.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let [high, low] = count(content).to_be_bytes();
     let head = match (high, low) {
         (0, 0..=0x7f) => vec![tag, low],
@@ -241,14 +241,14 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// A property list around this value.
-pub(super) fn plist(value: &str) -> Vec<u8> {
+pub(crate) fn plist(value: &str) -> Vec<u8> {
     let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
                 \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">";
     format!("{head}{value}</plist>\n").into_bytes()
 }
 
 /// What stands around a profile's list, in shape.
-pub(super) fn envelope(list: &[u8]) -> Vec<u8> {
+pub(crate) fn envelope(list: &[u8]) -> Vec<u8> {
     [
         b"0\x82\x10\x00\x06\x09*\x86H\x86\xf7\x0d\x01\x07\x02".as_slice(),
         list,
@@ -257,7 +257,7 @@ pub(super) fn envelope(list: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-pub(super) fn words(words: &[u32]) -> Vec<u8> {
+pub(crate) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 

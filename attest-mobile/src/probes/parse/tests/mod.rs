@@ -2,7 +2,7 @@
 
 mod apple;
 mod elf;
-mod forge;
+pub(crate) mod forge;
 mod maps;
 mod mounts;
 mod net;

@@ -13,6 +13,7 @@ const _: () = {
     assert!(ABI.readlinkat.number() == libc::SYS_readlinkat);
     assert!(ABI.faccessat.number() == libc::SYS_faccessat);
     assert!(ABI.getdents64.number() == libc::SYS_getdents64);
+    assert!(ABI.process_vm_readv.number() == libc::SYS_process_vm_readv);
     assert!(ABI.getppid.number() == libc::SYS_getppid);
     assert!(ABI.rt_sigaction.number() == libc::SYS_rt_sigaction);
     assert!(ABI.socket.number() == libc::SYS_socket);

@@ -15,7 +15,7 @@ use std::ffi::{CStr, c_int};
 
 use self::abi::{ABI, AF_INET, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Call, MSG_NOSIGNAL, OPEN, SIGSET_BYTES, TCP};
 use self::dirents::Dirents;
-use self::trap::{Argument, call};
+use self::trap::{Argument, Listed, call};
 use super::calls::{Calls, Directory, FLAGS_ARE_THERE};
 use super::{Errno, Stat};
 
@@ -101,6 +101,17 @@ impl Calls for Direct {
             fd,
             room: vec![0; NAMES_BYTES],
         }))
+    }
+
+    fn memory(&self, pid: c_int, address: usize, into: &mut [u8]) -> Result<usize, Errno> {
+        let length = into.len();
+        let copy = [
+            Argument::Number(pid),
+            Argument::Listed(Listed::room(into)),
+            Argument::Listed(Listed::place(address, length)),
+            Argument::Number(0),
+        ];
+        within(length, call(ABI.process_vm_readv, copy))
     }
 
     fn handler(&self, signal: c_int) -> Result<usize, Errno> {

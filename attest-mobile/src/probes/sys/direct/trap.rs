@@ -2,6 +2,7 @@
 
 use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long};
+use std::marker::PhantomData;
 
 use super::abi::{ABI, ANSWER_BYTES, Abi, Answer, Call, Passed};
 use crate::probes::sys::Errno;
@@ -20,15 +21,45 @@ pub(super) enum Argument<'a> {
     Answer(&'a mut Answer),
     /// A place in a file.
     Offset(u64),
+    /// The address of a list of one part, and that it is one.
+    Listed(Listed<'a>),
+}
+
+/// A part of memory as the kernel takes it in a list: `struct iovec`.
+#[repr(C)]
+pub(super) struct Listed<'a> {
+    address: usize,
+    length: usize,
+    room: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Listed<'a> {
+    /// What the call may write into.
+    pub(super) fn room(room: &'a mut [u8]) -> Self {
+        Self {
+            address: room.as_mut_ptr().expose_provenance(),
+            length: room.len(),
+            room: PhantomData,
+        }
+    }
+
+    /// What the call reads if it can.
+    pub(super) const fn place(address: usize, length: usize) -> Self {
+        Self {
+            address,
+            length,
+            room: PhantomData,
+        }
+    }
 }
 
 /// What the kernel answers. It has written at most into the rooms among the arguments.
 #[inline(always)]
-pub(super) fn call<const N: usize>(number: Call, arguments: [Argument<'_>; N]) -> Result<usize, Errno> {
+pub(super) fn call<const N: usize>(number: Call, mut arguments: [Argument<'_>; N]) -> Result<usize, Errno> {
     let mut registers = Registers::default();
-    for argument in arguments {
+    for argument in &mut arguments {
         match argument {
-            Argument::Number(number) => registers.push((number as isize).cast_unsigned()),
+            Argument::Number(number) => registers.push((*number as isize).cast_unsigned()),
             Argument::Path(path) => registers.push(path.as_ptr().expose_provenance()),
             Argument::Bytes(bytes) => {
                 registers.push(bytes.as_ptr().expose_provenance());
@@ -40,7 +71,11 @@ pub(super) fn call<const N: usize>(number: Call, arguments: [Argument<'_>; N]) -
                 registers.push(room.len());
             }
             Argument::Answer(Answer(room)) => registers.push(room.as_mut_ptr().expose_provenance()),
-            Argument::Offset(offset) => registers.push_wide(&ABI, offset),
+            Argument::Offset(offset) => registers.push_wide(&ABI, *offset),
+            Argument::Listed(part) => {
+                registers.push((&raw mut *part).expose_provenance());
+                registers.push(1);
+            }
         }
     }
     // SAFETY: only `abi.rs` makes a `Call`, of calls that read paths up to their zero and write only where they are given

@@ -1,0 +1,121 @@
+//! The natives of `attest.mobile.Development`, which tests on a virtual machine call. Never shipped.
+
+use std::sync::Arc;
+use std::thread;
+
+use attest_core::facts::{FactMap, FactRef};
+use attest_core::policy::Variables;
+use attest_mobile::probes::java::{Java, probes};
+use attest_mobile::probes::sys::Unlimited;
+use attest_mobile::probes::{Answers, Scope};
+use jni::errors::{Error, ThrowRuntimeExAndDefault};
+use jni::objects::{JClass, JObject, JString};
+use jni::{Env, EnvUnowned};
+use serde_json::{Map, Value};
+
+/// Part of every library that was built with these entries.
+pub const MARKER: &str = "attest-library-dev-entries-are-here";
+
+/// Keeps it from being left out.
+#[used]
+static KEPT: &str = MARKER;
+
+/// Answers a JSON list of questions on a thread that is attached for it.
+// SAFETY: no other function of this name is linked: it is that of a class which is ours.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_answer<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    questions: JString<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let (java, questions) = begin(env, &entry, &context, &questions)?;
+        let answers = thread::scope(|scope| scope.spawn(|| answer(&java, &questions)).join());
+        env.new_string(answers.map_err(|_| refused("the thread panicked"))?)
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The same on the calling thread.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_answerHere<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    questions: JString<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let (java, questions) = begin(env, &entry, &context, &questions)?;
+        env.new_string(answer(&java, &questions))
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The same as often as `rounds`, within this one call.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_repeat<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    questions: JString<'local>,
+    rounds: i32,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let (java, questions) = begin(env, &entry, &context, &questions)?;
+        let mut last = String::new();
+        for _ in 0..rounds {
+            last = answer(&java, &questions);
+        }
+        env.new_string(last)
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+fn begin(
+    env: &mut Env<'_>,
+    entry: &JClass<'_>,
+    context: &JObject<'_>,
+    questions: &JString<'_>,
+) -> Result<(Arc<Java>, Vec<FactRef>), Error> {
+    let java = Java::capture(env, entry, context).map_err(|error| refused(error.code()))?;
+    let questions: Vec<String> =
+        serde_json::from_str(&questions.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
+    let questions = questions
+        .iter()
+        .map(|question| question.parse().map_err(|_| refused(question)))
+        .collect::<Result<_, _>>()?;
+    Ok((Arc::new(java), questions))
+}
+
+fn refused(what: &str) -> Error {
+    Error::ParseFailed(what.to_owned())
+}
+
+/// Observations by question; one that no probe took is not among them.
+fn answer(java: &Arc<Java>, questions: &[FactRef]) -> String {
+    let scope = Scope {
+        deadline: &Unlimited,
+        variables: &Variables::default(),
+    };
+    let mut answers = Answers::default();
+    for probe in probes(java) {
+        let taken: Vec<&FactRef> = questions
+            .iter()
+            .filter(|question| probe.facts().contains(&question.fact()) && probe.takes(question))
+            .collect();
+        if !taken.is_empty() {
+            probe.answer(&taken, &scope, &mut answers);
+        }
+    }
+    shown(&answers.into_facts())
+}
+
+fn shown(facts: &FactMap) -> String {
+    let facts = facts
+        .iter()
+        .filter_map(|(question, said)| Some((question.to_string(), serde_json::to_value(said).ok()?)));
+    Value::Object(facts.collect::<Map<_, _>>()).to_string()
+}

@@ -1,0 +1,70 @@
+//! Sensors and network interfaces, as the platform lists them.
+
+use attest_core::facts::{FactId, FactRef, Observation, Value};
+use jni::strings::JNIStr;
+use jni::{JValue, jni_sig, jni_str};
+
+use super::call::Call;
+use super::family::Family;
+use super::fault::Fault;
+use crate::probes::Lifetime;
+
+pub(super) const SENSORS: Family = Family {
+    name: "java.sensors",
+    facts: &[FactId::SENSORS_NAME, FactId::SENSORS_VENDOR],
+    cost_us: 3_000,
+    lifetime: Lifetime::Process,
+    ask: sensors,
+};
+
+pub(super) const NETWORK: Family = Family {
+    name: "java.network",
+    facts: &[FactId::NET_INTERFACES],
+    cost_us: 1_500,
+    lifetime: Lifetime::Seconds(60),
+    ask: interfaces,
+};
+
+/// Phones have about 50.
+const SENSORS_MAX: usize = 256;
+const INTERFACES_MAX: usize = 256;
+/// `Sensor.TYPE_ALL`.
+const ALL: i32 = -1;
+
+fn sensors(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault> {
+    let column: &JNIStr = match question.fact() {
+        FactId::SENSORS_NAME => jni_str!("getName"),
+        FactId::SENSORS_VENDOR => jni_str!("getVendor"),
+        _ => return Err(Fault::UNFIT),
+    };
+    let service = call.string("sensor")?;
+    let sig = jni_sig!("(Ljava/lang/String;)Ljava/lang/Object;");
+    let name = jni_str!("getSystemService");
+    let manager = call.object(call.java.context(), name, &sig, &[JValue::Object(&service)])?;
+    let sig = jni_sig!("(I)Ljava/util/List;");
+    let sensors = call.object(&manager, jni_str!("getSensorList"), &sig, &[JValue::Int(ALL)])?;
+    let sensors = call.array_of(&sensors)?;
+    let texts = call.each(sensors, SENSORS_MAX, &mut |call, sensor| {
+        call.text(&sensor, column)
+    })?;
+    Ok(Value::List(texts).into())
+}
+
+fn interfaces(call: &mut Call<'_, '_>, _: &FactRef) -> Result<Observation, Fault> {
+    let class = call.class("java.net.NetworkInterface")?;
+    let sig = jni_sig!("()Ljava/util/Enumeration;");
+    let interfaces = call.static_object(&class, jni_str!("getNetworkInterfaces"), &sig, &[])?;
+    let collections = call.class("java.util.Collections")?;
+    let sig = jni_sig!("(Ljava/util/Enumeration;)Ljava/util/ArrayList;");
+    let interfaces = call.static_object(
+        &collections,
+        jni_str!("list"),
+        &sig,
+        &[JValue::Object(&interfaces)],
+    )?;
+    let interfaces = call.array_of(&interfaces)?;
+    let names = call.each(interfaces, INTERFACES_MAX, &mut |call, interface| {
+        call.text(&interface, jni_str!("getName"))
+    })?;
+    Ok(Value::List(names).into())
+}
