@@ -20,6 +20,9 @@ pub mod dev;
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 mod version;
-#[cfg(feature = "whole")]
+#[cfg(all(
+    feature = "whole",
+    any(target_os = "android", target_os = "ios", target_os = "linux")
+))]
 #[expect(unsafe_code, reason = "a name that the linker keeps is unsafe to choose")]
 mod whole;

@@ -10,6 +10,8 @@ pub mod collector;
 #[cfg(any(target_os = "ios", test))]
 pub mod ios;
 #[cfg(any(target_os = "android", target_os = "linux"))]
+pub mod isolated;
+#[cfg(any(target_os = "android", target_os = "linux"))]
 pub mod java;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;

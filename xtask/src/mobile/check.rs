@@ -177,6 +177,12 @@ fn judge(
             ));
         }
     }
+    let root = workspace.root.display().to_string();
+    if marker::occurs(&checked, &root).map_err(failed)? {
+        row.problems.push(format!(
+            "holds {root:?}, a path of this machine: build with --remap-path-prefix"
+        ));
+    }
     match expected.history.judge(target.triple, size) {
         Judgement::Steady => {}
         Judgement::Jump(warning) => say(format!("  warning: {} {warning}", target.triple)),

@@ -29,7 +29,7 @@ pub(super) const FAMILY: Family = Family {
         FactId::BUILD_SECURITY_PATCH,
         FactId::OS_VERSION,
     ],
-    cost_us: 100,
+    cost_us: 400,
     lifetime: Lifetime::Scan,
     ask,
 };

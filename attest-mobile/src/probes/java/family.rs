@@ -14,7 +14,7 @@ use crate::probes::{Answers, Lifetime, Probe, Scope, view_of};
 pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) facts: &'static [FactId],
-    /// Measured on HotSpot against Robolectric's framework, so that it says which is dearer and nothing more.
+    /// What HotSpot took on a host, where it could be asked; what asks another process of the phone is put last by estimate.
     pub(super) cost_us: u32,
     pub(super) lifetime: Lifetime,
     pub(super) ask: Ask,

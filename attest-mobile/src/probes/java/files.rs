@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
         FactId::PATH_LINES,
         FactId::APK_ENTRY_EXISTS,
     ],
-    cost_us: 1_000,
+    cost_us: 300,
     lifetime: Lifetime::Scan,
     ask,
 };

@@ -20,7 +20,7 @@ pub(super) const SENSORS: Family = Family {
 pub(super) const NETWORK: Family = Family {
     name: "java.network",
     facts: &[FactId::NET_INTERFACES],
-    cost_us: 1_500,
+    cost_us: 200,
     lifetime: Lifetime::Seconds(60),
     ask: interfaces,
 };

@@ -12,7 +12,7 @@ use crate::probes::answers::{boolean, text};
 pub(super) const FAMILY: Family = Family {
     name: "java.process",
     facts: &[FactId::JAVA_STACK, FactId::JAVA_DEBUGGER, FactId::PROC_CMDLINE],
-    cost_us: 300,
+    cost_us: 200,
     lifetime: Lifetime::Scan,
     ask,
 };
