@@ -24,7 +24,7 @@ impl Probe for CpuInfo {
     }
 
     fn cost_us(&self) -> u32 {
-        100
+        250
     }
 
     fn lifetime(&self) -> Lifetime {

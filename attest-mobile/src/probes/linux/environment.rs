@@ -25,7 +25,7 @@ impl Probe for Environment {
     }
 
     fn cost_us(&self) -> u32 {
-        5
+        10
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -27,7 +27,7 @@ impl Probe for Images {
     }
 
     fn cost_us(&self) -> u32 {
-        300
+        350
     }
 
     fn lifetime(&self) -> Lifetime {

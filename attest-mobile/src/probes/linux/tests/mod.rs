@@ -1,9 +1,10 @@
-//! Each family against this machine, by every view that it has. What a view is told when somebody lies to it, or joins the
-//! process, is tested with the shipped detectors, apart from here.
+//! Each family against this machine, by every view that it has. What a view is told when somebody lies to it, or joins
+//! the process, is tested with the shipped detectors in `played`.
 
 mod around;
 mod files;
 mod inside;
+mod played;
 
 use attest_core::facts::{FactMap, FactRef, Observation, Row, Value};
 use attest_core::policy::Variables;

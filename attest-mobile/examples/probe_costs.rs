@@ -1,0 +1,72 @@
+//! Prints what each native probe takes on this machine, so that the costs that they state can be kept right. Both views of
+//! everything are asked, 200 times; what is shown is the median, in microseconds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use attest_core::facts::{FactRef, View};
+use attest_core::policy::Variables;
+use attest_mobile::host::SystemClock;
+use attest_mobile::probes::{Collector, Probe};
+
+const ROUNDS: usize = 200;
+
+#[cfg(target_os = "linux")]
+fn probes() -> Vec<Box<dyn Probe>> {
+    attest_mobile::probes::linux::probes()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn probes() -> Vec<Box<dyn Probe>> {
+    Vec::new()
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what it is for")]
+fn main() {
+    let folder = std::env::temp_dir();
+    let variables = Variables::default()
+        .with("data_dir", folder.to_string_lossy())
+        .with("own_apk", "/etc/passwd");
+    let params = |fact: &str| match fact {
+        "net.port_banner" => "27042",
+        "signal.handler" => "SIGSEGV",
+        "env" => "PATH",
+        "path.link_target" => "/proc/self/exe",
+        "path.entries" => "/etc",
+        "prop" => "ro.product.model",
+        _ => "/etc/passwd",
+    };
+    let questions: Vec<FactRef> = probes()
+        .iter()
+        .flat_map(|probe| probe.facts().iter().copied())
+        .flat_map(|fact| {
+            let param = fact.entry().param.map(|_| params(fact.name()));
+            let views = fact.entry().views.iter().filter(|view| **view != View::Java);
+            views.filter_map(move |view| FactRef::new(fact, param, Some(*view)).ok())
+        })
+        .collect();
+    let mut taken: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        // A new one each time has nothing kept.
+        let collector = Collector::new(probes(), Arc::new(SystemClock::default()), variables.clone());
+        drop(collector.scan(&questions));
+        for cost in collector.costs() {
+            taken.entry(cost.probe).or_default().push(cost.last_us);
+        }
+    }
+    println!("probe         questions  median us  stated us");
+    for probe in probes() {
+        let asked = questions
+            .iter()
+            .filter(|question| probe.facts().contains(&question.fact()));
+        let mut of = taken.remove(probe.name()).unwrap_or_default();
+        of.sort_unstable();
+        let median = of.get(of.len() / 2).copied().unwrap_or_default();
+        println!(
+            "{:12} {:10} {median:10} {:10}",
+            probe.name(),
+            asked.count(),
+            probe.cost_us()
+        );
+    }
+}
