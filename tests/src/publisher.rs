@@ -142,11 +142,10 @@ impl Publisher {
     #[must_use]
     pub fn draft_of(&mut self, stopped: bool, more: &str) -> Draft {
         self.settings.version += 1;
-        self.settings.more_rules = if stopped { RULES } else { "" };
-        let listed = if stopped {
-            "brake_rules: [stop-login, watched]\n"
+        (self.settings.more_rules, self.settings.brake_rules) = if stopped {
+            (RULES, "stop-login, watched")
         } else {
-            ""
+            ("", "")
         };
         let source = self.settings.source();
         // Packs and the bank's own tests are tested elsewhere; here they only take time.
@@ -155,7 +154,7 @@ impl Publisher {
             .take_while(|line| *line != "tests:")
             .filter(|line| *line != "packs:" && !line.starts_with("  - use: "));
         let own: Vec<_> = own.collect();
-        let source = format!("{}\n{listed}{more}", own.join("\n"));
+        let source = format!("{}\n{more}", own.join("\n"));
         let source = match self.environment {
             "development" => source,
             other => source

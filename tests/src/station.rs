@@ -93,7 +93,10 @@ impl Station {
     /// Why it does not start.
     pub async fn open(&mut self) -> Result<(), ServerError> {
         self.open_with("repository = 'published'\npoll_ms = 60000\n")
-            .await
+            .await?;
+        // It looks once by itself as it begins, and need not any more.
+        self.look().await;
+        Ok(())
     }
 
     /// Starts the gateway with this source of policy.

@@ -95,6 +95,16 @@ impl Updater {
         &self.set
     }
 
+    /// Follows a root that an earlier refresh took: it is verified once more and counts toward no bound, so that who keeps them all
+    /// never stops following. Before anything else is supplied.
+    ///
+    /// # Errors
+    /// [`TufError`] if it does not follow on the one that is trusted, which stays, or if it comes too late.
+    pub fn follow_kept_root(&mut self, bytes: &[u8]) -> Result<(), TufError> {
+        let bytes = self.fetched(&RoleName::Root, Supply::Bytes(bytes), self.bounds.root_bytes)?;
+        self.set.update_root(bytes)
+    }
+
     /// What is wanted next.
     ///
     /// # Errors

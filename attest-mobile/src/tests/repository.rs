@@ -1,5 +1,7 @@
 //! A policy repository that is honest until a test spoils it: every file can be signed anew by any keys.
 
+use std::collections::BTreeMap;
+
 use attest_core::bundle::DEVICE_TARGET;
 use attest_core::encoding::{hex, sha256};
 use attest_core::service::PolicyBundle;
@@ -55,10 +57,28 @@ impl Role {
 }
 
 pub(crate) fn signed_by(signed: &Value, keys: &[&Key]) -> String {
-    let message = signed.to_string();
+    let message = canonical(signed);
     let signature = |key: &&Key| json!({"keyid": key.id, "sig": hex(key.pair.sign(message.as_bytes()))});
     let signatures: Vec<Value> = keys.iter().map(signature).collect();
     json!({"signed": signed, "signatures": signatures}).to_string()
+}
+
+/// What is signed: members in their order, whatever order a `Value` keeps them in.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.iter().collect();
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("{}:{}", json!(name), canonical(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
 }
 
 /// A repository whose device policy is signed by two of two keys.

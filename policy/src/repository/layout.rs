@@ -217,5 +217,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RepositoryError> {
     written
         .and_then(|()| fs::rename(&beside, path))
         .and_then(|()| fs::File::open(folder)?.sync_all())
-        .map_err(failed)
+        .map_err(|error| {
+            // A half-written file would only take room that is wanted elsewhere.
+            let _left = fs::remove_file(&beside).is_err();
+            failed(error)
+        })
 }

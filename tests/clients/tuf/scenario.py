@@ -32,7 +32,8 @@ class Client:
 
     def __init__(self, repository, init=True):
         self.repository = repository
-        self.folder = tempfile.mkdtemp()
+        self.gone = tempfile.TemporaryDirectory()
+        self.folder = self.gone.name
         self.metadata = os.path.join(self.folder, "metadata")
         self.targets = os.path.join(self.folder, "targets")
         os.mkdir(self.targets)

@@ -138,8 +138,8 @@ async fn a_list_that_cannot_be_read_changes_nothing_and_one_that_is_old_stops_en
 async fn rules_see_how_many_devices_a_certificate_vouches_for() {
     let field = Field::open("").await;
     field.republish(
-        "rules:",
-        "rules:\n  - {id: leaked-key, mode: enforce, why: One certificate is in many hands., \
+        "\nrules:",
+        "\nrules:\n  - {id: leaked-key, mode: enforce, why: One certificate is in many hands., \
          when: {fact: certificate.devices, op: gt, value: 2}, then: deny}",
     );
     let hardware = field.hardware(Platform::Android, Profile::Genuine);

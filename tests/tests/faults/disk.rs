@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use attest_gateway::clock::{Clock as _, SystemClock};
+use attest_gateway::keys::Keys;
 use attest_mobile::{AttestError, Headers, SendError};
-use attest_testkit::phone::Phone;
+use attest_testkit::phone::{Phone, PhoneOptions};
+use attest_testkit::publisher::Publisher;
 use attest_tests::binary::attest;
-use attest_tests::deployment::Deployment;
+use attest_tests::deployment::{Deployment, Node};
 use attest_tests::origin::Origin;
 use attest_tests::request::Request;
+use ring::rand::SystemRandom;
 
 use super::assert_closed;
 
@@ -109,6 +113,123 @@ async fn a_gateway_on_a_full_disk_starts_again_with_what_it_has_or_says_why_not(
             let _instance = node.start();
             assert_eq!(send().await, (200, Some("2".to_owned())));
         }
+    }
+}
+
+/// A fleet whose policy admins sign.
+struct Signed {
+    deployment: Deployment,
+    admins: Publisher,
+}
+
+impl Signed {
+    /// One that has published its first policy.
+    fn new() -> Self {
+        let signed = Self {
+            deployment: Deployment::new(|_| ()),
+            admins: Publisher::new(SystemClock::new().now_s()).unwrap(),
+        };
+        std::fs::write(signed.deployment.folder().join("root.json"), signed.admins.root()).unwrap();
+        signed.publish();
+        signed
+    }
+
+    fn published(&self) -> PathBuf {
+        self.deployment.folder().join("published")
+    }
+
+    /// Signs what the deployment's policy is now.
+    fn publish(&self) {
+        let folder = self.deployment.folder();
+        let source = std::fs::read_to_string(folder.join("policy.yaml")).unwrap();
+        let mut compiled = attest_policy::compile("policy.yaml", &source).unwrap();
+        let keys = Keys::read(&folder.join("keys"), &SystemRandom::new()).unwrap();
+        let keys = keys.attestation_jwks().keys.into_iter();
+        compiled.device.response_keys = keys.map(|key| serde_json::to_value(key).unwrap()).collect();
+        let repository = self
+            .admins
+            .publish(&compiled, SystemClock::new().now_s())
+            .unwrap();
+        repository.write_to(&self.published()).unwrap();
+    }
+
+    fn node(&self, name: &str, bank: &str) -> Node {
+        let node = self.deployment.node(name, bank, "", "");
+        let text = std::fs::read_to_string(&node.config).unwrap();
+        let followed = "repository = \"../published\"\nroot = \"../root.json\"";
+        std::fs::write(&node.config, text.replace("file = \"../policy.yaml\"", followed)).unwrap();
+        node
+    }
+
+    fn phone(&self, node: &Node) -> Phone {
+        Phone::new(PhoneOptions {
+            root: self.admins.root().to_vec(),
+            ..self.deployment.phone_options(node.address)
+        })
+        .unwrap()
+    }
+}
+
+/// The status of a balance, and the version of the policy that decided.
+async fn balance(phone: &Phone) -> (u16, Option<String>) {
+    let balance = Request::balance();
+    let sent = phone.send("GET", &balance.target, &balance.headers, b"").await;
+    let reply = sent.unwrap().reply;
+    (reply.status, reply.header(POLICY_HEADER).map(str::to_owned))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_policy_that_cannot_be_kept_is_not_taken_until_it_can() {
+    let origin = Origin::sound().await;
+    let served_by = |version: &str| (200, Some(version.to_owned()));
+    // Nothing can be written; or metadata can, and the policy itself cannot.
+    for (bytes, named) in [("0", "timestamp.json"), ("6000", "targets")] {
+        let signed = Signed::new();
+        let node = signed.node("a", &origin.url());
+        let instance = node.start();
+        let phone = signed.phone(&node);
+        assert_eq!(balance(&phone).await, served_by("1"));
+
+        instance.limit("fsize", bytes);
+        signed.deployment.publish(|policy| policy.cloner_rule = "enforce");
+        signed.publish();
+        let log = instance.logged("policy-not-kept").await;
+        let line = log.lines().find(|line| line.contains("policy-not-kept")).unwrap();
+        assert!(
+            line.contains("policy refused; the last good one stays") && line.contains(named),
+            "it says what it could not write: {line}"
+        );
+        assert_eq!(balance(&phone).await, served_by("1"));
+        assert_closed(node.address).await;
+        let mirror = node.config.with_file_name("policy");
+        for folder in [mirror.clone(), mirror.join("metadata"), mirror.join("targets")] {
+            for file in std::fs::read_dir(&folder).unwrap() {
+                let file = file.unwrap().path();
+                let whole = file.is_dir() || file.extension() == Some("json".as_ref());
+                assert!(whole, "half of a file was left behind: {}", file.display());
+            }
+        }
+
+        instance.limit("fsize", "unlimited");
+        let log = instance.logged("policy activated version=2").await;
+        assert_eq!(balance(&phone).await, served_by("2"));
+        assert_eq!(log.matches("policy-not-kept").count(), 1, "{log}");
+
+        // Cut off in the middle of a third one, it starts with the second, with or without what it follows.
+        instance.ends().await;
+        let instance = node.start();
+        instance.limit("fsize", bytes);
+        signed.deployment.publish(|policy| policy.cloner_rule = "shadow");
+        signed.publish();
+        instance.logged("policy-not-kept").await;
+        instance.dies();
+        let away = signed.published().with_extension("away");
+        std::fs::rename(signed.published(), &away).unwrap();
+        let instance = node.start();
+        assert_eq!(balance(&signed.phone(&node)).await, served_by("2"));
+        std::fs::rename(&away, signed.published()).unwrap();
+        instance.logged("policy activated version=3").await;
+        assert_eq!(balance(&signed.phone(&node)).await, served_by("3"));
     }
 }
 

@@ -404,7 +404,7 @@ async fn no_attack_on_the_repository_replaces_the_last_good_policy() {
     let mut good = station.publisher.draft(true);
     station.publish(&station.publisher.sign(&good));
     assert_eq!(station.look().await, Polled::Activated(2));
-    let caller = station.caller().await;
+    let mut caller = station.caller().await;
     let mut counted = BTreeMap::new();
     for (what, code, spoil) in ATTACKS {
         let (published, before) = (station.published(), station.version());
@@ -446,6 +446,9 @@ async fn no_attack_on_the_repository_replaces_the_last_good_policy() {
         let activated = Polled::Activated(station.publisher.settings.version);
         assert_eq!(station.look().await, activated, "{what}");
         assert_eq!(station.gateway().policies().status().problem, None, "{what}");
+        // So that the next one is told of, too.
+        station.clock.advance_s(60);
+        caller = station.caller().await;
     }
     let last = station.publisher.draft(false);
     station.publish(&station.publisher.sign(&last));

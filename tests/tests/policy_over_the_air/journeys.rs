@@ -76,6 +76,44 @@ async fn a_restart_without_the_source_comes_up_with_the_last_good_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_number_of_roots_ends_following() {
+    let mut station = Station::new().await;
+    let first = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&first));
+    station
+        .open_with("repository = 'published'\npoll_ms = 60000\nfetch_timeout_ms = 60000\n")
+        .await
+        .unwrap();
+    assert_eq!(station.look().await, Polled::Unchanged);
+    for version in 2..=300 {
+        let root = station.publisher.next_root(version, EXPIRES_S);
+        station.publisher.roots.push(root);
+    }
+    // The last root of all gives the online roles another key, so that nothing is taken without it.
+    station.publisher.online = RoleKey::generate(KeyKind::Ed25519, &SystemRandom::new()).unwrap();
+    let root = station.publisher.next_root(301, EXPIRES_S);
+    station.publisher.roots.push(root);
+    let second = station.publisher.draft(true);
+    station.publish(&station.publisher.sign(&second));
+    // As many as one look follows, and the rest at the next one.
+    assert!(matches!(station.look().await, Polled::Refused(_)));
+    assert_eq!(station.nack().unwrap().code, "tuf-threshold");
+    assert_eq!(station.look().await, Polled::Activated(2));
+    assert_eq!(station.followed().metadata.root, 301);
+    assert_eq!(station.look().await, Polled::Unchanged);
+    let third = station.publisher.draft(false);
+    station.publish(&station.publisher.sign(&third));
+    assert_eq!(station.look().await, Polled::Activated(3));
+    station.close().await;
+    // The gateway's own copy is followed to its end as well.
+    fs::remove_dir_all(station.published()).unwrap();
+    station.open().await.unwrap();
+    assert_eq!((station.version(), station.followed().metadata.root), (3, 301));
+    assert!(station.nack().is_none_or(|nack| nack.source != "mirror"));
+    station.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_needs_a_source_and_says_why_it_has_none() {
     let mut station = Station::new().await;
     let error = station.open().await.unwrap_err().to_string();

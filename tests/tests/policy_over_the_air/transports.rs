@@ -122,6 +122,47 @@ async fn no_server_makes_the_gateway_wait_or_give_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_in_ever_new_ways_is_told_of_once_a_minute() {
+    let (mut station, shelf) = over(false, "poll_ms = 60000\nfetch_timeout_ms = 1000").await;
+    let told = async |station: &Station| {
+        let events = String::from_utf8(station.admin("GET", "/events", b"").await.body).unwrap();
+        events.matches("policy-nack").count()
+    };
+    let ways = [
+        ("policy-source-status", Misdeed::Status(500)),
+        ("policy-source-unreachable", Misdeed::Breaks),
+        ("policy-source-status", Misdeed::Status(403)),
+        ("policy-source-unreachable", Misdeed::Breaks),
+    ];
+    for minute in 1..=2 {
+        for (code, misdeed) in ways {
+            shelf.misbehave(Some(("timestamp.json", misdeed)));
+            assert!(matches!(station.look().await, Polled::Refused(_)), "{misdeed:?}");
+            // Who asks sees what is wrong now.
+            assert_eq!(station.nack().unwrap().code, code, "{misdeed:?}");
+            assert_eq!(told(&station).await, minute, "{misdeed:?}");
+        }
+        // Coming back in between is no way to be heard more often.
+        shelf.misbehave(None);
+        assert_eq!(station.look().await, Polled::Unchanged);
+        assert_eq!(station.gateway().policies().status().problem, None);
+        station.clock.advance_s(60);
+    }
+    // What somebody signed is heard at once.
+    let mut bad = station.publisher.draft(true);
+    bad.artifacts.insert("tests.json".to_owned(), b"{".to_vec());
+    station.publish(&station.publisher.sign(&bad));
+    assert!(matches!(station.look().await, Polled::Refused(_)));
+    assert_eq!(told(&station).await, 3);
+    let mut bad = station.publisher.draft(true);
+    bad.artifacts.insert("tests.json".to_owned(), b"[".to_vec());
+    station.publish(&station.publisher.sign(&bad));
+    assert!(matches!(station.look().await, Polled::Refused(_)));
+    assert_eq!(told(&station).await, 4);
+    station.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone_leaves_the_last_good_policy() {
     let (mut station, shelf) = over(false, "poll_ms = 60000").await;
     drop(shelf);

@@ -37,16 +37,19 @@ impl Key {
     }
 
     pub(super) fn signature(&self, signed: &Value) -> Value {
-        let message = json::read(signed.to_string().as_bytes()).unwrap().canonical();
+        let message = in_order(signed);
         json!({"keyid": self.id, "sig": hex(self.pair.sign(&message))})
     }
 }
 
 pub(super) fn signed_by(signed: &Value, keys: &[&Key]) -> Vec<u8> {
     let signatures: Vec<Value> = keys.iter().map(|key| key.signature(signed)).collect();
-    json!({"signed": signed, "signatures": signatures})
-        .to_string()
-        .into_bytes()
+    in_order(&json!({"signed": signed, "signatures": signatures}))
+}
+
+/// The text of a value with its members in order, whatever order a `Value` keeps them in.
+pub(super) fn in_order(value: &Value) -> Vec<u8> {
+    json::read(value.to_string().as_bytes()).unwrap().canonical()
 }
 
 pub(super) fn role_of(keys: &[&Key], threshold: u64) -> Value {
@@ -257,6 +260,39 @@ fn roots_are_followed_one_by_one() {
         ["2.root.json", "3.root.json", "4.root.json", "5.root.json"]
     );
     assert_eq!(client.kept[&RoleName::Root], repository.files["4.root.json"]);
+}
+
+#[test]
+fn who_keeps_every_root_never_stops_following() {
+    let mut repository = Repository::new();
+    let client = Client::of(&repository);
+    let first = client.kept[&RoleName::Root].clone();
+    for version in 2..=300 {
+        repository.publish_root(version, &[]);
+    }
+    let root = |version: u64| repository.files[&format!("{version}.root.json")].clone();
+    let mut newest = 1;
+    for expect in [33, 65, 97] {
+        let mut updater = Updater::new(&first, NOW_S, Bounds::PHONE).unwrap();
+        for version in 2..=newest {
+            updater.follow_kept_root(&root(version)).unwrap();
+        }
+        // Neither one that was skipped to nor one that is there twice is followed, and neither undoes what was.
+        for other in [newest, newest + 2] {
+            let refused = updater.follow_kept_root(&root(other)).unwrap_err();
+            assert_eq!(refused.code(), "tuf-root-version");
+        }
+        Client::of(&repository).run(&mut updater, &repository).unwrap();
+        newest = updater.trusted().root_version();
+        assert_eq!(newest, expect);
+        let late = updater.follow_kept_root(&root(newest + 1)).unwrap_err();
+        assert_eq!(late.code(), "tuf-order");
+    }
+    let mut updater = Updater::new(&first, NOW_S, Bounds::PHONE).unwrap();
+    let kept = (2..=299).map(root).map(|root| updater.follow_kept_root(&root));
+    assert!(kept.into_iter().all(|followed| followed.is_ok()));
+    Client::of(&repository).run(&mut updater, &repository).unwrap();
+    assert_eq!(updater.trusted().root_version(), 300);
 }
 
 #[test]

@@ -152,13 +152,14 @@ async fn capture(
 
 fn tell(timeline: &Timeline, actor: &Actor) {
     let count = actor.count();
+    let codes = if count.codes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", count.codes.join(", "))
+    };
     timeline.say(&format!(
-        "{}: {} sent, {} refused ({}), {} passed",
-        actor.name,
-        count.sent,
-        count.denied,
-        count.codes.join(", "),
-        count.allowed
+        "{}: {} sent, {} refused{codes}, {} passed",
+        actor.name, count.sent, count.denied, count.allowed
     ));
 }
 

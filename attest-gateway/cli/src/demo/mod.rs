@@ -25,7 +25,7 @@ use self::report::Report;
 use self::timeline::Timeline;
 use crate::out::{Exit, Out};
 
-/// Shows the whole product at work on loopback, in about 30 seconds.
+/// Shows the whole product at work on loopback, in about 35 seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit status: 0 if every expectation held, 1 if one did not.")]
 pub(crate) struct Demo {

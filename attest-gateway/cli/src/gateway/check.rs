@@ -71,6 +71,8 @@ pub(super) struct Report {
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) sound: Vec<String>,
+    /// The version of the signed policy that a gateway would take.
+    pub(super) offered: Option<u64>,
 }
 
 pub(super) fn inspect(path: &Path, report: &mut Report) {
@@ -184,36 +186,47 @@ fn keys(config: &Config, report: &mut Report) -> Option<Keys> {
 
 /// A signed repository, as a gateway that starts now would find it.
 fn repository(config: &Config, keys: Keys, report: &mut Report) {
+    let place = match config.policy.origin() {
+        PolicyOrigin::File(path) | PolicyOrigin::Directory(path) => path.display().to_string(),
+        PolicyOrigin::Url(url) => url.to_owned(),
+    };
+    let root = config.policy.root.as_ref().filter(|file| file.is_file());
+    let authorities = config.policy.ca_file.as_ref().is_none_or(|file| file.is_file());
+    // A file that is missing was reported with the configuration's line.
+    let Some(root) = root.filter(|_| authorities) else {
+        return;
+    };
     let clock = Arc::new(SystemClock::new());
     let now_s = clock.now_s();
     match attest_gateway::policy::repository::inspect(config, Arc::new(keys), clock) {
         Ok(None) => {}
         Ok(Some(found)) => {
-            let metadata = found.metadata;
+            report.offered = Some(found.gateway.version);
             report.sound.push(format!(
-                "policy: version {}, {}, {}, {}, signed; its own tests pass; targets {}, snapshot {}, timestamp {}, root {}",
+                "{}: root version {}",
+                root.display(),
+                found.metadata.root
+            ));
+            report.sound.push(format!(
+                "{place}: version {}, {}, {}, {}; its own tests pass",
                 found.gateway.version,
                 count(found.detectors, "detector"),
                 count(found.gateway.rules.len(), "rule"),
                 count(found.gateway.routes.len(), "route"),
-                metadata.targets,
-                metadata.snapshot,
-                metadata.timestamp,
-                metadata.root,
             ));
             if found.metadata_expires_at_s < now_s.saturating_add(SOON_S) {
                 report.warnings.push(format!(
-                    "policy: warning: metadata expires at {}; sign it again before [policy-expires]",
+                    "{place}: warning: metadata expires at {}; sign it again before [policy-expires]",
                     when::rfc3339(found.metadata_expires_at_s)
                 ));
             }
             if let Some(brake) = found.brake {
-                report.problems.push(format!("policy: brake: {brake}"));
+                report.problems.push(format!("{place}: brake: {brake}"));
             }
         }
         Err(error) => report
             .problems
-            .push(format!("policy: {error} [{}]", error.code())),
+            .push(format!("{place}: {error} [{}]", error.code())),
     }
 }
 

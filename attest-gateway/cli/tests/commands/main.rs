@@ -11,6 +11,9 @@ mod document;
 mod evidence;
 mod evidence_corpus;
 mod explain;
+// Forgers are the testkit's.
+#[cfg(all(unix, feature = "dev"))]
+mod followed;
 mod gateway;
 #[cfg(unix)]
 mod guide;

@@ -535,7 +535,7 @@ fn a_gateway_says_beforehand_what_it_would_refuse() {
     assert!(foreign.contains("[tuf-threshold]"), "{foreign}");
     fs::write(office.path("policy/root.json"), "{}").unwrap();
     let none = said(1);
-    assert!(none.contains("[repository-malformed]"), "{none}");
+    assert!(none.contains("[tuf-field]"), "{none}");
 }
 
 #[test]

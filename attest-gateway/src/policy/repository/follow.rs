@@ -3,7 +3,6 @@
 //! Versions of metadata guard through the mirror, the policy's own version once more. A brake is judged apart from the policy:
 //! a bad one never stops it, and a bad policy never keeps a brake from the one in force.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::super::status::{FollowStatus, InForce, PolicyStatus};
 use super::brake::{Applied, BrakeRejectedError};
 use super::candidate::{Bench, RejectedError};
 use super::mirror::Mirror;
+use super::news::{Heard, News};
 use super::refresh::{Offer, RefreshError, Walk};
 use super::source::Source;
 use super::standing::Standing;
@@ -42,10 +42,11 @@ pub(crate) struct FollowOptions {
 }
 
 impl FollowOptions {
-    pub(super) const fn walk<'a>(&'a self, mirror: Option<&'a Mirror>, now_s: u64) -> Walk<'a> {
+    pub(super) const fn walk<'a>(&'a self, mirror: &'a Mirror, keeps: bool, now_s: u64) -> Walk<'a> {
         Walk {
             root: self.root.as_slice(),
             mirror,
+            keeps,
             now_s,
             longest_ms: self.longest_ms,
         }
@@ -115,8 +116,7 @@ pub(crate) struct Follower {
     mirror: Mirror,
     in_force: Arc<InForce>,
     standing: Standing,
-    /// The last verdict on each subject, so that none is repeated.
-    told: BTreeMap<Subject, Verdict>,
+    news: News,
     last_ack: Option<Verdict>,
     last_nack: Option<Verdict>,
     /// Verdicts that nobody was told yet.
@@ -140,7 +140,7 @@ impl Follower {
             Some(standing) => standing,
             None => {
                 let walked = options
-                    .walk(Some(&mirror), noticed.now.wall_s)
+                    .walk(&mirror, true, noticed.now.wall_s)
                     .through(source)
                     .await;
                 let offer = walked.map_err(RejectedError::from);
@@ -170,7 +170,7 @@ impl Follower {
             mirror,
             in_force: Arc::clone(&in_force),
             standing,
-            told: BTreeMap::new(),
+            news: News::default(),
             last_ack: None,
             last_nack: None,
             untold,
@@ -196,7 +196,7 @@ impl Follower {
         let noticed = self.options.noticed(source.name());
         let offer = self
             .options
-            .walk(Some(&self.mirror), noticed.now.wall_s)
+            .walk(&self.mirror, true, noticed.now.wall_s)
             .through(source)
             .await;
         let offer = offer.and_then(|offer| self.standing.precedes(offer));
@@ -310,7 +310,7 @@ impl Follower {
             Some(bytes) => self.judge(bytes, noticed),
             None => {
                 self.standing.forget_judged();
-                self.told.remove(&Subject::Brake);
+                self.news.forget(Subject::Brake);
                 let released = self.standing.release();
                 released.then(|| self.ack(noticed, Subject::Brake, "brake-off"))
             }
@@ -347,8 +347,8 @@ impl Follower {
 
     /// The verdict, if it is news.
     fn tell(&mut self, verdict: Verdict) -> Option<Verdict> {
-        let last = self.told.insert(verdict.subject, verdict.clone());
-        if last.is_some_and(|last| verdict.repeats(&last)) {
+        let heard = self.news.hear(&verdict, self.options.clock.monotonic_ms());
+        if heard == Heard::Again {
             return None;
         }
         match verdict.verdict {
@@ -357,7 +357,7 @@ impl Follower {
             Answer::Ack if verdict.code == "unchanged" => {}
             Answer::Ack => self.last_ack = Some(verdict.clone()),
         }
-        Some(verdict)
+        (heard == Heard::News).then_some(verdict)
     }
 
     /// Puts what stands into force for the request cores, and shows it to operators.
@@ -386,7 +386,7 @@ async fn kept(options: &FollowOptions, mirror: &Mirror) -> (Option<Standing>, Ve
         return (None, Vec::new());
     }
     let noticed = options.noticed("mirror");
-    let walked = options.walk(None, 0).through(&mirror.source()).await;
+    let walked = options.walk(mirror, false, 0).through(&mirror.source()).await;
     let standing = walked.map_err(RejectedError::from).and_then(|offer| {
         let (active, warnings) = options.bench().again(&offer)?;
         Ok(Standing::new(offer, active, warnings))

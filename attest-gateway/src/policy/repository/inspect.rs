@@ -70,8 +70,9 @@ pub fn inspect(
     let Some((options, source)) = repository_of(config, keys, clock)? else {
         return Ok(None);
     };
+    let mirror = Mirror::beside(&options.state_folder);
     let offer = runtime()?
-        .block_on(options.walk(None, now_s).through(&source))
+        .block_on(options.walk(&mirror, false, now_s).through(&source))
         .map_err(RejectedError::from)?;
     drop(options.bench().newer(&offer, None)?);
     let (device, gateway) = super::candidate::read(&offer)?;
@@ -89,14 +90,15 @@ pub fn inspect(
 
 /// The gateway's side of the policy that was last in force here, from the gateway's own verified copy.
 pub(in super::super) fn kept_policy(root: &[u8], state_folder: &Path) -> Option<GatewayPolicy> {
+    let mirror = Mirror::beside(state_folder);
     let walk = Walk {
         root,
-        mirror: None,
+        mirror: &mirror,
+        keeps: false,
         now_s: 0,
         longest_ms: KEPT_MS,
     };
-    let source = Mirror::beside(state_folder).source();
-    let offer = runtime().ok()?.block_on(walk.through(&source)).ok()?;
+    let offer = runtime().ok()?.block_on(walk.through(&mirror.source())).ok()?;
     let (_, gateway) = super::candidate::read(&offer).ok()?;
     Some(gateway)
 }

@@ -64,13 +64,9 @@ impl Mirror {
     }
 
     /// A root that was verified earlier.
-    pub(super) fn root(&self, file_name: &str) -> Option<Vec<u8>> {
-        read(
-            &self.folder.join("metadata").join(file_name),
-            Bounds::HOST.root_bytes,
-        )
-        .ok()
-        .flatten()
+    pub(super) fn root(&self, version: u64) -> Option<Vec<u8>> {
+        let file = self.folder.join(format!("metadata/{version}.root.json"));
+        read(&file, Bounds::HOST.root_bytes).ok().flatten()
     }
 
     /// A target that may be there already.

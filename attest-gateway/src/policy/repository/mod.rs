@@ -9,6 +9,7 @@ mod files;
 mod follow;
 mod inspect;
 mod mirror;
+mod news;
 mod refresh;
 mod source;
 mod standing;

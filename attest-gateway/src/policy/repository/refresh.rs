@@ -98,8 +98,10 @@ impl Offer {
 pub(super) struct Walk<'a> {
     /// The root that the configuration names.
     pub(super) root: &'a [u8],
-    /// Whose copies are asked first and replaced by newer ones; without it nothing is kept.
-    pub(super) mirror: Option<&'a Mirror>,
+    /// The gateway's own copy. Its roots are followed before those of the source, whose number is bounded: it may keep more of them.
+    pub(super) mirror: &'a Mirror,
+    /// Whether its other roles are asked first too, and replaced by newer ones. If not, nothing is kept.
+    pub(super) keeps: bool,
     /// Unix seconds that expiry is judged by. Zero judges nothing expired: for what was good once.
     pub(super) now_s: u64,
     /// The longest that all of it may take.
@@ -114,13 +116,13 @@ impl Walk<'_> {
     pub(super) async fn through(&self, source: &Source) -> Result<Offer, RefreshError> {
         let longest = Duration::from_millis(self.longest_ms);
         let walked = tokio::time::timeout(longest, async {
-            match self.once(source, self.mirror).await {
+            match self.once(source, true).await {
                 Err(Stopped::KeptRoot) => {
                     // The configuration names another root than before, or the copies were damaged.
-                    if let Some(mirror) = self.mirror {
-                        mirror.forget_roots();
+                    if self.keeps {
+                        self.mirror.forget_roots();
                     }
-                    self.once(source, None).await
+                    self.once(source, false).await
                 }
                 walked => walked,
             }
@@ -134,18 +136,20 @@ impl Walk<'_> {
         }
     }
 
-    async fn once(&self, source: &Source, roots: Option<&Mirror>) -> Result<Offer, Stopped> {
+    async fn once(&self, source: &Source, kept_roots: bool) -> Result<Offer, Stopped> {
         let updater = Updater::new(self.root, self.now_s, Bounds::HOST)?;
         let first = (updater.trusted().root_version(), self.root.to_vec());
         let mut steps = Steps {
             updater,
-            mirror: self.mirror,
-            kept_roots: roots,
+            mirror: self.keeps.then_some(self.mirror),
             source,
             roots: BTreeMap::from([first]),
             texts: BTreeMap::new(),
             artifacts: BTreeMap::new(),
         };
+        if kept_roots {
+            steps.follow_kept_roots(self.mirror)?;
+        }
         steps.advance().await?;
         for target in POLICY_TARGETS {
             steps.fetch_target(target, RoleName::Targets).await?;
@@ -191,7 +195,6 @@ impl From<MirrorError> for Stopped {
 struct Steps<'a> {
     updater: Updater,
     mirror: Option<&'a Mirror>,
-    kept_roots: Option<&'a Mirror>,
     source: &'a Source,
     roots: BTreeMap<u64, Vec<u8>>,
     texts: BTreeMap<RoleName, Vec<u8>>,
@@ -199,6 +202,18 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
+    fn follow_kept_roots(&mut self, mirror: &Mirror) -> Result<(), Stopped> {
+        loop {
+            let next = self.updater.trusted().root_version().saturating_add(1);
+            let Some(bytes) = mirror.root(next) else {
+                return Ok(());
+            };
+            let followed = self.updater.follow_kept_root(&bytes);
+            followed.map_err(|_| Stopped::KeptRoot)?;
+            self.roots.insert(next, bytes);
+        }
+    }
+
     /// Gives the updater what it wants until it wants nothing.
     async fn advance(&mut self) -> Result<(), Stopped> {
         loop {
@@ -210,26 +225,12 @@ impl Steps<'_> {
                     self.updater.supply(supply)?;
                     self.texts.extend(kept.map(|bytes| (role, bytes)));
                 }
-                Want::Fetch {
-                    role,
-                    name,
-                    max_bytes,
-                } => self.fetch(role, &name, max_bytes).await?,
+                Want::Fetch { name, max_bytes, .. } => self.fetch(&name, max_bytes).await?,
             }
         }
     }
 
-    async fn fetch(&mut self, role: RoleName, name: &str, max_bytes: u64) -> Result<(), Stopped> {
-        let kept = self
-            .kept_roots
-            .filter(|_| role == RoleName::Root)
-            .and_then(|mirror| mirror.root(name));
-        if let Some(bytes) = kept {
-            let taken = self.updater.supply(Supply::Bytes(&bytes));
-            taken.map_err(|_| Stopped::KeptRoot)?;
-            self.roots.insert(self.updater.trusted().root_version(), bytes);
-            return Ok(());
-        }
+    async fn fetch(&mut self, name: &str, max_bytes: u64) -> Result<(), Stopped> {
         let bytes = match self.source.fetch(&format!("metadata/{name}"), max_bytes).await {
             Ok(Found::Bytes(bytes)) => bytes,
             Ok(Found::Missing) => {

@@ -106,7 +106,7 @@ impl Parked {
                 step = wait(&mut watch, &self.source, &mut self.follower, gateway) => step,
             };
             match step {
-                Step::Command(command) => self.obey(command, gateway).await,
+                Step::Command(command) => self.obey(command, &mut watch, gateway).await,
                 Step::Change if gateway.faults.has(Fault::IgnorePolicyChange) => {}
                 Step::Change => {
                     let refreshed = tokio::select! {
@@ -126,7 +126,7 @@ impl Parked {
                         Err(command) => {
                             // What was broken off is begun again.
                             watch.went(false);
-                            self.obey(command, gateway).await;
+                            self.obey(command, &mut watch, gateway).await;
                         }
                     }
                 }
@@ -134,7 +134,7 @@ impl Parked {
         }
     }
 
-    async fn obey(&mut self, command: Command, gateway: &Gateway) {
+    async fn obey(&mut self, command: Command, watch: &mut Watch, gateway: &Gateway) {
         // Whoever asked may have gone; what was asked is done all the same.
         let _heard = match command {
             Command::Push(held, answer) => {
@@ -143,6 +143,7 @@ impl Parked {
                 answer.send(refreshed).is_ok()
             }
             Command::Look(answer) => {
+                watch.reads(&self.source);
                 let refreshed = self.follower.refresh(&self.source).await;
                 note(&refreshed, gateway);
                 answer.send(refreshed).is_ok()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::directory::Look;
 use super::source::Source;
@@ -19,6 +19,8 @@ const AGAIN_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     look: Option<Look>,
+    /// When a folder was looked at last: commands in between make it no more often.
+    looked: Option<Instant>,
     etag: Option<HeaderValue>,
     failures: u32,
     /// When the last change was noticed: a server that tells of one at each question is not followed faster than a plain one.
@@ -29,6 +31,14 @@ impl Watch {
     /// Tells how the last refresh went: after one that failed, the next look comes soon, and then less and less so.
     pub(super) const fn went(&mut self, well: bool) {
         self.failures = if well { 0 } else { self.failures.saturating_add(1) };
+    }
+
+    /// Takes note of a source that is read now, asked for by somebody: what it has is no change.
+    pub(super) fn reads(&mut self, source: &Source) {
+        if let Source::Directory(directory) = source {
+            self.looked = Some(Instant::now());
+            self.look = Some(directory.look());
+        }
     }
 
     /// Waits until the source is worth reading again.
@@ -42,6 +52,10 @@ impl Watch {
         let due = Instant::now() + again;
         match source {
             Source::Directory(directory) => loop {
+                if let Some(looked) = self.looked {
+                    sleep_until(looked + pause).await;
+                }
+                self.looked = Some(Instant::now());
                 let look = directory.look();
                 if self.look.as_ref() != Some(&look) {
                     self.look = Some(look);
@@ -50,7 +64,6 @@ impl Watch {
                 if Instant::now() >= due {
                     return;
                 }
-                sleep(pause).await;
             },
             Source::Web(web) => loop {
                 let asked = Instant::now();

@@ -73,7 +73,14 @@ impl Doctor {
             evidence::look(&config, keys.as_ref(), &mut findings);
             certificates::look(&config, &mut findings);
             runtime.block_on(upstreams::look(&config, &mut findings));
-            let gateway = running::look(&config, identity.as_ref(), keys.as_ref(), &runtime, &mut findings);
+            let gateway = running::look(
+                &config,
+                identity.as_ref(),
+                keys.as_ref(),
+                report.offered,
+                &runtime,
+                &mut findings,
+            );
             files::store(&config, gateway.is_some(), &mut findings);
             if gateway.is_some() {
                 runtime.block_on(admin::look(&config.admin, identity.as_ref(), &mut findings));

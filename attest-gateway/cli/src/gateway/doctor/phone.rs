@@ -1,13 +1,12 @@
 //! A simulated phone, in development: it enrols, mints a token, and sends one request where a route is harmless.
 
 use attest_core::environment::Environment;
-use attest_core::policy::{Require, Route};
+use attest_core::policy::{App, EvidenceKind, GatewayPolicy, Require, Route};
 use attest_gateway::config::{Config, PolicyOrigin};
 use attest_gateway::keys::Keys;
-use attest_gateway::policy::{compile_file, development_root};
+use attest_gateway::policy::{configured_policy, development_root};
 use attest_gateway::probe::Probe;
 use attest_mobile::{AppRequest, Authorization, Headers};
-use attest_policy::Compiled;
 use attest_testkit::phone::{Phone, PhoneOptions};
 use ring::rand::SystemRandom;
 
@@ -20,13 +19,7 @@ pub(super) fn look(config: &Config, gateway: &Probe, keys: &Keys, findings: &mut
     if gateway.encrypts() {
         return findings.ok("phone", "none was sent: simulated phones speak no TLS");
     }
-    if !matches!(config.policy.origin(), PolicyOrigin::File(_)) {
-        return findings.ok(
-            "phone",
-            "none was sent: it trusts a development root, and this policy is signed by others",
-        );
-    }
-    let Some(compiled) = compile_file(&config.policy.file) else {
+    let Some(policy) = configured_policy(config) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -35,7 +28,7 @@ pub(super) fn look(config: &Config, gateway: &Probe, keys: &Keys, findings: &mut
         .build();
     let mend = "`attest explain CODE` opens the support code in the gateway's answer; its log names the reason at level debug";
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(Box::pin(enrol(config, gateway, keys, &compiled))),
+        Ok(runtime) => runtime.block_on(Box::pin(enrol(config, gateway, keys, &policy))),
         Err(error) => Err(error.to_string()),
     };
     match done {
@@ -52,34 +45,29 @@ async fn enrol(
     config: &Config,
     gateway: &Probe,
     keys: &Keys,
-    compiled: &Compiled,
+    policy: &GatewayPolicy,
 ) -> Result<Vec<String>, String> {
-    let app = compiled.gateway.apps.first().ok_or("the policy has no app")?;
-    let root = keys.policy_root.as_ref().ok_or("there is no policy-root.pem")?;
-    let root = development_root(root, &SystemRandom::new()).map_err(|error| error.to_string())?;
+    let simulated = |app: &&App| app.evidence.contains(&EvidenceKind::Software);
+    let Some(app) = policy.apps.iter().find(simulated) else {
+        return Ok(vec![
+            "none was sent: its evidence is `software`, which no app takes".to_owned(),
+        ]);
+    };
+    let root = first_root(config, keys)?;
     let mut options = PhoneOptions::new(format!("http://{}", gateway.address()), app.id.clone(), root);
     options.base_path.clone_from(&config.listen.base_path);
     options.platform = app.platform;
-    options.origins.clone_from(&compiled.gateway.origins);
+    options.origins.clone_from(&policy.origins);
     let phone = Phone::new(options).map_err(|error| error.to_string())?;
     let ready = phone.attestor().ready().await;
     ready.map_err(|error| format!("it cannot enrol as {}: {error}", app.id))?;
     let mut lines = vec![format!("a simulated phone enrolled as {}", app.id)];
-    let Some(route) = compiled
-        .gateway
-        .routes
-        .iter()
-        .find(|route| harmless(route, &app.id))
-    else {
+    let Some(route) = policy.routes.iter().find(|route| harmless(route, &app.id)) else {
         lines.push("no request was sent: no GET route without variables takes its token".to_owned());
         return Ok(lines);
     };
     // Bound to the public origin, sent to the gateway itself: what a balancer in front does with it is not looked at.
-    let origin = compiled
-        .gateway
-        .origins
-        .first()
-        .ok_or("the policy has no origin")?;
+    let origin = policy.origins.first().ok_or("the policy has no origin")?;
     let request = AppRequest {
         method: "GET",
         url: &format!("{origin}{}", route.path),
@@ -113,6 +101,16 @@ async fn enrol(
         }
     }
     Ok(lines)
+}
+
+/// What the apps of this gateway are built with.
+fn first_root(config: &Config, keys: &Keys) -> Result<Vec<u8>, String> {
+    if let PolicyOrigin::File(_) = config.policy.origin() {
+        let root = keys.policy_root.as_ref().ok_or("there is no policy-root.pem")?;
+        return development_root(root, &SystemRandom::new()).map_err(|error| error.to_string());
+    }
+    let file = config.policy.root.as_ref().ok_or("there is no policy.root")?;
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Whether one GET there can be sent without asking the backend for anything but an answer.
