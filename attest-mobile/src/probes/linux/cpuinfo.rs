@@ -12,9 +12,9 @@ use super::by_view;
 const MAX_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
-pub(super) struct CpuInfo;
+pub(super) struct Processors;
 
-impl Probe for CpuInfo {
+impl Probe for Processors {
     fn name(&self) -> &'static str {
         "cpuinfo"
     }

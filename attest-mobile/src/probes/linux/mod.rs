@@ -36,7 +36,7 @@ pub fn probes() -> Vec<Box<dyn Probe>> {
         Box::new(app::App),
         Box::new(canary::Canary),
         Box::new(code::Code),
-        Box::new(cpuinfo::CpuInfo),
+        Box::new(cpuinfo::Processors),
         Box::new(environment::Environment),
         Box::new(fds::Fds),
         Box::new(images::Images),
