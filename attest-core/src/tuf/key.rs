@@ -34,7 +34,7 @@ impl PublicKey {
             ("ed25519", "ed25519") => from_hex(public)?.try_into().ok().map(Self::Ed25519),
             ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => p256(public).map(Self::P256),
             #[cfg(feature = "tuf-rsa")]
-            ("rsa", "rsassa-pss-sha256") => rsa(&from_pem(public)?).map(Self::RsaPss),
+            ("rsa", "rsassa-pss-sha256") => rsa(&public_key_der(public)?).map(Self::RsaPss),
             _ => None,
         }
     }
@@ -55,7 +55,10 @@ impl PublicKey {
 }
 
 fn p256(public: &str) -> Option<[u8; P256_POINT_BYTES]> {
-    from_pem(public)?.strip_prefix(&P256_PREFIX)?.try_into().ok()
+    public_key_der(public)?
+        .strip_prefix(&P256_PREFIX)?
+        .try_into()
+        .ok()
 }
 
 /// The bytes of hex digits of either case.
@@ -77,8 +80,9 @@ pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// The DER of a `PUBLIC KEY` in PEM.
-fn from_pem(text: &str) -> Option<Vec<u8>> {
+/// The DER of a `PUBLIC KEY` in PEM; `None` if it is another thing or ill-formed.
+#[must_use]
+pub fn public_key_der(text: &str) -> Option<Vec<u8>> {
     let body = text
         .trim()
         .strip_prefix("-----BEGIN PUBLIC KEY-----")?

@@ -19,6 +19,7 @@ mod updater;
 pub use self::{
     bounds::Bounds,
     error::TufError,
+    key::public_key_der,
     role::RoleName,
     schema::TargetFile,
     time::expiry_text,

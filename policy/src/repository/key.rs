@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use attest_core::{
     encoding::{from_hex_array, hex, sha256},
     fleet::random_array,
+    tuf::public_key_der,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
@@ -196,7 +197,7 @@ impl PublicKey {
             ("ed25519", "ed25519") => from_hex_array::<32>(public)
                 .ok()
                 .map(|key| UnparsedPublicKey::new(&ED25519, key).verify(message, signature)),
-            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(public)
+            ("ecdsa", "ecdsa-sha2-nistp256") => public_key_der(public)
                 .as_deref()
                 .and_then(|spki| spki.strip_prefix(&P256_PREFIX))
                 .map(|point| {
@@ -212,7 +213,7 @@ impl PublicKey {
     pub fn is_known(&self) -> bool {
         match (self.keytype.as_str(), self.scheme.as_str()) {
             ("ed25519", "ed25519") => from_hex_array::<32>(&self.keyval.public).is_ok(),
-            ("ecdsa", "ecdsa-sha2-nistp256") => from_pem(&self.keyval.public)
+            ("ecdsa", "ecdsa-sha2-nistp256") => public_key_der(&self.keyval.public)
                 .is_some_and(|spki| spki.starts_with(&P256_PREFIX) && spki.len() == P256_PREFIX.len() + 65),
             _ => false,
         }
@@ -230,13 +231,4 @@ fn pem(spki: &[u8]) -> String {
     }
     out.push_str("\n-----END PUBLIC KEY-----\n");
     out
-}
-
-fn from_pem(text: &str) -> Option<Vec<u8>> {
-    let body = text
-        .trim()
-        .strip_prefix("-----BEGIN PUBLIC KEY-----")?
-        .strip_suffix("-----END PUBLIC KEY-----")?;
-    let joined: String = body.split_ascii_whitespace().collect();
-    STANDARD.decode(joined).ok()
 }
