@@ -37,6 +37,7 @@ struct Core {
     probes: Vec<Box<dyn Probe>>,
     clock: Arc<dyn Clock>,
     variables: Variables,
+    budget_ms: u64,
     kept: Mutex<Kept>,
     costs: Mutex<Costs>,
 }
@@ -51,9 +52,19 @@ impl Collector {
             probes,
             clock,
             variables,
+            budget_ms: BUDGET_MS,
             kept: Mutex::default(),
             costs: Mutex::default(),
         }))
+    }
+
+    /// The same with another budget than [`BUDGET_MS`], for tools that look at more than a phone's scan asks.
+    #[must_use]
+    pub fn with_budget_ms(mut self, budget_ms: u64) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.0) {
+            core.budget_ms = budget_ms;
+        }
+        self
     }
 
     /// The answers to as many of `questions` as there is time for, on the calling thread.

@@ -8,11 +8,14 @@ use attest_core::facts::{FactMap, FactRef};
 use super::super::sys::Deadline;
 use super::super::{Answers, Probe, Scope};
 use super::cost::Run;
-use super::{BUDGET_MS, Core, lock};
+use super::{Core, lock};
 
 /// The answers that there is time for, until `is_cancelled`.
 pub(super) fn scan(core: &Core, questions: &[FactRef], is_cancelled: &dyn Fn() -> bool) -> FactMap {
-    let ends_us = core.clock.monotonic_us().saturating_add(BUDGET_MS * 1000);
+    let ends_us = core
+        .clock
+        .monotonic_us()
+        .saturating_add(core.budget_ms.saturating_mul(1000));
     let has_passed = || is_cancelled() || core.clock.monotonic_us() >= ends_us;
     let asked: BTreeSet<&FactRef> = questions.iter().collect();
     let mut facts = FactMap::default();
