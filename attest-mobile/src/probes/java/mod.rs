@@ -30,5 +30,7 @@ mod packages;
 mod process;
 mod runtime;
 
+#[cfg(test)]
+pub(super) use self::family::families;
 pub use self::family::{JavaProbe, probes};
 pub use self::runtime::{CaptureError, Java};
