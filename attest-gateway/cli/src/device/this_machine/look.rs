@@ -128,7 +128,7 @@ fn errno(number: i32) -> String {
         Errno::NO_SUCH_VIEW => "this machine has no such view".to_owned(),
         Errno::SENSELESS => "what was read makes no sense".to_owned(),
         Errno::NOT_READ => "a FIFO, socket or device is not read".to_owned(),
-        Errno::UNFIT => "it cannot be asked so".to_owned(),
+        Errno::UNFIT => "this cannot be asked, or not here".to_owned(),
         Errno::TOO_LONG => "the path is too long".to_owned(),
         Errno::SILENT => "nothing came in time".to_owned(),
         Errno::UNSTEADY => "it changed while it was read".to_owned(),

@@ -12,8 +12,8 @@ use crate::policy::count;
 
 /// The width of the page.
 const COLUMNS: usize = 120;
-/// The width of the column of facts; longer ones push their answers to the right.
-const FACT_COLUMNS: usize = 40;
+/// The widest column of facts; longer ones push their answers to the right.
+const FACT_COLUMNS_MAX: usize = 52;
 
 /// All of it.
 #[derive(Serialize)]
@@ -89,10 +89,18 @@ impl Report {
     pub(super) fn text(&self) -> String {
         let mut page = Page::default();
         page.line("Observed");
-        for (fact, observation) in self.facts.iter() {
-            if let Some(shown) = shown(observation) {
-                page.line(&format!("  {:<FACT_COLUMNS$} {shown}", fact.to_string()));
-            }
+        let observed: Vec<(String, String)> = self
+            .facts
+            .iter()
+            .filter_map(|(fact, observation)| Some((fact.to_string(), shown(observation)?)))
+            .collect();
+        let widths = observed.iter().map(|(fact, _)| fact.len());
+        let width = widths
+            .filter(|width| *width <= FACT_COLUMNS_MAX)
+            .max()
+            .unwrap_or_default();
+        for (fact, shown) in observed {
+            page.line(&format!("  {fact:<width$}  {shown}"));
         }
         self.silent(&mut page);
         self.findings(&mut page);
@@ -214,7 +222,7 @@ struct Page(String);
 impl Page {
     fn line(&mut self, text: &str) {
         let gap = if text.starts_with('\n') { "\n" } else { "" };
-        let text = printable(text.trim_start_matches('\n')).replace('\n', " ");
+        let text = printable(&text.trim_start_matches('\n').replace(['\n', '\t'], " "));
         let cut = text.chars().count() > COLUMNS;
         self.0.push_str(gap);
         if cut {
@@ -260,11 +268,11 @@ mod tests {
         check(list(9).into(), Some("9 items: 0, 1, 2, 3, 4, 5, 6, 7, …"));
 
         let mut page = Page::default();
-        page.line("a\x1b\nb");
+        page.line("a\x1b\nb\tc");
         page.line(&"x".repeat(COLUMNS + 1));
         page.words(2, &["y".repeat(60).as_str(), "z".repeat(60).as_str()]);
         let lines: Vec<_> = page.0.lines().collect();
-        assert_eq!(lines[0], "a\\u001b b");
+        assert_eq!(lines[0], "a\\u001b b c");
         assert_eq!(lines[1].chars().count(), COLUMNS);
         assert!(lines[1].ends_with('…'));
         assert_eq!(
