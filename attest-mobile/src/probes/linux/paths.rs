@@ -39,7 +39,7 @@ impl Probe for Paths {
     }
 
     fn cost_us(&self) -> u32 {
-        450
+        200
     }
 
     fn lifetime(&self) -> Lifetime {
