@@ -22,6 +22,9 @@ unsafe extern "C" {
     fn objc_lookUpClass(name: *const c_char) -> *const c_void;
     fn _dyld_image_count() -> u32;
     fn _dyld_get_image_name(index: u32) -> *const c_char;
+    // The crate `libc` leaves these two to another crate.
+    static mach_task_self_: libc::mach_port_t;
+    fn mach_port_deallocate(task: libc::mach_port_t, name: libc::mach_port_t) -> libc::kern_return_t;
 }
 
 #[link(name = "CoreFoundation", kind = "framework")]
@@ -103,7 +106,7 @@ pub(super) fn threads() -> Result<Capped<Vec<Vec<u8>>>, Errno> {
     let mut list = ptr::null_mut();
     let mut count = 0;
     // SAFETY: it is set before the program begins, and never changes.
-    let own = unsafe { libc::mach_task_self_ };
+    let own = unsafe { mach_task_self_ };
     // SAFETY: it writes where a list is, and how many are in it.
     if unsafe { libc::task_threads(own, &raw mut list, &raw mut count) } != libc::KERN_SUCCESS {
         return Err(Errno::new(libc::EPERM));
@@ -117,7 +120,7 @@ pub(super) fn threads() -> Result<Capped<Vec<Vec<u8>>>, Errno> {
             value.extend(thread_name(thread));
         }
         // SAFETY: with the list came one right to each thread, which is given back once.
-        unsafe { libc::mach_port_deallocate(own, thread) };
+        unsafe { mach_port_deallocate(own, thread) };
     }
     let bytes = count.saturating_mul(size_of::<libc::thread_act_t>());
     // SAFETY: the list is ours, as long as this, and used no more.
