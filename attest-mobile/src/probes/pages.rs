@@ -120,11 +120,16 @@ fn renewed(text: &str, ours: &str) -> String {
     format!("{before}{BEGIN}{ours}{END}{after}")
 }
 
+/// Whether the pages are being written, and so not to be read.
+fn is_blessing() -> bool {
+    std::env::var_os("ATTEST_BLESS").is_some()
+}
+
 fn check(name: &str, ours: &str) {
     let path = folder().join(format!("{name}.md"));
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let renewed = renewed(&text, ours);
-    if std::env::var_os("ATTEST_BLESS").is_some() {
+    if is_blessing() {
         fs::write(path, renewed).unwrap();
     } else {
         assert!(
@@ -146,6 +151,9 @@ fn the_tables_are_the_facts_and_the_probes() {
 
 #[test]
 fn every_fact_has_one_row_on_one_page() {
+    if is_blessing() {
+        return;
+    }
     let pages = pages();
     for fact in FactId::all() {
         let rows = pages.values().flat_map(|text| text.lines()).filter(|line| {
