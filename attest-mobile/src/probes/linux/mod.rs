@@ -21,6 +21,7 @@ mod mapping;
 mod maps;
 mod mounts;
 mod net;
+mod own;
 mod paths;
 mod process;
 mod properties;
