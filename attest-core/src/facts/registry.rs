@@ -273,6 +273,7 @@ facts! {
     PATH_ENTRIES "path.entries" ("directory") List [Java Libc Syscall] Both Device "The names in a directory, at most 1,024.";
     PATH_LINES "path.lines" ("file") List [Java Libc Syscall] Both Device "The lines of a text file, at most 64 KiB.";
     PATH_MOUNT_FLAGS "path.mount_flags" ("path") Integer [Libc Syscall] Both Device "The flags of `statfs`.";
+    PATH_CAN_CREATE "path.can_create" ("directory") Boolean [Libc Syscall] Both Device "Whether the app can make a file in this directory: it tries, and removes what it made. At most 8 in one scan.";
     APP_DATA_DIR "app.data_dir" Text [Java Libc Syscall] Both Device "The app's data directory.";
     APP_APK_PATH "app.apk_path" Text [Java Libc Syscall] Android Device "The path of the app's base APK.";
     APP_NATIVE_DIR "app.native_dir" Text [Java] Android Device "The directory of the app's native libraries.";
@@ -332,6 +333,10 @@ facts! {
     APK_ENTRY_EXISTS "apk.entry_exists" ("entry") Boolean [Java Libc Syscall] Android Device "Whether the APK has this entry.";
     APK_SAME_FILE "apk.same_file" Boolean [Syscall] Android Device "Whether the mapped APK is the file that a direct open reaches.";
     BUNDLE_ENTRY_EXISTS "bundle.entry_exists" ("entry") Boolean [Java Libc Syscall] Ios Device "Whether the app's bundle has this file, such as `embedded.mobileprovision`.";
+    PROVISION_TEAMS "provision.teams" List [Libc Syscall] Ios Device "The teams of the app's provisioning profile; absent, like all of the profile, from apps of the App Store.";
+    PROVISION_DEBUGGING "provision.debugging" Boolean [Libc Syscall] Ios Device "Whether the profile allows debugging (`get-task-allow`).";
+    PROVISION_DEVICES "provision.devices" Integer [Libc Syscall] Ios Device "How many devices the profile names.";
+    PROVISION_ALL_DEVICES "provision.all_devices" Boolean [Libc Syscall] Ios Device "Whether the profile is for all devices, as an enterprise's is.";
     // 12 code.
     CODE_TEXT_MEMORY "code.text_memory" ("library") Text [Libc Syscall] Both Device "The hash of a library's code in memory.";
     CODE_TEXT_DISK "code.text_disk" ("library") Text [Libc Syscall] Both Device "The hash of a library's code on disk.";

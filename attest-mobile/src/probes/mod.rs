@@ -1,13 +1,13 @@
 //! What the SDK observes by itself on a phone. Observations stay there; only what detectors conclude leaves it.
 //!
-//! `probe.rs` says what a probe is, `linux`, `ios` and `java` have one file per family of facts, and `collector` runs
+//! `probe.rs` says what a probe is, `posix`, `linux`, `ios` and `java` have one file per family of facts, and `collector` runs
 //! those that a policy's detectors ask for. `sys` asks the platform and `parse` reads what it says.
 
 #[cfg(unix)]
 pub mod answers;
 #[cfg(unix)]
 pub mod collector;
-#[cfg(any(target_os = "ios", test))]
+#[cfg(any(target_vendor = "apple", all(unix, test)))]
 pub mod ios;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub mod isolated;
@@ -16,6 +16,8 @@ pub mod java;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;
 pub mod parse;
+#[cfg(unix)]
+pub mod posix;
 #[cfg(unix)]
 mod probe;
 #[cfg(unix)]

@@ -109,16 +109,16 @@ fn look(workspace: &Workspace, tools: &Tools, target: &'static Target, expected:
     if target.product == Product::Nothing {
         return row;
     }
-    let stand_ins = match (
-        target.product,
-        stubs::make(workspace, tools, target, &expected.android),
-    ) {
-        (Product::Shared, Ok(folder)) => Some(folder),
-        (Product::Shared, Err(problem)) => {
-            row.problems.push(problem);
-            return row;
-        }
-        _ => None,
+    // Nothing is resolved in a library that an app links.
+    let stand_ins = match target.product {
+        Product::Shared => match stubs::make(workspace, tools, target, &expected.android) {
+            Ok(folder) => Some(folder),
+            Err(problem) => {
+                row.problems.push(problem);
+                return row;
+            }
+        },
+        Product::Static | Product::Nothing => None,
     };
     let built = build::link(workspace, tools, target, stand_ins.as_deref());
     row.link = Some(built.is_some());

@@ -3,7 +3,7 @@
 //! The bundle is the folder that the running program lies in, whatever the platform's API says of it.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use attest_core::facts::{FactId, FactRef, Observation};
@@ -25,7 +25,7 @@ impl Default for Bundle {
 
 impl Probe for Bundle {
     fn name(&self) -> &'static str {
-        "bundle"
+        "ios.bundle"
     }
 
     fn facts(&self) -> &'static [FactId] {
@@ -55,18 +55,23 @@ impl Probe for Bundle {
 }
 
 impl Bundle {
-    fn exists(&self, files: &Files<'_>, entry: &str) -> Result<bool, Errno> {
-        let program = (self.0)().map_err(|error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO)))?;
-        let folder = program.parent().ok_or(Errno::UNFIT)?;
-        // It is asked about the bundle, not about the phone.
-        let leaves = |part: &str| part.is_empty() || part == "..";
-        if entry.split('/').any(leaves) {
-            return Err(Errno::UNFIT);
-        }
-        match files.stat_link(folder.join(entry).as_os_str().as_bytes()) {
+    fn exists(&self, files: &Files<'_>, name: &str) -> Result<bool, Errno> {
+        match files.stat_link(&entry(self.0, name)?) {
             Ok(_) => Ok(true),
             Err(errno) if errno.is_absent() => Ok(false),
             Err(errno) => Err(errno),
         }
     }
+}
+
+/// Where something of this name lies in the bundle of the program that `find` finds.
+pub(super) fn entry(find: fn() -> io::Result<PathBuf>, name: &str) -> Result<Vec<u8>, Errno> {
+    let program = find().map_err(|error| Errno::new(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    let folder = program.parent().ok_or(Errno::UNFIT)?;
+    // It is asked about the bundle, not about the phone.
+    let leaves = |part: &str| part.is_empty() || part == "..";
+    if name.split('/').any(leaves) {
+        return Err(Errno::UNFIT);
+    }
+    Ok(folder.join(name).into_os_string().into_vec())
 }

@@ -1,8 +1,9 @@
-//! The main program's file: `macho.cryptid`, `macho.entitlements`, `id.team`.
+//! The main program's file: `macho.cryptid`, `macho.entitlements`, `id.team`, `id.package@libc`.
 //!
 //! Load commands and code signature are read at their places, never the whole file. The signature is what the file states; that the
 //! kernel has taken it is what `macho.csops_flags` says.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -39,11 +40,16 @@ impl Default for Executable {
 
 impl Probe for Executable {
     fn name(&self) -> &'static str {
-        "executable"
+        "ios.executable"
     }
 
     fn facts(&self) -> &'static [FactId] {
-        &[FactId::MACHO_CRYPTID, FactId::MACHO_ENTITLEMENTS, FactId::ID_TEAM]
+        &[
+            FactId::MACHO_CRYPTID,
+            FactId::MACHO_ENTITLEMENTS,
+            FactId::ID_TEAM,
+            FactId::ID_PACKAGE,
+        ]
     }
 
     fn cost_us(&self) -> u32 {
@@ -52,6 +58,10 @@ impl Probe for Executable {
 
     fn lifetime(&self) -> Lifetime {
         Lifetime::Process
+    }
+
+    fn takes(&self, question: &FactRef) -> bool {
+        native(question).is_some()
     }
 
     fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
@@ -80,13 +90,14 @@ impl Probe for Executable {
 /// What was read of a program.
 struct Read {
     image: Image,
-    /// Entitlements and team; `None` if it is not signed.
+    /// What the signature states; `None` if it is not signed.
     signature: Result<Option<Signed>, Errno>,
 }
 
 struct Signed {
     entitlements: Vec<String>,
     team: Option<String>,
+    identifier: Option<String>,
 }
 
 impl Executable {
@@ -112,7 +123,13 @@ impl Read {
             (Err(errno), _) => (*errno).into(),
             (Ok(None), _) => Observation::Absent,
             (Ok(Some(signed)), FactId::MACHO_ENTITLEMENTS) => list(signed.entitlements.clone(), false),
-            (Ok(Some(signed)), _) => signed.team.as_ref().map_or(Observation::Absent, text),
+            (Ok(Some(signed)), fact) => {
+                let stated = match fact {
+                    FactId::ID_TEAM => &signed.team,
+                    _ => &signed.identifier,
+                };
+                stated.as_ref().map_or(Observation::Absent, text)
+            }
         }
     }
 }
@@ -159,6 +176,7 @@ fn signed(file: &File<'_>, part: u64, span: Span) -> Result<Signed, Errno> {
     })?;
     Ok(Signed {
         entitlements: signature.entitlements().into_iter().map(str::to_owned).collect(),
-        team: signature.team.map(|team| team.into_owned()),
+        team: signature.team.map(Cow::into_owned),
+        identifier: signature.identifier.map(Cow::into_owned),
     })
 }

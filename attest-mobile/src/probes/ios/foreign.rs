@@ -1,57 +1,54 @@
 //! What the platform says, as bytes and numbers. Nothing is concluded here.
 //!
-//! `csops` is in the system's library and in no public header; the other functions are public.
+//! Every function is in a public header of Apple's: an app is refused by the App Store for others.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr;
 
-use super::super::sys::{Capped, Errno};
+use super::super::sys::{Capped, Errno, View};
 
-/// Room for `struct kinfo_proc`, which takes 648 bytes.
-const PROCESS_BYTES: usize = 1_024;
 /// Images that are listed; apps have some hundred.
 const MAX_IMAGES: u32 = 4_096;
-/// Asks for the flags of the code signature.
-const STATUS: c_uint = 0;
+/// Threads whose names are read; apps have some ten.
+const MAX_THREADS: usize = 2_048;
+/// Bytes of a text of the platform's, with the zero.
+const MAX_TEXT: usize = 4_096;
+/// `kCFStringEncodingUTF8`.
+const UTF8: u32 = 0x0800_0100;
 
 unsafe extern "C" {
-    fn csops(pid: c_int, operation: c_uint, into: *mut c_void, bytes: usize) -> c_int;
     fn objc_lookUpClass(name: *const c_char) -> *const c_void;
     fn _dyld_image_count() -> u32;
     fn _dyld_get_image_name(index: u32) -> *const c_char;
+    // The crate `libc` leaves these two to another crate.
+    static mach_task_self_: libc::mach_port_t;
+    fn mach_port_deallocate(task: libc::mach_port_t, name: libc::mach_port_t) -> libc::kern_return_t;
+}
+
+#[link(name = "CoreFoundation", kind = "framework")]
+unsafe extern "C" {
+    fn CFBundleGetMainBundle() -> *const c_void;
+    fn CFBundleGetIdentifier(bundle: *const c_void) -> *const c_void;
+    fn CFBundleCopyBundleURL(bundle: *const c_void) -> *const c_void;
+    fn CFStringGetCString(text: *const c_void, into: *mut c_char, bytes: isize, encoding: u32) -> u8;
+    fn CFURLGetFileSystemRepresentation(url: *const c_void, resolved: u8, into: *mut u8, bytes: isize) -> u8;
+    fn CFRelease(object: *const c_void);
 }
 
 fn last_error() -> Errno {
     Errno::new(io::Error::last_os_error().raw_os_error().unwrap_or_default())
 }
 
-fn own_pid() -> c_int {
-    // SAFETY: it has no conditions.
-    unsafe { libc::getpid() }
+/// `struct kinfo_proc` of this process.
+pub(super) fn process(view: View) -> Result<Vec<u8>, Errno> {
+    view.process()
 }
 
-/// `struct kinfo_proc` of this process.
-pub(super) fn process() -> Result<Vec<u8>, Errno> {
-    let mut name = [libc::CTL_KERN, libc::KERN_PROC, libc::KERN_PROC_PID, own_pid()];
-    let mut room = vec![0_u8; PROCESS_BYTES];
-    let mut bytes = room.len();
-    // SAFETY: the name has four parts; the room is writable for as many bytes as are stated.
-    let outcome = unsafe {
-        libc::sysctl(
-            name.as_mut_ptr(),
-            4,
-            room.as_mut_ptr().cast(),
-            &raw mut bytes,
-            ptr::null_mut(),
-            0,
-        )
-    };
-    if outcome != 0 {
-        return Err(last_error());
-    }
-    room.truncate(bytes);
-    Ok(room)
+/// The flags of the code signature.
+pub(super) fn code_signing(view: View) -> Result<u32, Errno> {
+    view.code_signing()
 }
 
 /// Whether a process can be made. One that was made ends at once.
@@ -74,18 +71,6 @@ pub(super) fn can_fork() -> Result<bool, Errno> {
             errno if errno == Errno::new(libc::EPERM) || errno == Errno::new(libc::ENOSYS) => Ok(false),
             errno => Err(errno),
         },
-    }
-}
-
-/// The flags of the code signature.
-pub(super) fn code_signing() -> Result<u32, Errno> {
-    let mut flags = 0_u32;
-    // SAFETY: there is room for the flags.
-    let outcome = unsafe { csops(own_pid(), STATUS, (&raw mut flags).cast(), size_of::<u32>()) };
-    if outcome == 0 {
-        Ok(flags)
-    } else {
-        Err(last_error())
     }
 }
 
@@ -114,4 +99,102 @@ pub(super) fn class_exists(name: &str) -> Result<bool, Errno> {
     let name = CString::new(name).map_err(|_| Errno::UNFIT)?;
     // SAFETY: the name ends in zero.
     Ok(!unsafe { objc_lookUpClass(name.as_ptr()) }.is_null())
+}
+
+/// The names of the threads, in the kernel's order; empty for those that have none.
+pub(super) fn threads() -> Result<Capped<Vec<Vec<u8>>>, Errno> {
+    let mut list = ptr::null_mut();
+    let mut count = 0;
+    // SAFETY: it is set before the program begins, and never changes.
+    let own = unsafe { mach_task_self_ };
+    // SAFETY: it writes where a list is, and how many are in it.
+    if unsafe { libc::task_threads(own, &raw mut list, &raw mut count) } != libc::KERN_SUCCESS {
+        return Err(Errno::new(libc::EPERM));
+    }
+    let count = usize::try_from(count).unwrap_or_default();
+    let mut value = Vec::new();
+    for at in 0..count {
+        // SAFETY: the list has as many, and is ours until it is given back.
+        let thread = unsafe { *list.add(at) };
+        if at < MAX_THREADS {
+            value.extend(thread_name(thread));
+        }
+        // SAFETY: with the list came one right to each thread, which is given back once.
+        unsafe { mach_port_deallocate(own, thread) };
+    }
+    let bytes = count.saturating_mul(size_of::<libc::thread_act_t>());
+    // SAFETY: the list is ours, as long as this, and used no more.
+    unsafe { libc::vm_deallocate(own, list.expose_provenance(), bytes) };
+    Ok(Capped {
+        value,
+        truncated: count > MAX_THREADS,
+    })
+}
+
+/// The name of a thread; none of one that ended meanwhile.
+fn thread_name(thread: libc::thread_act_t) -> Option<Vec<u8>> {
+    let mut told = MaybeUninit::<libc::thread_extended_info>::zeroed();
+    let mut words = libc::THREAD_EXTENDED_INFO_COUNT;
+    let into = told.as_mut_ptr().cast();
+    let flavor = u32::try_from(libc::THREAD_EXTENDED_INFO).unwrap_or_default();
+    // SAFETY: there is room for as many words as are stated.
+    let outcome = unsafe { libc::thread_info(thread, flavor, into, &raw mut words) };
+    if outcome != libc::KERN_SUCCESS {
+        return None;
+    }
+    // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
+    let name = unsafe { told.assume_init() }.pth_name;
+    Some(
+        name.iter()
+            .take_while(|byte| **byte != 0)
+            .map(|byte| byte.cast_unsigned())
+            .collect(),
+    )
+}
+
+/// The identifier of the app's bundle, as the platform's API has it; `None` without one.
+pub(super) fn bundle_identifier() -> Result<Option<Vec<u8>>, Errno> {
+    // SAFETY: it has no conditions; the bundle lives as long as the program.
+    let bundle = unsafe { CFBundleGetMainBundle() };
+    if bundle.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: it is a bundle; what is answered lives as long as that.
+    let text = unsafe { CFBundleGetIdentifier(bundle) };
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the text is one, and the room as long as is said.
+    filled(|into, bytes| unsafe { CFStringGetCString(text, into.cast(), bytes, UTF8) }).map(Some)
+}
+
+/// Where the app's bundle lies, as the platform's API has it; `None` without one.
+pub(super) fn bundle_path() -> Result<Option<Vec<u8>>, Errno> {
+    // SAFETY: it has no conditions; the bundle lives as long as the program.
+    let bundle = unsafe { CFBundleGetMainBundle() };
+    if bundle.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: it is a bundle; what is answered is ours.
+    let url = unsafe { CFBundleCopyBundleURL(bundle) };
+    if url.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: it is a URL, and the room as long as is said.
+    let path = filled(|into, bytes| unsafe { CFURLGetFileSystemRepresentation(url, 1, into, bytes) });
+    // SAFETY: it is ours and used no more.
+    unsafe { CFRelease(url) };
+    path.map(Some)
+}
+
+/// What is written up to a zero.
+fn filled(write: impl FnOnce(*mut u8, isize) -> u8) -> Result<Vec<u8>, Errno> {
+    let mut room = vec![0; MAX_TEXT];
+    let bytes = isize::try_from(room.len()).unwrap_or_default();
+    if write(room.as_mut_ptr(), bytes) == 0 {
+        return Err(Errno::CUT);
+    }
+    let end = room.iter().position(|byte| *byte == 0).ok_or(Errno::SENSELESS)?;
+    room.truncate(end);
+    Ok(room)
 }

@@ -1,13 +1,13 @@
-//! The loaded images: `images.path`, as dyld lists them.
+//! The loaded images: `images.path`, as dyld lists them. The kernel knows mapped files, and most images share one: there is no second view.
 
 use std::collections::BTreeSet;
 
 use attest_core::facts::{FactId, FactRef, Observation};
 
 use super::super::answers::list;
-use super::super::sys::{Capped, Errno};
+use super::super::sys::{Capped, Errno, View};
 use super::super::{Answers, Lifetime, Probe, Scope};
-use super::{foreign, is_libc};
+use super::{foreign, native};
 
 /// The paths that the platform lists.
 pub(super) type Listed = Result<Capped<Vec<Vec<u8>>>, Errno>;
@@ -24,7 +24,7 @@ impl Default for Images {
 
 impl Probe for Images {
     fn name(&self) -> &'static str {
-        "images"
+        "ios.images"
     }
 
     fn facts(&self) -> &'static [FactId] {
@@ -39,14 +39,13 @@ impl Probe for Images {
         Lifetime::Scan
     }
 
+    fn takes(&self, question: &FactRef) -> bool {
+        native(question) == Some(View::Libc)
+    }
+
     fn answer(&self, questions: &[&FactRef], _: &Scope<'_>, answers: &mut Answers) {
         for question in questions {
-            let observation = if is_libc(question) {
-                self.observe()
-            } else {
-                Errno::NO_SUCH_VIEW.into()
-            };
-            answers.put(question, observation);
+            answers.put(question, self.observe());
         }
     }
 }

@@ -19,7 +19,7 @@ impl Default for Classes {
 
 impl Probe for Classes {
     fn name(&self) -> &'static str {
-        "objc"
+        "ios.objc"
     }
 
     fn facts(&self) -> &'static [FactId] {

@@ -12,10 +12,10 @@ use super::{foreign, native};
 #[derive(Debug)]
 pub(super) struct Process {
     /// `struct kinfo_proc` of this process.
-    pub(super) process: fn() -> Result<Vec<u8>, Errno>,
+    pub(super) process: fn(View) -> Result<Vec<u8>, Errno>,
     pub(super) can_fork: fn() -> Result<bool, Errno>,
     /// The flags of the code signature.
-    pub(super) code_signing: fn() -> Result<u32, Errno>,
+    pub(super) code_signing: fn(View) -> Result<u32, Errno>,
 }
 
 impl Default for Process {
@@ -30,7 +30,7 @@ impl Default for Process {
 
 impl Probe for Process {
     fn name(&self) -> &'static str {
-        "process"
+        "ios.process"
     }
 
     fn facts(&self) -> &'static [FactId] {
@@ -52,7 +52,11 @@ impl Probe for Process {
     }
 
     fn takes(&self, question: &FactRef) -> bool {
-        native(question).is_some()
+        match (question.fact(), native(question)) {
+            // No public header has a function for it.
+            (FactId::MACHO_CSOPS_FLAGS, view) => view == Some(View::Syscall),
+            (_, view) => view.is_some(),
+        }
     }
 
     fn answer(&self, questions: &[&FactRef], _: &Scope<'_>, answers: &mut Answers) {
@@ -68,17 +72,16 @@ impl Process {
         let ask = || match (fact, view) {
             (FactId::ID_UID, view) => view.uid().map(integer),
             (FactId::ID_PPID, view) => view.parent_pid().map(integer),
-            (_, View::Syscall) => Err(Errno::NO_SUCH_VIEW),
-            (FactId::PROC_TRACED, View::Libc) => self.is_traced().map(boolean),
-            (FactId::PROC_CAN_FORK, View::Libc) => (self.can_fork)().map(boolean),
-            (FactId::MACHO_CSOPS_FLAGS, View::Libc) => (self.code_signing)().map(integer),
+            (FactId::PROC_TRACED, view) => self.is_traced(view).map(boolean),
+            (FactId::PROC_CAN_FORK, _) => (self.can_fork)().map(boolean),
+            (FactId::MACHO_CSOPS_FLAGS, view) => (self.code_signing)(view).map(integer),
             _ => Err(Errno::UNFIT),
         };
         ask().unwrap_or_else(Observation::from)
     }
 
-    fn is_traced(&self) -> Result<bool, Errno> {
-        let told = (self.process)()?;
+    fn is_traced(&self, view: View) -> Result<bool, Errno> {
+        let told = (self.process)(view)?;
         let process = kinfo::process(&told).map_err(|_| Errno::SENSELESS)?;
         // Of another process nothing is said.
         if u32::try_from(process.pid) == Ok(std::process::id()) {

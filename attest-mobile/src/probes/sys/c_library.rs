@@ -3,12 +3,14 @@
 //! In Android's library these call `openat`, `fstatat`, `readlinkat` and `faccessat` inside, so that a hook in either shows.
 //! A hooked function may answer anything: no count that it states is believed beyond the room that it was given.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_uint};
 use std::io;
 use std::mem::MaybeUninit;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 use std::ptr;
 
+#[cfg(target_vendor = "apple")]
+use super::calls::MAX_PATH;
 use super::calls::{Calls, Directory};
 use super::{Errno, Stat};
 
@@ -23,6 +25,16 @@ impl Calls for CLibrary {
     fn close(&self, fd: c_int) {
         // SAFETY: the caller owns the descriptor and uses it no more.
         unsafe { libc::close(fd) };
+    }
+
+    fn create(&self, path: &CStr) -> Result<c_int, Errno> {
+        // SAFETY: the path ends in zero and outlives the call; the third argument is what O_CREAT asks for.
+        outcome(unsafe { libc::open(path.as_ptr(), CREATE, c_uint::from(OWNER_ONLY)) })
+    }
+
+    fn remove(&self, path: &CStr) {
+        // SAFETY: the path ends in zero.
+        unsafe { libc::unlink(path.as_ptr()) };
     }
 
     fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno> {
@@ -48,17 +60,17 @@ impl Calls for CLibrary {
 
     fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
         // SAFETY: the path ends in zero; `stat` has room for one.
-        stat_of(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
+        stat_of(|stat| outcome(unsafe { libc::stat(path.as_ptr(), stat) }))
     }
 
     fn stat_link(&self, path: &CStr) -> Result<Stat, Errno> {
         // SAFETY: the path ends in zero; `stat` has room for one.
-        stat_of(|stat| unsafe { libc::lstat(path.as_ptr(), stat) })
+        stat_of(|stat| outcome(unsafe { libc::lstat(path.as_ptr(), stat) }))
     }
 
     fn stat_open(&self, fd: c_int) -> Result<Stat, Errno> {
         // SAFETY: `stat` has room for one.
-        stat_of(|stat| unsafe { libc::fstat(fd, stat) })
+        stat_of(|stat| outcome(unsafe { libc::fstat(fd, stat) }))
     }
 
     fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno> {
@@ -75,14 +87,8 @@ impl Calls for CLibrary {
     }
 
     fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
-        let mut room = MaybeUninit::<statfs>::zeroed();
         // SAFETY: the path ends in zero; there is room for one.
-        outcome(unsafe { statfs(path.as_ptr(), room.as_mut_ptr()) })?;
-        // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
-        let flags = number(unsafe { room.assume_init() }.f_flags);
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let flags = flags & !super::calls::FLAGS_ARE_THERE;
-        Ok(flags)
+        flags_of(|room| outcome(unsafe { statfs(path.as_ptr(), room) }))
     }
 
     fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno> {
@@ -140,11 +146,7 @@ impl Calls for CLibrary {
 
     fn connect(&self, port: u16) -> Result<c_int, Errno> {
         let fd = tcp_socket()?;
-        // SAFETY: it consists of integers, for which zeros are values.
-        let mut address = unsafe { MaybeUninit::<libc::sockaddr_in>::zeroed().assume_init() };
-        address.sin_family = INET;
-        address.sin_port = port.to_be();
-        address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+        let address = loopback(port);
         let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
         // SAFETY: the address outlives the call and is as long as is said.
         let connected = outcome(unsafe { libc::connect(fd, (&raw const address).cast(), length) });
@@ -171,6 +173,45 @@ impl Calls for CLibrary {
         outcome(unsafe { libc::poll(&raw mut one, 1, c_int::from(ms)) }).map(|ready| ready > 0)
     }
 
+    #[cfg(target_vendor = "apple")]
+    fn descriptor_room(&self) -> Result<c_int, Errno> {
+        // SAFETY: it has no conditions.
+        let room = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+        // As many as can be counted, if there is no bound.
+        c_int::try_from(room)
+            .map(|room| if room < 0 { c_int::MAX } else { room })
+            .map_err(|_| Errno::SENSELESS)
+    }
+
+    #[cfg(target_vendor = "apple")]
+    fn descriptor_path(&self, fd: c_int, into: &mut [u8; MAX_PATH]) -> Result<(), Errno> {
+        // SAFETY: there is room for the longest path.
+        outcome(unsafe { libc::fcntl(fd, libc::F_GETPATH, into.as_mut_ptr()) }).map(drop)
+    }
+
+    #[cfg(target_vendor = "apple")]
+    fn process(&self, into: &mut [u8]) -> Result<usize, Errno> {
+        let room = into.len();
+        let mut bytes = room;
+        // SAFETY: it has no conditions.
+        let mut name = process_name(unsafe { libc::getpid() });
+        let parts = c_uint::try_from(name.len()).unwrap_or_default();
+        let (into, none) = (into.as_mut_ptr().cast(), ptr::null_mut());
+        // SAFETY: the name has as many parts, and the room as many bytes, as is said.
+        outcome(unsafe { libc::sysctl(name.as_mut_ptr(), parts, into, &raw mut bytes, none, 0) })?;
+        if bytes <= room {
+            Ok(bytes)
+        } else {
+            Err(Errno::SENSELESS)
+        }
+    }
+
+    /// The function for it is in no public header: it is asked directly or not at all.
+    #[cfg(target_vendor = "apple")]
+    fn code_signing(&self) -> Result<u32, Errno> {
+        Err(Errno::NO_SUCH_VIEW)
+    }
+
     fn uid(&self) -> u32 {
         // SAFETY: it has no conditions.
         unsafe { libc::getuid() }
@@ -180,6 +221,16 @@ impl Calls for CLibrary {
         // SAFETY: it has no conditions.
         unsafe { libc::getppid() }
     }
+}
+
+/// 127.0.0.1.
+pub(super) fn loopback(port: u16) -> libc::sockaddr_in {
+    // SAFETY: it consists of integers, for which zeros are values.
+    let mut address = unsafe { MaybeUninit::<libc::sockaddr_in>::zeroed().assume_init() };
+    address.sin_family = INET;
+    address.sin_port = port.to_be();
+    address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+    address
 }
 
 /// A socket that never waits and that no other program inherits.
@@ -261,7 +312,17 @@ const LARGE: c_int = libc::O_LARGEFILE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const LARGE: c_int = 0;
 
-const OPEN: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | LARGE;
+/// What `sysctl` calls the record of a process.
+#[cfg(target_vendor = "apple")]
+pub(super) const fn process_name(pid: c_int) -> [c_int; 4] {
+    [libc::CTL_KERN, libc::KERN_PROC, libc::KERN_PROC_PID, pid]
+}
+
+pub(super) const CREATE: c_int = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+/// What a file that is made may be for: nobody but its owner.
+pub(super) const OWNER_ONLY: u16 = 0o600;
+
+pub(super) const OPEN: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | LARGE;
 
 // The same function; the crate names the flags in this structure only.
 #[cfg(not(target_os = "linux"))]
@@ -296,9 +357,10 @@ fn written(returned: isize, room: usize) -> Result<usize, Errno> {
     }
 }
 
-fn stat_of(call: impl FnOnce(*mut libc::stat) -> c_int) -> Result<Stat, Errno> {
+/// What a call that writes one tells.
+pub(super) fn stat_of<T>(call: impl FnOnce(*mut libc::stat) -> Result<T, Errno>) -> Result<Stat, Errno> {
     let mut room = MaybeUninit::<libc::stat>::zeroed();
-    outcome(call(room.as_mut_ptr()))?;
+    call(room.as_mut_ptr())?;
     // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
     let stat = unsafe { room.assume_init() };
     let mode = u32::try_from(number(stat.st_mode)).unwrap_or_default();
@@ -309,6 +371,17 @@ fn stat_of(call: impl FnOnce(*mut libc::stat) -> c_int) -> Result<Stat, Errno> {
         number(stat.st_ino),
         number(stat.st_size),
     ))
+}
+
+/// The flags that a call that writes such a structure tells.
+pub(super) fn flags_of<T>(call: impl FnOnce(*mut statfs) -> Result<T, Errno>) -> Result<u64, Errno> {
+    let mut room = MaybeUninit::<statfs>::zeroed();
+    call(room.as_mut_ptr())?;
+    // SAFETY: it consists of integers, for which the zeros that were there before the call are values too.
+    let flags = number(unsafe { room.assume_init() }.f_flags);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let flags = flags & !super::calls::FLAGS_ARE_THERE;
+    Ok(flags)
 }
 
 /// A field whose width and sign depend on the platform.

@@ -10,6 +10,10 @@ pub(super) trait Calls {
     /// A descriptor for reading, that no other program inherits.
     fn open(&self, path: &CStr) -> Result<c_int, Errno>;
     fn close(&self, fd: c_int);
+    /// A descriptor of a new, empty file that nobody else may read.
+    fn create(&self, path: &CStr) -> Result<c_int, Errno>;
+    /// Removes a file that [`Calls::create`] made.
+    fn remove(&self, path: &CStr);
     /// How many bytes were read; 0 at the end.
     fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno>;
     fn read_at(&self, fd: c_int, offset: u64, into: &mut [u8]) -> Result<usize, Errno>;
@@ -39,6 +43,18 @@ pub(super) trait Calls {
     fn send(&self, fd: c_int, bytes: &[u8]) -> Result<usize, Errno>;
     /// True if `wanted` (`POLLIN` or `POLLOUT`) became possible, or impossible for ever, within `ms`.
     fn wait(&self, fd: c_int, wanted: i16, ms: u16) -> Result<bool, Errno>;
+    /// How many descriptors may be open: all that are have lower numbers.
+    #[cfg(target_vendor = "apple")]
+    fn descriptor_room(&self) -> Result<c_int, Errno>;
+    /// Where what a descriptor is open on lies, up to a zero.
+    #[cfg(target_vendor = "apple")]
+    fn descriptor_path(&self, fd: c_int, into: &mut [u8; MAX_PATH]) -> Result<(), Errno>;
+    /// What the kernel keeps of this process, and how many bytes of it were written.
+    #[cfg(target_vendor = "apple")]
+    fn process(&self, into: &mut [u8]) -> Result<usize, Errno>;
+    /// What the kernel thinks of this process's code.
+    #[cfg(target_vendor = "apple")]
+    fn code_signing(&self) -> Result<u32, Errno>;
     fn uid(&self) -> u32;
     fn parent_pid(&self) -> i32;
 }
@@ -52,3 +68,7 @@ pub(super) trait Directory {
 /// The kernel's `ST_VALID`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) const FLAGS_ARE_THERE: u64 = 0x20;
+
+/// Apple's `MAXPATHLEN`, with the zero.
+#[cfg(target_vendor = "apple")]
+pub(super) const MAX_PATH: usize = 1024;

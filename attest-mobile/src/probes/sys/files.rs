@@ -102,15 +102,6 @@ impl<'d> Files<'d> {
         Ok(target)
     }
 
-    /// Where a file of this process lies, by its descriptor's own link.
-    ///
-    /// # Errors
-    /// As for [`Files::read_link`].
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn descriptor_path(&self, fd: c_int) -> Result<Vec<u8>, Errno> {
-        self.read_link(format!("/proc/self/fd/{fd}").as_bytes())
-    }
-
     /// Whether something is at a path, behind symbolic links; this process need not be allowed to do anything there.
     ///
     /// # Errors
@@ -158,6 +149,24 @@ impl<'d> Files<'d> {
             }
         }
         Ok(may)
+    }
+
+    /// Whether this process can make a file called `name` in a directory. One that was made is empty and removed at once, whether or
+    /// not the deadline has passed.
+    ///
+    /// # Errors
+    /// As the platform says if the directory is not there, or something is called so; [`Errno::STOPPED`].
+    pub fn can_create(&self, directory: &[u8], name: &[u8]) -> Result<bool, Errno> {
+        let path = fit(&[directory, b"/", name].concat())?;
+        match self.ask(|| self.calls.create(&path)) {
+            Ok(fd) => {
+                self.calls.close(fd);
+                self.calls.remove(&path);
+                Ok(true)
+            }
+            Err(errno) if errno.is_refusal() => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// The flags of the file system at a path, as `statfs` has them.
@@ -263,11 +272,10 @@ impl File<'_> {
         self.files.ask(|| self.files.calls.stat_open(self.fd))
     }
 
-    /// Where it lies, by the descriptor's own link: what its opening led to, with ` (deleted)` behind a name that is gone.
+    /// Where it lies, as the kernel knows it: what its opening led to, on Linux with ` (deleted)` behind a name that is gone.
     ///
     /// # Errors
     /// As the platform says; [`Errno::STOPPED`].
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn path(&self) -> Result<Vec<u8>, Errno> {
         self.files.descriptor_path(self.fd)
     }

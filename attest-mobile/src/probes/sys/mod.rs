@@ -11,14 +11,21 @@
 //! - Nothing is opened that its opening would change or that could wait: no FIFO, socket or device.
 //! - The direct view makes only calls that Android's own C library makes: the seccomp filter of apps kills for others.
 //!
-//! The direct view exists on Linux and Android for x86_64, aarch64 and 32-bit ARM; elsewhere, as on iOS, [`Files::through`] says
-//! [`Errno::NO_SUCH_VIEW`]. **Run so far on x86_64 Linux only:** no ARM processor has executed any of this. Compiling it for a
-//! target compares our table with what the crate `libc` knows of that target (`direct/agreement.rs`).
+//! The direct view exists on Linux and Android for x86_64, aarch64 and 32-bit ARM (`direct`), and on iOS for aarch64 (`apple`); elsewhere
+//! [`Files::through`] says [`Errno::NO_SUCH_VIEW`]. **Run so far on x86_64 Linux only:** no ARM processor and no iPhone has executed any
+//! of this. Compiling it for a target compares our table with what the crate `libc` knows of that target (`direct/agreement.rs`).
 
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+#[expect(
+    unsafe_code,
+    reason = "a system call is an instruction of its own and is given addresses"
+)]
+mod apple;
 #[expect(unsafe_code, reason = "functions of the C library are foreign")]
 mod c_library;
 mod calls;
 mod deadline;
+mod descriptors;
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     target_endian = "little",
@@ -29,6 +36,12 @@ mod deadline;
     )
 ))]
 mod direct;
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    all(target_vendor = "apple", target_arch = "aarch64")
+))]
+mod dirents;
 mod errno;
 mod files;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -43,14 +56,20 @@ mod socket;
 mod stat;
 mod view;
 
-#[cfg(not(all(
-    any(target_os = "linux", target_os = "android"),
-    target_endian = "little",
-    any(
-        all(target_arch = "x86_64", target_pointer_width = "64"),
-        all(target_arch = "aarch64", target_pointer_width = "64"),
-        target_arch = "arm",
-    )
+#[cfg(all(target_vendor = "apple", target_arch = "aarch64"))]
+use apple as direct;
+
+#[cfg(not(any(
+    all(
+        any(target_os = "linux", target_os = "android"),
+        target_endian = "little",
+        any(
+            all(target_arch = "x86_64", target_pointer_width = "64"),
+            all(target_arch = "aarch64", target_pointer_width = "64"),
+            target_arch = "arm",
+        )
+    ),
+    all(target_vendor = "apple", target_arch = "aarch64"),
 )))]
 mod direct {
     pub(super) const CALLS: Option<&'static dyn super::calls::Calls> = None;

@@ -43,6 +43,27 @@ impl View {
         Ok(self.calls()?.parent_pid())
     }
 
+    /// What the kernel keeps of this process: `struct kinfo_proc`.
+    ///
+    /// # Errors
+    /// As the platform says; [`Errno::NO_SUCH_VIEW`].
+    #[cfg(target_vendor = "apple")]
+    pub fn process(self) -> Result<Vec<u8>, Errno> {
+        let mut record = vec![0; PROCESS_BYTES];
+        let bytes = self.calls()?.process(&mut record)?;
+        record.truncate(bytes);
+        Ok(record)
+    }
+
+    /// The flags by which the kernel says what it thinks of this process's code.
+    ///
+    /// # Errors
+    /// As the platform says; [`Errno::NO_SUCH_VIEW`] for the C library too, of which no public header has this.
+    #[cfg(target_vendor = "apple")]
+    pub fn code_signing(self) -> Result<u32, Errno> {
+        self.calls()?.code_signing()
+    }
+
     pub(super) fn calls(self) -> Result<&'static dyn Calls, Errno> {
         match self {
             Self::Libc => Ok(&CLibrary),
@@ -50,3 +71,7 @@ impl View {
         }
     }
 }
+
+/// Room for `struct kinfo_proc`, which takes 648 bytes.
+#[cfg(target_vendor = "apple")]
+const PROCESS_BYTES: usize = 1_024;

@@ -7,7 +7,7 @@ use std::thread;
 use attest_core::facts::Observation;
 use attest_core::policy::Variables;
 
-use super::super::net::Net;
+use super::super::super::posix::net::Net;
 use super::{Errno, answers, error, items, text};
 
 #[test]

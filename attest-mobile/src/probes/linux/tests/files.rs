@@ -8,6 +8,7 @@ use std::path::Path;
 use attest_core::facts::{Head, Observation, Value};
 use attest_core::policy::Variables;
 
+use super::super::super::posix::paths::Paths;
 use super::super::properties::Properties;
 use super::{Errno, answers, both, each, error, head, here, integer, items, text};
 
@@ -66,6 +67,37 @@ fn paths_are_told_as_they_are() {
 }
 
 #[test]
+fn what_may_be_made_is_tried_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = at(folder.path(), "file");
+    fs::write(&file, "x").unwrap();
+    let ask = |path: &str| here(&format!("path.can_create({path})"));
+    let is = |value: bool| Observation::from(Value::Boolean(value));
+    let own = folder.path().to_str().unwrap();
+    assert_eq!(ask(own), is(true));
+    assert_eq!(fs::read_dir(own).unwrap().count(), 1, "it stays behind");
+    // Nobody makes files there, whatever its rights.
+    assert_eq!(ask("/sys"), is(false));
+    assert_eq!(ask(&at(folder.path(), "missing")), Observation::Absent);
+    assert_eq!(ask(&file), Observation::Absent);
+    assert_eq!(ask("file"), error(Errno::UNFIT));
+
+    let many: Vec<String> = (0..10).map(|at| format!("{own}/{at}")).collect();
+    for folder in &many {
+        fs::create_dir(folder).unwrap();
+    }
+    let asked: Vec<String> = many
+        .iter()
+        .map(|at| format!("path.can_create({at})@libc"))
+        .collect();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let facts = answers(&Paths, &Variables::default(), &asked);
+    let told: Vec<_> = facts.iter().map(|(_, told)| told.clone()).collect();
+    assert_eq!(told.iter().filter(|told| **told == is(true)).count(), 8);
+    assert_eq!(told.iter().filter(|told| **told == error(Errno::CUT)).count(), 2);
+}
+
+#[test]
 fn what_is_cut_is_a_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let long = at(folder.path(), "long");
@@ -115,7 +147,7 @@ fn the_canary_tells_where_the_data_really_lies() {
     fs::remove_dir(real.join("cache")).unwrap();
     assert_eq!(both("fd.canary", &variables), error(Errno::new(libc::ENOENT)));
     let unknown = answers(
-        &super::super::canary::Canary,
+        &super::super::super::posix::canary::Canary,
         &Variables::default(),
         &["fd.canary@syscall"],
     );
@@ -294,7 +326,7 @@ fn tables_are_those_of_the_kernel() {
     let path = open.path().canonicalize().unwrap();
     let path = path.to_str().unwrap().to_owned();
     let facts = answers(
-        &super::super::fds::Fds,
+        &super::super::super::posix::fds::Fds,
         &Variables::default(),
         &["fd.path@syscall", "fd.rows@syscall"],
     );

@@ -7,7 +7,7 @@ use std::thread;
 use attest_core::facts::{FactRef, Observation, Value};
 use attest_core::policy::Variables;
 
-use super::super::environment::Environment;
+use super::super::super::posix::environment::Environment;
 use super::super::images::Images;
 use super::{Errno, answers, error, here, integer, items, text};
 

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::mem::{offset_of, size_of};
 
 use super::abi::{
-    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, MAP_PRIVATE, MSG_NOSIGNAL, OPEN, PROT_READ,
+    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, MAP_PRIVATE, MSG_NOSIGNAL, OPEN, PROT_READ,
     TCP,
 };
 
@@ -14,6 +14,7 @@ const _: () = {
     assert!(ABI.read.number() == libc::SYS_read);
     assert!(ABI.pread64.number() == libc::SYS_pread64);
     assert!(ABI.readlinkat.number() == libc::SYS_readlinkat);
+    assert!(ABI.unlinkat.number() == libc::SYS_unlinkat);
     assert!(ABI.faccessat.number() == libc::SYS_faccessat);
     assert!(ABI.getdents64.number() == libc::SYS_getdents64);
     assert!(ABI.process_vm_readv.number() == libc::SYS_process_vm_readv);
@@ -32,6 +33,8 @@ const _: () = {
     assert!(AT_FDCWD == libc::AT_FDCWD && AT_SYMLINK_NOFOLLOW == libc::AT_SYMLINK_NOFOLLOW);
     let open: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     assert!(OPEN == open);
+    let create: c_int = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+    assert!(CREATE == create);
 };
 
 #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,6 @@
 
 mod abi;
 mod agreement;
-mod dirents;
 #[expect(
     unsafe_code,
     reason = "a system call is an instruction of its own and is given addresses"
@@ -13,10 +12,13 @@ mod trap;
 
 use std::ffi::{CStr, c_int};
 
-use self::abi::{ABI, AF_INET, AT_FDCWD, AT_SYMLINK_NOFOLLOW, Call, MSG_NOSIGNAL, OPEN, SIGSET_BYTES, TCP};
-use self::dirents::Dirents;
+use self::abi::{
+    ABI, AF_INET, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, Call, MSG_NOSIGNAL, OPEN, SIGSET_BYTES, TCP,
+};
 use self::trap::{Argument, Listed, call};
+use super::c_library::OWNER_ONLY;
 use super::calls::{Calls, Directory, FLAGS_ARE_THERE};
+use super::dirents::Dirents;
 use super::{Errno, Stat};
 
 pub(super) const CALLS: Option<&'static dyn Calls> = Some(&Direct);
@@ -28,12 +30,25 @@ struct Direct;
 
 impl Calls for Direct {
     fn open(&self, path: &CStr) -> Result<c_int, Errno> {
-        open(path, 0)
+        open(path, OPEN | ABI.o_largefile)
     }
 
     fn close(&self, fd: c_int) {
         // Linux has released the descriptor even when it reports an error.
         let _: Result<usize, Errno> = call(ABI.close, [Argument::Number(fd)]);
+    }
+
+    fn create(&self, path: &CStr) -> Result<c_int, Errno> {
+        open(path, CREATE)
+    }
+
+    fn remove(&self, path: &CStr) {
+        let name = [
+            Argument::Number(AT_FDCWD),
+            Argument::Path(path),
+            Argument::Number(0),
+        ];
+        let _: Result<usize, Errno> = call(ABI.unlinkat, name);
     }
 
     fn read(&self, fd: c_int, into: &mut [u8]) -> Result<usize, Errno> {
@@ -96,7 +111,7 @@ impl Calls for Direct {
     }
 
     fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno> {
-        let fd = open(path, ABI.o_directory)?;
+        let fd = open(path, OPEN | ABI.o_largefile | ABI.o_directory)?;
         Ok(Box::new(Entries {
             fd,
             room: vec![0; NAMES_BYTES],
@@ -196,7 +211,7 @@ impl Directory for Entries {
     fn next(&mut self, each: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
         let directory = [Argument::Number(self.fd), Argument::Room(&mut self.room)];
         let count = within(NAMES_BYTES, call(ABI.getdents64, directory))?;
-        for name in Dirents::of(self.room.get(..count).unwrap_or_default()) {
+        for name in Dirents::linux(self.room.get(..count).unwrap_or_default()) {
             each(name?);
         }
         Ok(count > 0)
@@ -209,12 +224,11 @@ impl Drop for Entries {
     }
 }
 
-fn open(path: &CStr, more: c_int) -> Result<c_int, Errno> {
-    let flags = Argument::Number(OPEN | ABI.o_largefile | more);
-    let fd = call(
-        ABI.openat,
-        [Argument::Number(AT_FDCWD), Argument::Path(path), flags],
-    )?;
+/// What is made is its owner's; for what is only opened the last argument means nothing.
+fn open(path: &CStr, flags: c_int) -> Result<c_int, Errno> {
+    let (place, path) = (Argument::Number(AT_FDCWD), Argument::Path(path));
+    let (flags, mode) = (Argument::Number(flags), Argument::Number(OWNER_ONLY.into()));
+    let fd = call(ABI.openat, [place, path, flags, mode])?;
     c_int::try_from(fd).map_err(|_| Errno::SENSELESS)
 }
 

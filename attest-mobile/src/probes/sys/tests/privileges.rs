@@ -84,6 +84,9 @@ fn child() {
         both(|files| files.stat(bytes(&folder.join("closed/file")))),
         Err(refused)
     );
+    let can_create = |name: &str| both(|files| files.can_create(bytes(&folder.join(name)), b"made"));
+    assert_eq!(can_create("searchable"), Ok(false));
+    assert_eq!(can_create("closed"), Ok(false));
     assert!(!refused.is_absent());
     println!("asked without privileges");
 }

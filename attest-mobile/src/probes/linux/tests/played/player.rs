@@ -9,10 +9,10 @@ use attest_core::facts::{FactId, FactRef, Platform, Value, View};
 use attest_core::policy::{Detection, Detector, DetectorSet, Scope as Compiled, Side, Variables};
 use serde::Deserialize;
 
-use super::super::super::net::Net;
 use super::acts;
 use super::phone::{ROLE, WHOLE};
 use crate::foreign::Clock;
+use crate::probes::posix::net::Net;
 use crate::probes::{Answers, Collector, Lifetime, Probe, Scope, linux, view_of};
 
 /// What ships for Android.

@@ -9,18 +9,23 @@ use super::super::sys::{Deadline, Errno, Files, View};
 use super::super::{Answers, Scope, view_of};
 
 /// What one view says: an observation for each question, in their order.
-pub(super) type Read<'r> = &'r dyn Fn(&Files<'_>, &[&FactRef]) -> Vec<Observation>;
+pub(in crate::probes) type Read<'r> = &'r dyn Fn(&Files<'_>, &[&FactRef]) -> Vec<Observation>;
 
 /// How often both views are asked before the difference is given up.
 const ROUNDS: usize = 3;
 
 /// The native view by which a question is asked.
-pub(super) fn native(question: &FactRef) -> Option<View> {
+pub(in crate::probes) fn native(question: &FactRef) -> Option<View> {
     view_of(question).and_then(View::of)
 }
 
 /// Answers `questions`, all of which ask for a native view.
-pub(super) fn answer(questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers, read: Read<'_>) {
+pub(in crate::probes) fn answer(
+    questions: &[&FactRef],
+    scope: &Scope<'_>,
+    answers: &mut Answers,
+    read: Read<'_>,
+) {
     let of = |view| -> Vec<&FactRef> {
         let asked = questions.iter().copied();
         asked.filter(|question| native(question) == Some(view)).collect()

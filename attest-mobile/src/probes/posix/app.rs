@@ -10,7 +10,7 @@ use super::super::{Answers, Lifetime, Probe, Scope};
 use super::by_view;
 
 #[derive(Debug)]
-pub(super) struct App;
+pub(in crate::probes) struct App;
 
 impl Probe for App {
     fn name(&self) -> &'static str {

@@ -8,8 +8,6 @@ use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use attest_core::facts::{FactId, FactRef, Observation};
 
@@ -17,12 +15,16 @@ use super::super::answers::{integer, text};
 use super::super::sys::{Errno, Files};
 use super::super::{Answers, Lifetime, Probe, Scope};
 use super::by_view;
+use super::fresh_name::fresh_name;
 
 /// Below the app's data directory.
+#[cfg(not(target_vendor = "apple"))]
 const FOLDER: &str = "cache";
+#[cfg(target_vendor = "apple")]
+const FOLDER: &str = "Library/Caches";
 
 #[derive(Debug)]
-pub(super) struct Canary;
+pub(in crate::probes) struct Canary;
 
 impl Probe for Canary {
     fn name(&self) -> &'static str {
@@ -83,13 +85,7 @@ struct Made {
 
 impl Made {
     fn below(home: &Path) -> Result<Self, Errno> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "attest-{}-{}",
-            process::id(),
-            MADE.fetch_add(1, Ordering::Relaxed)
-        );
-        let at = home.join(FOLDER).join(name);
+        let at = home.join(FOLDER).join(fresh_name());
         let made = OpenOptions::new().write(true).create_new(true).open(&at);
         made.map(|file| Self { file, at })
             .map_err(|error| error.raw_os_error().map_or(Errno::SENSELESS, Errno::new))

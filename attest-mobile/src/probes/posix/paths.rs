@@ -1,4 +1,7 @@
-//! Anything at a path: `path.*`. Only absolute paths are asked for, and nothing is ever changed.
+//! Anything at a path: `path.*`. Only absolute paths are asked for.
+//!
+//! Nothing is ever changed but by `path.can_create`, which tells what is allowed by doing it: the file is empty, has a name of its own
+//! and is removed at once. It sees through whoever lets `access` say what is wanted, and it is asked a few times a scan only.
 //!
 //! `path.type` is of a symbolic link itself; all other facts but `path.link_target` are of what it leads to.
 
@@ -8,14 +11,17 @@ use super::super::answers::{boolean, integer, list, text};
 use super::super::sys::{Errno, Files, Stat};
 use super::super::{Answers, Lifetime, Probe, Scope};
 use super::by_view;
+use super::fresh_name::fresh_name;
 
 /// Names of a directory, as the table says.
 const MAX_ENTRIES: usize = 1_024;
 /// Bytes of a text file, as the table says.
 const MAX_BYTES: usize = 64 << 10;
+/// Directories in which a file is made in one reading.
+const MAX_CREATED: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Paths;
+pub(in crate::probes) struct Paths;
 
 impl Probe for Paths {
     fn name(&self) -> &'static str {
@@ -35,6 +41,7 @@ impl Probe for Paths {
             FactId::PATH_ENTRIES,
             FactId::PATH_LINES,
             FactId::PATH_MOUNT_FLAGS,
+            FactId::PATH_CAN_CREATE,
         ]
     }
 
@@ -52,10 +59,17 @@ impl Probe for Paths {
 
     fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
         by_view::answer(questions, scope, answers, &|files, questions| {
+            let mut created = 0;
             let one = |question: &&FactRef| {
                 let path = question.param().unwrap_or_default();
                 if !path.starts_with('/') {
                     return Errno::UNFIT.into();
+                }
+                if question.fact() == FactId::PATH_CAN_CREATE {
+                    created += 1;
+                    if created > MAX_CREATED {
+                        return Errno::CUT.into();
+                    }
                 }
                 observation(question.fact(), files, path.as_bytes()).unwrap_or_else(Observation::from)
             };
@@ -101,6 +115,7 @@ fn observation(fact: FactId, files: &Files<'_>, path: &[u8]) -> Result<Observati
             Ok(list(lines, read.truncated))
         }
         FactId::PATH_MOUNT_FLAGS => files.mount_flags(path).map(integer),
+        FactId::PATH_CAN_CREATE => files.can_create(path, fresh_name().as_bytes()).map(boolean),
         _ => Err(Errno::UNFIT),
     }
 }

@@ -13,7 +13,7 @@ const MAX_VARIABLES: usize = 1_024;
 const MAX_BYTES: usize = 1 << 16;
 
 #[derive(Debug)]
-pub(super) struct Environment;
+pub(in crate::probes) struct Environment;
 
 impl Probe for Environment {
     fn name(&self) -> &'static str {

@@ -1,4 +1,5 @@
-//! The open file descriptors: `fd.path`, `fd.rows`. Those that were closed while they were looked at are left out.
+//! The open file descriptors: `fd.path`, `fd.rows`. Those that were closed while they were looked at are left out, and on iOS those of
+//! what is no file.
 
 use attest_core::facts::{FactId, FactRef, Observation, Row};
 
@@ -11,7 +12,7 @@ use super::by_view;
 const MAX_FDS: usize = 4_096;
 
 #[derive(Debug)]
-pub(super) struct Fds;
+pub(in crate::probes) struct Fds;
 
 impl Probe for Fds {
     fn name(&self) -> &'static str {
@@ -28,6 +29,10 @@ impl Probe for Fds {
 
     fn lifetime(&self) -> Lifetime {
         Lifetime::Scan
+    }
+
+    fn takes(&self, question: &FactRef) -> bool {
+        by_view::native(question).is_some()
     }
 
     fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
@@ -48,13 +53,9 @@ impl Probe for Fds {
 
 /// Numbers and targets, in the order of the numbers.
 fn targets(files: &Files<'_>) -> Result<Capped<Vec<(i32, String)>>, Errno> {
-    let open = files.list(b"/proc/self/fd", MAX_FDS)?;
+    let open = files.descriptors(MAX_FDS)?;
     let mut targets = Vec::new();
-    for name in &open.value {
-        let number = std::str::from_utf8(name)
-            .ok()
-            .and_then(|name| name.parse().ok())
-            .ok_or(Errno::SENSELESS)?;
+    for number in open.value {
         match files.descriptor_path(number) {
             Ok(target) => targets.push((number, String::from_utf8_lossy(&target).into_owned())),
             Err(errno) if errno.is_absent() => {}

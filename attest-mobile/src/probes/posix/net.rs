@@ -17,7 +17,7 @@ const PATIENCE_MS: u16 = 5;
 const MAX_PORTS: usize = 16;
 
 #[derive(Debug)]
-pub(super) struct Net {
+pub(in crate::probes) struct Net {
     patience_ms: u16,
 }
 
@@ -28,7 +28,7 @@ impl Default for Net {
 }
 
 impl Net {
-    pub(super) const fn with_patience(patience_ms: u16) -> Self {
+    pub(in crate::probes) const fn with_patience(patience_ms: u16) -> Self {
         Self { patience_ms }
     }
 }
