@@ -24,8 +24,10 @@ pub(crate) extern "C" fn attest_whole() {
     if let Some((host, variables)) = black_box(None::<(Host, Variables)>) {
         let collector = Collector::new(probes(), Arc::clone(&host.clock), variables);
         black_box(collector.costs());
+        let background = collector.in_background(Arc::clone(&host.timer));
+        black_box(background.hanging());
         black_box(Host {
-            observations: Arc::new(collector),
+            observations: Arc::new(background),
             ..host
         });
     }

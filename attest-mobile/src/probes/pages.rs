@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use attest_core::facts::{FactId, Origin, Platforms, View};
 
+use super::isolated::Isolated;
 use super::{Lifetime, Probe, ios, java, linux};
 
 const BEGIN: &str = "<!-- written by ATTEST_BLESS=1 cargo test -p attest-mobile pages -->\n";
@@ -63,6 +65,11 @@ fn facts_of(page: &str, probes: &[Box<dyn Probe>]) -> String {
     text
 }
 
+/// The family that another process answers; its facts have their rows where this process answers them.
+fn isolated() -> Isolated {
+    Isolated::new(Arc::new(ring::rand::SystemRandom::new()))
+}
+
 /// Those families that iOS does not share.
 fn of_ios() -> impl Iterator<Item = Box<dyn Probe>> {
     let all = ios::probes().into_iter();
@@ -98,6 +105,14 @@ fn families(probes: &[Box<dyn Probe>]) -> String {
             probe.lifetime(),
         );
     }
+    let other = isolated();
+    row(
+        other.name(),
+        other.name(),
+        other.facts(),
+        other.cost_us(),
+        other.lifetime(),
+    );
     for (name, facts, cost_us, lifetime) in java::families() {
         row(name, "java", facts, cost_us, lifetime);
     }
@@ -170,10 +185,12 @@ fn every_fact_has_one_row_on_one_page() {
 #[test]
 fn every_family_has_one_place() {
     let pages = pages();
-    for probe in linux::probes() {
-        let page = pages.get(probe.name());
-        let titled = page.is_some_and(|page| page.starts_with(&format!("# {}\n", probe.name())));
-        assert!(titled, "{}", probe.name());
+    let native = linux::probes();
+    let names = native.iter().map(|probe| probe.name());
+    for name in names.chain([isolated().name()]) {
+        let page = pages.get(name);
+        let titled = page.is_some_and(|page| page.starts_with(&format!("# {name}\n")));
+        assert!(titled, "{name}");
     }
     let check = |page: &str, name: &str| {
         let row = format!("| `{name}` |");

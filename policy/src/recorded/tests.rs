@@ -1,4 +1,4 @@
-use attest_core::facts::{FactSource, Observation, Value};
+use attest_core::facts::{FactSource, Head, Observation, Value};
 use proptest::{collection, prelude::*, sample};
 
 use super::*;
@@ -203,8 +203,13 @@ fn any_observed() -> impl Strategy<Value = Observed> {
             2 => collection::vec(text(), 0..4).prop_map(Value::List).boxed(),
             _ => collection::vec(row.clone(), 1..4).prop_map(Value::Rows).boxed(),
         };
+        let head = collection::vec(text(), 0..4).prop_map(move |items| match kind {
+            2 => Observation::ListHead(Head(items)),
+            _ => Observation::Absent,
+        });
         prop_oneof![
             value.prop_map(Observation::from),
+            head,
             Just(Observation::Absent),
             (1..200_i32).prop_map(Observation::Error),
         ]

@@ -93,6 +93,8 @@ fn nobody(question: &FactRef) -> String {
         "the SDK answers it by itself, of its own policy".to_owned()
     } else if view_of(question) == Some(View::Java) {
         "asked of Android's Java API, which is not here".to_owned()
+    } else if view_of(question) == Some(View::Isolated) {
+        "asked of Android's isolated process, which is not here".to_owned()
     } else {
         "no probe of this machine answers it".to_owned()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use attest_core::facts::{FactMap, Observation, Value};
+use attest_core::facts::{FactMap, Head, Observation, Row, Value};
 use attest_core::policy::{Detection, Variables};
 use attest_policy::recorded::Finding;
 use serde::{Serialize, Serializer};
@@ -188,31 +188,32 @@ fn shown(observation: &Observation) -> Option<String> {
         Observation::Value(Value::Text(text)) => text.clone(),
         Observation::Value(Value::Integer(number)) => number.to_string(),
         Observation::Value(Value::Boolean(flag)) => flag.to_string(),
-        Observation::Value(Value::List(items)) => {
-            let first = items.iter().take(ITEMS_SHOWN).cloned().collect();
-            several(items.len(), "item", first)
-        }
-        Observation::Value(Value::Rows(rows)) => {
-            let cells = |row: &BTreeMap<String, String>| {
-                let cells = row.iter().map(|(column, cell)| format!("{column}={cell}"));
-                cells.collect::<Vec<_>>().join(" ")
-            };
-            several(
-                rows.len(),
-                "row",
-                rows.iter().take(ITEMS_SHOWN).map(cells).collect(),
-            )
-        }
+        Observation::Value(Value::List(items)) => several(items, "item", String::clone, ""),
+        Observation::ListHead(Head(items)) => several(items, "item", String::clone, AND_MORE),
+        Observation::Value(Value::Rows(rows)) => several(rows, "row", cells, ""),
+        Observation::RowsHead(Head(rows)) => several(rows, "row", cells, AND_MORE),
     })
 }
 
+fn cells(row: &Row) -> String {
+    let cells = row.iter().map(|(column, cell)| format!("{column}={cell}"));
+    cells.collect::<Vec<_>>().join(" ")
+}
+
+/// Of a list that goes on beyond what was read.
+const AND_MORE: &str = " and more";
 /// Of a list so many are shown; a page has room for no more.
 const ITEMS_SHOWN: usize = 8;
 
-fn several(number: usize, what: &str, first: Vec<String>) -> String {
-    let more = if number > first.len() { ", …" } else { "" };
+fn several<T>(all: &[T], what: &str, shown: impl Fn(&T) -> String, and_more: &str) -> String {
+    let first: Vec<String> = all.iter().take(ITEMS_SHOWN).map(shown).collect();
+    let rest = if all.len() > first.len() { ", …" } else { "" };
     let colon = if first.is_empty() { "" } else { ": " };
-    format!("{}{colon}{}{more}", count(number, what), first.join(", "))
+    format!(
+        "{}{and_more}{colon}{}{rest}",
+        count(all.len(), what),
+        first.join(", ")
+    )
 }
 
 /// Lines that are cut where the page ends.
@@ -265,6 +266,10 @@ mod tests {
         check(Value::Text("x".into()).into(), Some("x"));
         check(list(0).into(), Some("0 items"));
         check(list(2).into(), Some("2 items: 0, 1"));
+        check(
+            Observation::ListHead(Head(vec!["a".into()])),
+            Some("1 item and more: a"),
+        );
         check(list(9).into(), Some("9 items: 0, 1, 2, 3, 4, 5, 6, 7, …"));
 
         let mut page = Page::default();

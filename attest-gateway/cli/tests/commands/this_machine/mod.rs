@@ -81,6 +81,10 @@ fn nothing_grave_is_found_where_nothing_is_wrong() {
         why("build.tags@java"),
         "asked of Android's Java API, which is not here"
     );
+    assert_eq!(
+        why("mounts.line@isolated"),
+        "asked of Android's isolated process, which is not here"
+    );
     assert_eq!(why("app.data_dir@libc"), "needs --variable data_dir=PATH");
     assert_eq!(
         why("prop.names@syscall"),
