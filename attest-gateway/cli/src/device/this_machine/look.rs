@@ -49,9 +49,11 @@ pub(super) fn at(questions: &BTreeSet<FactRef>, variables: Variables, budget_ms:
     let mut silent = Vec::new();
     let mut of_probe: BTreeMap<&str, usize> = BTreeMap::new();
     for question in questions {
-        let probe = probes
-            .iter()
-            .find(|probe| probe.facts().contains(&question.fact()) && probe.takes(question));
+        // Only the isolated process answers for itself.
+        let is_own = view_of(question) != Some(View::Isolated);
+        let takes =
+            |probe: &&Box<dyn Probe>| probe.facts().contains(&question.fact()) && probe.takes(question);
+        let probe = probes.iter().filter(|_| is_own).find(takes);
         if let Some(probe) = probe {
             *of_probe.entry(probe.name()).or_default() += 1;
         }
