@@ -167,11 +167,7 @@ const CASES: &[Case] = &[
         others: || {
             vec![Box::new(App {
                 identifier: || Ok(Some(b"com.bank.app".to_vec())),
-                path: || {
-                    Ok(Some(
-                        b"/Users/x/Library/Developer/CoreSimulator/Devices/1/Bank.app".to_vec(),
-                    ))
-                },
+                path: || Ok(Some(b"/private/CoreSimulator/Devices/1/Bank.app".to_vec())),
             })]
         },
         finds: &[
