@@ -3,14 +3,16 @@
 
 use std::future::Future;
 use std::hint::black_box;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use attest_core::policy::Variables;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use attest_mobile::probes::java::Java;
 use attest_mobile::probes::{Collector, Probe};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use attest_mobile::probes::{isolated, java::Java, sys::Unlimited};
 use attest_mobile::{AppRequest, AttestConfig, Attestor, Host};
 use ring::rand::SystemRandom;
 
@@ -24,6 +26,8 @@ pub(crate) extern "C" fn attest_whole() {
     if let Some((host, variables)) = black_box(None::<(Host, Variables)>) {
         let collector = Collector::new(probes(), Arc::clone(&host.clock), variables);
         black_box(collector.costs());
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        isolated(&collector);
         black_box(Host {
             observations: Arc::new(collector),
             ..host
@@ -38,6 +42,15 @@ fn probes() -> Vec<Box<dyn Probe>> {
         probes.extend(attest_mobile::probes::java::probes(&java));
     }
     probes
+}
+
+/// Both ends of the channel to the process that nobody else's code is in.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn isolated(collector: &Collector) {
+    if let Some((channel, nonce)) = black_box(None::<(UnixStream, isolated::Nonce)>) {
+        black_box(isolated::ask(&channel, &nonce, &black_box(Vec::new()), &Unlimited).is_ok());
+        black_box(isolated::serve(&channel, &|asked| collector.scan(asked), &Unlimited).is_ok());
+    }
 }
 
 #[cfg(target_os = "ios")]
