@@ -41,7 +41,11 @@ fn main() {
         .flat_map(|probe| probe.facts().iter().copied())
         .flat_map(|fact| {
             let param = fact.entry().param.map(|_| params(fact.name()));
-            let views = fact.entry().views.iter().filter(|view| **view != View::Java);
+            let views = fact
+                .entry()
+                .views
+                .iter()
+                .filter(|view| matches!(view, View::Libc | View::Syscall));
             views.filter_map(move |view| FactRef::new(fact, param, Some(*view)).ok())
         })
         .collect();

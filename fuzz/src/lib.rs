@@ -48,6 +48,7 @@ bodies! {
     policy_source,
     probe_apple,
     probe_elf,
+    probe_isolated,
     probe_maps,
     probe_mounts,
     probe_net,

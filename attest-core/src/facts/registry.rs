@@ -69,6 +69,8 @@ pub enum View {
     Libc,
     /// By direct system call.
     Syscall,
+    /// By direct system call of another process of the app, in which nobody else's code was loaded.
+    Isolated,
     /// As sealed in the ticket, signed by the hardware key.
     Ticket,
     /// As stated by the request's token.
@@ -76,7 +78,14 @@ pub enum View {
 }
 
 impl View {
-    const ALL: [Self; 5] = [Self::Java, Self::Libc, Self::Syscall, Self::Ticket, Self::Token];
+    const ALL: [Self; 6] = [
+        Self::Java,
+        Self::Libc,
+        Self::Syscall,
+        Self::Isolated,
+        Self::Ticket,
+        Self::Token,
+    ];
 
     /// The word used in a policy.
     #[must_use]
@@ -85,6 +94,7 @@ impl View {
             Self::Java => "java",
             Self::Libc => "libc",
             Self::Syscall => "syscall",
+            Self::Isolated => "isolated",
             Self::Ticket => "ticket",
             Self::Token => "token",
         }
@@ -252,7 +262,7 @@ facts! {
     BUILD_SECURITY_PATCH "build.security_patch" Text [Java] Android Device "The security patch level as the system states it.";
     OS_VERSION "os.version" Text [Java] Both Device "The release of the operating system.";
     // 2 paths.
-    PATH_EXISTS "path.exists" ("path") Boolean [Java Libc Syscall] Both Device "Whether something is at this path.";
+    PATH_EXISTS "path.exists" ("path") Boolean [Java Libc Syscall Isolated] Both Device "Whether something is at this path.";
     PATH_TYPE "path.type" ("path") Text [Libc Syscall] Both Device "`file`, `dir`, `link`, `char`, `block`, `fifo` or `socket`.";
     PATH_MODE "path.mode" ("path") Integer [Libc Syscall] Both Device "Permission bits.";
     PATH_OWNER_UID "path.owner_uid" ("path") Integer [Libc Syscall] Both Device "The owner's uid.";
@@ -276,8 +286,8 @@ facts! {
     MAPS_OWN_APK "maps.own_apk" Text [Libc Syscall] Android Device "The path from which the app's own APK is mapped.";
     MAPS_ROWS "maps.rows" Rows {path perm dev ino} [Libc Syscall] Android Device "The mapped files, one row each: path, permissions such as `r-xp`, device number such as `fe:00`, inode.";
     // 4 mounts.
-    MOUNTS_LINE "mounts.line" List [Libc Syscall] Android Device "The rows of the mount table.";
-    MOUNTS_ROWS "mounts.rows" Rows {source target type options} [Libc Syscall] Android Device "The mount table, one row each: what is mounted, where, its file system and its options.";
+    MOUNTS_LINE "mounts.line" List [Libc Syscall Isolated] Android Device "The rows of the mount table.";
+    MOUNTS_ROWS "mounts.rows" Rows {source target type options} [Libc Syscall Isolated] Android Device "The mount table, one row each: what is mounted, where, its file system and its options.";
     // 5 file descriptors.
     FD_PATH "fd.path" List [Libc Syscall] Both Device "The targets of the open file descriptors.";
     FD_CANARY "fd.canary" Text [Libc Syscall] Both Device "The real path of a file that was made through the platform's own API.";

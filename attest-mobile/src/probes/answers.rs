@@ -2,7 +2,7 @@
 //!
 //! A list that was cut is never taken for a whole one.
 
-use attest_core::facts::{FactMap, FactRef, Observation, Row, Value};
+use attest_core::facts::{FactMap, FactRef, Head, Observation, Row, Value};
 
 use super::sys::Errno;
 
@@ -49,21 +49,22 @@ pub fn boolean(value: bool) -> Observation {
     Value::Boolean(value).into()
 }
 
-/// A list, if it is whole: of one that was cut nothing could say that an item is not in it.
+/// A list. What one that was cut holds is found in it; that something is not in it, nothing says.
 #[must_use]
 pub fn list(items: Vec<String>, truncated: bool) -> Observation {
     if truncated {
-        Errno::CUT.into()
+        Observation::ListHead(Head(items))
     } else {
         Value::List(items).into()
     }
 }
 
-/// Rows. Of cut ones the last has no column, so that whatever is asked of it is undecided.
+/// Rows, as [`list`] has items.
 #[must_use]
-pub fn rows(mut rows: Vec<Row>, truncated: bool) -> Observation {
+pub fn rows(rows: Vec<Row>, truncated: bool) -> Observation {
     if truncated {
-        rows.push(Row::new());
+        Observation::RowsHead(Head(rows))
+    } else {
+        Value::Rows(rows).into()
     }
-    Value::Rows(rows).into()
 }

@@ -15,6 +15,8 @@ pub struct Cost {
     pub late: u32,
     /// How often it panicked.
     pub panics: u32,
+    /// How often a scan was ended while it still asked it.
+    pub hangs: u32,
 }
 
 /// How a run ended.
@@ -31,15 +33,24 @@ pub(super) struct Costs(Vec<Cost>);
 
 impl Costs {
     pub(super) fn add(&mut self, probe: &'static str, run: Run) {
-        let at = self.0.iter().position(|cost| cost.probe == probe);
-        let mut cost = at.map_or_else(Cost::default, |at| self.0.swap_remove(at));
-        cost.probe = probe;
+        let cost = self.cost(probe);
         cost.runs = cost.runs.saturating_add(1);
         cost.last_us = run.took_us;
         cost.max_us = cost.max_us.max(run.took_us);
         cost.late = cost.late.saturating_add(run.late.into());
         cost.panics = cost.panics.saturating_add(run.panicked.into());
-        self.0.push(cost);
+    }
+
+    pub(super) fn hung(&mut self, probe: &'static str) {
+        let cost = self.cost(probe);
+        cost.hangs = cost.hangs.saturating_add(1);
+    }
+
+    fn cost(&mut self, probe: &'static str) -> &mut Cost {
+        let known = self.0.iter().position(|cost| cost.probe == probe);
+        let mut cost = known.map_or_else(Cost::default, |at| self.0.swap_remove(at));
+        cost.probe = probe;
+        self.0.push_mut(cost)
     }
 
     pub(super) fn of(&self, probes: impl Iterator<Item = &'static str>) -> Vec<Cost> {

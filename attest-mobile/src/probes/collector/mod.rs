@@ -1,33 +1,32 @@
-//! Runs the probes that a policy's detectors ask for, on a thread of its own, within a budget.
+//! Runs the probes that a policy's detectors ask for, within a budget.
 //!
 //! - Only questions that are asked are answered, each once, the cheapest probe first; when the budget is spent, the rest stays
 //!   unanswered, which is inconclusive.
-//! - A probe that panics answers nothing; one that hangs holds up its own scan alone, and at most [`SCANS_MAX`] at a time.
+//! - A probe that panics answers nothing; one that hangs is left behind ([`Background`]).
 //! - Answers are kept as long as their probe says, never as an error, and never those of one view without those of the other.
-//! - Never on the caller's thread, but for [`Collector::scan`].
+//! - The Attestor's scans are made in the [`Background`]; only [`Collector::scan`] is made by the caller itself.
 
+mod background;
 mod cost;
 mod kept;
+mod progress;
 mod run;
-mod running;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use attest_core::facts::{FactMap, FactRef};
 use attest_core::policy::Variables;
 
+pub use self::background::{Background, HUNG_AFTER_MS, SCANS_MAX};
 pub use self::cost::Cost;
 use self::cost::Costs;
 use self::kept::Kept;
-use self::running::Running;
+use self::progress::Progress;
 use super::Probe;
-use crate::foreign::{BoxFuture, Clock, Observations};
+use crate::foreign::{Clock, Timer};
 
 /// What a whole scan may take on a phone of the middle class.
 pub const BUDGET_MS: u64 = 50;
-
-/// Scans at the same time. The Attestor makes one after the other; a second one is there for when the first hangs.
-pub const SCANS_MAX: usize = 2;
 
 /// Answers questions about this phone by its probes.
 pub struct Collector(Arc<Core>);
@@ -39,6 +38,41 @@ struct Core {
     variables: Variables,
     kept: Mutex<Kept>,
     costs: Mutex<Costs>,
+    running: Mutex<Vec<Scan>>,
+}
+
+/// A scan that has a thread.
+struct Scan {
+    began_us: u64,
+    progress: Arc<Progress>,
+}
+
+impl Core {
+    /// One scan more, if there is room for its thread.
+    fn enter(&self) -> Option<Arc<Progress>> {
+        let mut running = lock(&self.running);
+        (running.len() < SCANS_MAX).then(|| {
+            let progress = Arc::<Progress>::default();
+            running.push(Scan {
+                began_us: self.clock.monotonic_us(),
+                progress: Arc::clone(&progress),
+            });
+            progress
+        })
+    }
+
+    fn leave(&self, progress: &Arc<Progress>) {
+        lock(&self.running).retain(|scan| !Arc::ptr_eq(&scan.progress, progress));
+    }
+
+    /// The probes that scans still ask which should have ended.
+    fn hanging(&self) -> Vec<&'static str> {
+        let now_us = self.clock.monotonic_us();
+        let hangs = |scan: &&Scan| now_us.saturating_sub(scan.began_us) >= HUNG_AFTER_MS * 1000;
+        let running = lock(&self.running);
+        let hung = running.iter().filter(hangs);
+        hung.filter_map(|scan| scan.progress.asking()).collect()
+    }
 }
 
 impl Collector {
@@ -53,35 +87,31 @@ impl Collector {
             variables,
             kept: Mutex::default(),
             costs: Mutex::default(),
+            running: Mutex::default(),
         }))
     }
 
-    /// The answers to as many of `questions` as there is time for, on the calling thread.
+    /// The answers to as many of `questions` as there is time for, on the calling thread, which a probe that hangs holds up.
     #[must_use]
     pub fn scan(&self, questions: &[FactRef]) -> FactMap {
-        run::scan(&self.0, questions, &|| false)
+        let progress = Progress::default();
+        run::scan(&self.0, questions, &[], &progress);
+        progress.facts()
+    }
+
+    /// The same on threads of their own, ended by `timer`, which follows the collector's clock.
+    #[must_use]
+    pub fn in_background(&self, timer: Arc<dyn Timer>) -> Background {
+        Background {
+            core: Arc::clone(&self.0),
+            timer,
+        }
     }
 
     /// What each probe that ran so far took, in the order in which probes are run.
     #[must_use]
     pub fn costs(&self) -> Vec<Cost> {
         lock(&self.0.costs).of(self.0.probes.iter().map(|probe| probe.name()))
-    }
-}
-
-impl Observations for Collector {
-    fn variables(&self) -> Variables {
-        self.0.variables.clone()
-    }
-
-    fn observe(&self, questions: Vec<FactRef>) -> BoxFuture<'_, FactMap> {
-        let scan = Running::begin(&self.0, questions);
-        Box::pin(async move {
-            match scan {
-                Some(scan) => scan.end().await,
-                None => FactMap::default(),
-            }
-        })
     }
 }
 

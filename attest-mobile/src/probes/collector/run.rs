@@ -8,22 +8,21 @@ use attest_core::facts::{FactMap, FactRef};
 use super::super::sys::Deadline;
 use super::super::{Answers, Probe, Scope};
 use super::cost::Run;
+use super::progress::Progress;
 use super::{BUDGET_MS, Core, lock};
 
-/// The answers that there is time for, until `is_cancelled`.
-pub(super) fn scan(core: &Core, questions: &[FactRef], is_cancelled: &dyn Fn() -> bool) -> FactMap {
+/// Makes the answers that there is time for, without asking those probes that hang.
+pub(super) fn scan(core: &Core, questions: &[FactRef], hanging: &[&str], progress: &Progress) {
     let ends_us = core.clock.monotonic_us().saturating_add(BUDGET_MS * 1000);
-    let has_passed = || is_cancelled() || core.clock.monotonic_us() >= ends_us;
+    let has_passed = || progress.is_cancelled() || core.clock.monotonic_us() >= ends_us;
     let asked: BTreeSet<&FactRef> = questions.iter().collect();
-    let mut facts = FactMap::default();
     for probe in &core.probes {
-        let own: Vec<&FactRef> = asked
-            .iter()
-            .copied()
-            .filter(|question| {
-                probe.facts().contains(&question.fact()) && !facts.contains(question) && probe.takes(question)
-            })
-            .collect();
+        let is_own = |question: &&FactRef| {
+            probe.facts().contains(&question.fact())
+                && !progress.has_answered(question)
+                && probe.takes(question)
+        };
+        let own: Vec<&FactRef> = asked.iter().copied().filter(is_own).collect();
         if own.is_empty() {
             continue;
         }
@@ -31,17 +30,19 @@ pub(super) fn scan(core: &Core, questions: &[FactRef], is_cancelled: &dyn Fn() -
         let kept = lock(&core.kept).answers(probe.name(), &own, now_us);
         if let Some(kept) = kept {
             for (question, observation) in own.into_iter().zip(kept) {
-                facts.insert(question.clone(), observation);
+                progress.answered(question.clone(), observation);
             }
-        } else if !has_passed() {
-            for (question, observation) in ask(core, probe.as_ref(), &own, &has_passed).iter() {
+        } else if !has_passed() && !hanging.contains(&probe.name()) {
+            progress.asks(Some(probe.name()));
+            let answers = ask(core, probe.as_ref(), &own, &has_passed);
+            progress.asks(None);
+            for (question, observation) in answers.iter() {
                 if own.contains(&question) {
-                    facts.insert(question.clone(), observation.clone());
+                    progress.answered(question.clone(), observation.clone());
                 }
             }
         }
     }
-    facts
 }
 
 /// What one probe answers now; nothing if it panics.

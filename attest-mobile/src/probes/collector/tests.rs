@@ -11,16 +11,32 @@ use attest_core::policy::Variables;
 
 use super::super::sys::Errno;
 use super::super::{Answers, Lifetime, Probe, Scope};
-use super::{BUDGET_MS, Collector, SCANS_MAX};
-use crate::foreign::{BoxFuture, Clock, Observations};
+use super::{BUDGET_MS, Background, Collector, HUNG_AFTER_MS, SCANS_MAX};
+use crate::foreign::{BoxFuture, Clock, Observations, Timer};
+use crate::signal::Signal;
 
 /// Microseconds that only a test moves.
 #[derive(Default)]
-struct Time(AtomicU64);
+struct Time(AtomicU64, Signal);
 
 impl Time {
     fn pass_ms(&self, ms: u64) {
         self.0.fetch_add(ms * 1000, Ordering::SeqCst);
+        self.1.change();
+    }
+}
+
+impl Timer for Time {
+    fn sleep_until(&self, monotonic_ms: u64) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            loop {
+                let seen = self.1.changes();
+                if self.monotonic_ms() >= monotonic_ms {
+                    return;
+                }
+                self.1.changed_since(seen).await;
+            }
+        })
     }
 }
 
@@ -298,34 +314,47 @@ fn what_was_not_asked_is_not_taken() {
 }
 
 /// A probe that tells when it begins, waits until it is let go, and says if it was stopped.
-fn held() -> (Box<dyn Probe>, Receiver<String>, Sender<()>, Receiver<bool>) {
+struct Held {
+    probe: Box<dyn Probe>,
+    begins: Receiver<String>,
+    release: Sender<()>,
+    stops: Receiver<bool>,
+}
+
+fn held(name: &'static str, facts: &'static [FactId], cost_us: u32) -> Held {
     let ((begun, begins), (release, released), (stopped, stops)) = (channel(), channel(), channel());
     let released = Mutex::new(released);
-    let probe = made("ids", UID, 1, Lifetime::Scan, move |questions, scope, answers| {
-        let thread = thread::current().name().unwrap_or_default().to_owned();
-        begun.send(thread).unwrap();
-        released.lock().unwrap().recv().unwrap();
-        stopped.send(scope.deadline.has_passed()).unwrap();
-        all(questions, answers);
-    });
-    (probe, begins, release, stops)
+    let probe = made(
+        name,
+        facts,
+        cost_us,
+        Lifetime::Scan,
+        move |questions, scope, answers| {
+            let thread = thread::current().name().unwrap_or_default().to_owned();
+            begun.send(thread).unwrap();
+            released.lock().unwrap().recv().unwrap();
+            stopped.send(scope.deadline.has_passed()).unwrap();
+            all(questions, answers);
+        },
+    );
+    Held {
+        probe,
+        begins,
+        release,
+        stops,
+    }
+}
+
+/// A collector whose clock and timer are `time`.
+fn background(probes: Vec<Box<dyn Probe>>, time: &Arc<Time>) -> (Collector, Background) {
+    let clock: Arc<dyn Clock> = Arc::clone(time) as Arc<dyn Clock>;
+    let collector = Collector::new(probes, clock, Variables::default());
+    let background = collector.in_background(Arc::clone(time) as Arc<dyn Timer>);
+    (collector, background)
 }
 
 fn poll(future: &mut BoxFuture<'_, FactMap>) -> Poll<FactMap> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
-#[test]
-fn a_scan_is_made_on_a_thread_of_its_own() {
-    let (probe, begins, release, stops) = held();
-    let collector = Collector::new(vec![probe], Arc::new(Time::default()), Variables::default());
-    let mut scan = collector.observe(questions(&["id.uid"]));
-    assert!(poll(&mut scan).is_pending());
-    assert_eq!(begins.recv().unwrap(), "attest-scan");
-    assert!(poll(&mut scan).is_pending());
-    release.send(()).unwrap();
-    assert!(!stops.recv().unwrap());
-    assert_eq!(said(&block(scan)), ["id.uid"]);
 }
 
 /// Waits on this thread until the future is ready.
@@ -346,33 +375,141 @@ fn block(mut future: BoxFuture<'_, FactMap>) -> FactMap {
 }
 
 #[test]
+fn a_scan_is_made_on_a_thread_of_its_own() {
+    let held = held("ids", UID, 1);
+    let (_, background) = background(vec![held.probe], &Arc::default());
+    let mut scan = background.observe(questions(&["id.uid"]));
+    assert!(poll(&mut scan).is_pending());
+    assert_eq!(held.begins.recv().unwrap(), "attest-scan");
+    assert!(poll(&mut scan).is_pending());
+    held.release.send(()).unwrap();
+    assert!(!held.stops.recv().unwrap());
+    assert_eq!(said(&block(scan)), ["id.uid"]);
+}
+
+#[test]
 fn whoever_no_longer_waits_stops_the_scan() {
-    let (probe, begins, release, stops) = held();
-    let collector = Collector::new(vec![probe], Arc::new(Time::default()), Variables::default());
-    let scan = collector.observe(questions(&["id.uid"]));
-    begins.recv().unwrap();
+    let held = held("ids", UID, 1);
+    let (_, background) = background(vec![held.probe], &Arc::default());
+    let scan = background.observe(questions(&["id.uid"]));
+    held.begins.recv().unwrap();
     drop(scan);
-    release.send(()).unwrap();
-    assert!(stops.recv().unwrap());
+    held.release.send(()).unwrap();
+    assert!(held.stops.recv().unwrap());
 }
 
 #[test]
 fn scans_that_hang_do_not_pile_up() {
-    let (probe, begins, release, stops) = held();
-    let collector = Collector::new(vec![probe], Arc::new(Time::default()), Variables::default());
+    let held = held("ids", UID, 1);
+    let (_, background) = background(vec![held.probe], &Arc::default());
     let mut scans: Vec<_> = (0..SCANS_MAX)
-        .map(|_| collector.observe(questions(&["id.uid"])))
+        .map(|_| background.observe(questions(&["id.uid"])))
         .collect();
-    let mut refused = collector.observe(questions(&["id.uid"]));
+    let mut refused = background.observe(questions(&["id.uid"]));
     assert_eq!(poll(&mut refused), Poll::Ready(FactMap::default()));
     for _ in 0..SCANS_MAX {
-        begins.recv().unwrap();
-        release.send(()).unwrap();
-        stops.recv().unwrap();
+        held.begins.recv().unwrap();
+        held.release.send(()).unwrap();
+        held.stops.recv().unwrap();
     }
     for scan in scans.drain(..) {
         assert_eq!(block(scan).len(), 1);
     }
-    release.send(()).unwrap();
-    assert_eq!(block(collector.observe(questions(&["id.uid"]))).len(), 1);
+    held.release.send(()).unwrap();
+    assert_eq!(block(background.observe(questions(&["id.uid"]))).len(), 1);
+}
+
+#[test]
+fn a_scan_ends_although_a_probe_hangs_which_is_then_left_alone() {
+    let quick = |name, facts, cost_us| {
+        made(name, facts, cost_us, Lifetime::Scan, |questions, _, answers| {
+            all(questions, answers)
+        })
+    };
+    let (time, held) = (Arc::<Time>::default(), held("ids", UID, 2));
+    let probes = vec![quick("parents", PPID, 1), held.probe, quick("maps", MAPS, 3)];
+    let (collector, background) = background(probes, &time);
+    let asked = questions(&["id.uid", "id.ppid", "maps.path"]);
+    let hangs = || {
+        let costs = collector.costs();
+        costs
+            .iter()
+            .find(|cost| cost.probe == "ids")
+            .map_or(0, |cost| cost.hangs)
+    };
+
+    let mut scan = background.observe(asked.clone());
+    held.begins.recv().unwrap();
+    time.pass_ms(HUNG_AFTER_MS - 1);
+    assert!(poll(&mut scan).is_pending());
+    assert!(background.hanging().is_empty());
+    time.pass_ms(1);
+    let Poll::Ready(facts) = poll(&mut scan) else {
+        panic!("it waits for what hangs");
+    };
+    assert_eq!(said(&facts), ["id.ppid"]);
+    drop(scan);
+    assert_eq!((background.hanging(), hangs()), (vec!["ids"], 1));
+
+    // Scan after scan is made, and none of them asks it or needs another thread.
+    for _ in 0..3 {
+        let mut scan = background.observe(asked.clone());
+        let facts = loop {
+            assert!(held.begins.try_recv().is_err(), "it is asked again");
+            match poll(&mut scan) {
+                Poll::Ready(facts) => break facts,
+                Poll::Pending => thread::yield_now(),
+            }
+        };
+        assert_eq!(said(&facts), ["maps.path", "id.ppid"]);
+    }
+    assert_eq!((background.hanging(), hangs()), (vec!["ids"], 1));
+
+    // It returns, and is asked again.
+    held.release.send(()).unwrap();
+    assert!(held.stops.recv().unwrap(), "it is told that it is late");
+    while !background.hanging().is_empty() {
+        thread::yield_now();
+    }
+    held.release.send(()).unwrap();
+    let facts = block(background.observe(asked));
+    assert_eq!(said(&facts), ["maps.path", "id.uid", "id.ppid"]);
+}
+
+#[test]
+fn while_two_probes_hang_nothing_is_asked() {
+    let (time, first, second) = (
+        Arc::<Time>::default(),
+        held("ids", UID, 1),
+        held("parents", PPID, 2),
+    );
+    let (_, background) = background(vec![first.probe, second.probe], &time);
+    let asked = questions(&["id.uid", "id.ppid"]);
+    for held in [&first.begins, &second.begins] {
+        let scan = background.observe(asked.clone());
+        held.recv().unwrap();
+        time.pass_ms(HUNG_AFTER_MS);
+        assert_eq!(block(scan).len(), 0);
+    }
+    assert_eq!(background.hanging(), ["ids", "parents"]);
+    let mut refused = background.observe(asked.clone());
+    assert_eq!(poll(&mut refused), Poll::Ready(FactMap::default()));
+    drop(refused);
+    // One of them is enough to go on.
+    second.release.send(()).unwrap();
+    second.stops.recv().unwrap();
+    while background.hanging() != ["ids"] {
+        thread::yield_now();
+    }
+    second.release.send(()).unwrap();
+    let facts = loop {
+        // Its thread is about to end.
+        let facts = block(background.observe(asked.clone()));
+        if !facts.is_empty() {
+            break facts;
+        }
+    };
+    assert_eq!(said(&facts), ["id.ppid"]);
+    first.release.send(()).unwrap();
+    first.stops.recv().unwrap();
 }

@@ -15,6 +15,7 @@
 
 mod channel;
 mod message;
+mod probe;
 
 use std::os::unix::net::UnixStream;
 
@@ -22,7 +23,8 @@ use attest_core::facts::{FactMap, FactRef};
 
 use self::message::{Answers, Questions};
 pub use self::message::{Nonce, QUESTIONS_MAX};
-use super::sys::Deadline;
+pub use self::probe::Isolated;
+use super::sys::{Deadline, Errno};
 
 /// The longest list of questions, in bytes.
 pub const ASKED_MAX: usize = 128 * 1024;
@@ -76,6 +78,21 @@ impl IsolatedError {
     }
 }
 
+impl From<IsolatedError> for Errno {
+    fn from(error: IsolatedError) -> Self {
+        match error {
+            IsolatedError::Stopped => Self::STOPPED,
+            IsolatedError::Oversized => Self::CUT,
+            IsolatedError::Closed => Self::new(libc::EPIPE),
+            IsolatedError::System(number) => Self::new(number),
+            IsolatedError::Malformed
+            | IsolatedError::Version(_)
+            | IsolatedError::Foreign
+            | IsolatedError::Unasked => Self::SENSELESS,
+        }
+    }
+}
+
 /// The app's side: what the isolated process says to these questions. What it leaves out is unanswered.
 ///
 /// After an error the channel is of no use: a late answer may still come through it.
@@ -109,17 +126,19 @@ pub fn serve(
     channel::send(channel, &answers.print()?, ANSWERED_MAX, deadline)
 }
 
-/// What both ends make of any bytes, for whoever tries them all: never a panic, and only what they would print.
+/// What both ends make of any bytes, for whoever tries them all: `None` if they refuse them, otherwise whether questions are printed
+/// and read as the same ones.
 #[doc(hidden)]
 #[must_use]
-pub fn read_back(bytes: &[u8]) -> bool {
+pub fn read_back(bytes: &[u8]) -> Option<bool> {
     let again = |(nonce, questions): (Nonce, Vec<FactRef>)| {
         let printed = Questions::new(&nonce, &questions).and_then(|asked| asked.print());
         let read = printed.and_then(|printed| Questions::parse(&printed)?.read());
         read == Ok((nonce, questions))
     };
     let questions = Questions::parse(bytes).and_then(|asked| asked.read());
-    questions.is_ok_and(again) || Answers::parse(bytes).is_ok()
+    let answers = || Answers::parse(bytes).is_ok().then_some(true);
+    questions.ok().map(again).or_else(answers)
 }
 
 #[cfg(test)]

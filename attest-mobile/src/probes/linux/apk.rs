@@ -3,9 +3,7 @@
 //! The file is opened by the path that the memory map has, never by one that the platform's API states, and read at places: its end,
 //! its directory, its signing block. Where the C library is redirected to another package, the views differ.
 //!
-//! Says who the file claims to be signed by; that the claim holds for all of it was Android's to verify when it installed the app. On a
-//! file system that shows one file under two device numbers (overlayfs, as no phone has below `/data/app`) `apk.same_file` is false
-//! of a genuine app.
+//! Says who the file claims to be signed by; that the claim holds for all of it was Android's to verify when it installed the app.
 
 use attest_core::facts::{FactId, FactRef, Observation, Value};
 use attest_core::policy::Variables;
@@ -18,7 +16,7 @@ use super::super::parse::{ParseError, zip};
 use super::super::sys::{Errno, Files};
 use super::super::{Answers, Lifetime, Probe, Scope};
 use super::mapped_file::MappedFile;
-use super::{by_view, maps};
+use super::{by_view, maps, own};
 
 /// The app's own package.
 #[derive(Debug, Default)]
@@ -72,7 +70,7 @@ impl Probe for Apk {
             questions,
             scope,
             answers,
-            &|files, questions| match own(files, scope.variables) {
+            &|files, questions| match opened(files, scope.variables) {
                 Ok(own) => self.observe(&own, questions),
                 Err(observation) => vec![observation; questions.len()],
             },
@@ -81,9 +79,9 @@ impl Probe for Apk {
 }
 
 /// The mapped APK; why there is none otherwise.
-fn own<'d>(files: &Files<'d>, variables: &Variables) -> Result<MappedFile<'d>, Observation> {
+fn opened<'d>(files: &Files<'d>, variables: &Variables) -> Result<MappedFile<'d>, Observation> {
     maps::with_regions(files, |map| {
-        let Some(path) = maps::own_apk(&map.value, variables) else {
+        let Some(path) = own::apk(&map.value, variables) else {
             return Err(if map.truncated {
                 Errno::CUT.into()
             } else {

@@ -16,7 +16,7 @@ use super::super::answers::{boolean, text};
 use super::super::sys::{Errno, Files};
 use super::super::{Answers, Lifetime, Probe, Scope};
 use super::apk::hex;
-use super::{by_view, maps};
+use super::{by_view, maps, own};
 
 mod compare;
 mod placed;
@@ -71,7 +71,7 @@ impl Probe for Code {
 fn of(files: &Files<'_>, library: &str) -> Result<Digests, Errno> {
     maps::with_regions(files, |map| {
         let wanted = if library == OWN {
-            placed::Wanted::Around(own_address())
+            placed::Wanted::Around(own::address())
         } else {
             placed::Wanted::Named(library)
         };
@@ -96,11 +96,5 @@ fn observe(fact: FactId, digests: &Digests) -> Observation {
     }
 }
 
-/// An address within this code.
-fn own_address() -> u64 {
-    let address = (of as fn(&Files<'_>, &str) -> Result<Digests, Errno>) as usize;
-    u64::try_from(address).unwrap_or_default()
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

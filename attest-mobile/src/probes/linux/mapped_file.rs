@@ -6,10 +6,12 @@ use attest_core::signing_block::{ReadAt, ReadError};
 
 use super::super::parse::maps::Region;
 use super::super::sys::{Errno, File, Files};
+use super::maps;
 
 /// An open file, beside what the memory map says of it.
 #[derive(Debug)]
 pub(super) struct MappedFile<'d> {
+    files: Files<'d>,
     file: File<'d>,
     bytes: u64,
     dev: String,
@@ -24,6 +26,7 @@ impl<'d> MappedFile<'d> {
         let path = region.file_path().ok_or(Errno::UNFIT)?;
         let file = files.open(&path)?;
         Ok(Self {
+            files: *files,
             bytes: file.stat()?.size,
             file,
             dev: region.dev.to_owned(),
@@ -40,7 +43,20 @@ impl<'d> MappedFile<'d> {
             return Err(Errno::new(libc::ESTALE));
         }
         let stat = self.file.stat()?;
-        Ok(stat.ino == self.ino && stat.maps_dev() == self.dev)
+        if stat.ino == self.ino && stat.maps_dev() == self.dev {
+            return Ok(true);
+        }
+        // File systems that are made of others may number a file otherwise for the map than for whoever asks. So like is compared
+        // with like: what the map says of the file when it is mapped once more.
+        let mut told = Err(Errno::SENSELESS);
+        self.file.while_mapped(&mut |address| {
+            told = maps::with_regions(&self.files, |map| {
+                let address = u64::try_from(address).unwrap_or_default();
+                let region = maps::around(&map.value, address).ok_or(Errno::CUT)?;
+                Ok(region.ino == self.ino && region.dev == self.dev)
+            });
+        })?;
+        told?
     }
 
     /// `length` bytes from `offset` on; fewer only if the file ends.

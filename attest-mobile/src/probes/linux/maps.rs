@@ -12,10 +12,10 @@ use super::super::parse::Parsed;
 use super::super::parse::maps::{Backing, Region, regions};
 use super::super::sys::{Errno, Files};
 use super::super::{Answers, Lifetime, Probe, Scope};
-use super::by_view;
+use super::{by_view, own};
 
-/// Bytes that are read; an app's map has some hundred kilobytes.
-const MAX_BYTES: usize = 8 << 20;
+/// Bytes that are read; an app's map has some hundred kilobytes, and whoever makes it longer is not to use up a scan's time by that.
+const MAX_BYTES: usize = 2 << 20;
 
 #[derive(Debug)]
 pub(super) struct Maps;
@@ -85,7 +85,7 @@ fn observation(fact: FactId, map: &Parsed<Vec<Region<'_>>>, variables: &Variable
                 .map(|region| format!("{} {}", region.dev, region.path))
                 .collect(),
         ),
-        FactId::MAPS_OWN_APK => match own_apk(map.value.as_slice(), variables) {
+        FactId::MAPS_OWN_APK => match own::apk(&map.value, variables) {
             Some(path) => text(path),
             None if map.truncated => Errno::CUT.into(),
             None => Observation::Absent,
@@ -108,27 +108,8 @@ fn row(region: &Region<'_>) -> Row {
     cells.map(|(column, cell)| (column.to_owned(), cell)).into()
 }
 
-/// The path from which the app's own APK is mapped: the one that the platform states if it is mapped, else the first APK whose
-/// path names the package. Those of the system and of other packages, such as the WebView's, are not meant.
-pub(super) fn own_apk(map: &[Region<'_>], variables: &Variables) -> Option<String> {
-    let apks = || {
-        map.iter()
-            .filter(|region| region.backing() == Backing::File)
-            .map(|region| region.path.as_ref())
-            .filter(|path| path.strip_suffix(DELETED).unwrap_or(path).ends_with(".apk"))
-    };
-    let stated = variables.value("own_apk");
-    let package = variables.value("package");
-    let names = |path: &str, package: &str| {
-        path.split('/').any(|part| {
-            part.strip_prefix(package)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
-        })
-    };
-    apks()
-        .find(|path| Some(*path) == stated)
-        .or_else(|| apks().find(|path| package.is_some_and(|package| names(path, package))))
-        .map(str::to_owned)
+/// The region that holds this address.
+pub(super) fn around<'m, 't>(map: &'m [Region<'t>], address: u64) -> Option<&'m Region<'t>> {
+    map.iter()
+        .find(|region| (region.start..region.end).contains(&address))
 }
-
-const DELETED: &str = " (deleted)";

@@ -16,6 +16,7 @@ mod mapped_file;
 mod mapping;
 mod maps;
 mod mounts;
+mod own;
 mod process;
 mod properties;
 mod signals;

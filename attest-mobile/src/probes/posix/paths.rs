@@ -107,7 +107,11 @@ fn observation(fact: FactId, files: &Files<'_>, path: &[u8]) -> Result<Observati
             let read = files.read(path, MAX_BYTES)?;
             let whole = read.value.strip_suffix(b"\n").unwrap_or(&read.value);
             let lines = whole.split(|byte| *byte == b'\n');
-            let lines = lines.filter(|_| !read.value.is_empty()).map(shown).collect();
+            let mut lines: Vec<_> = lines.filter(|_| !read.value.is_empty()).map(shown).collect();
+            if read.truncated {
+                // Of the last one there is a part at most.
+                lines.pop();
+            }
             Ok(list(lines, read.truncated))
         }
         FactId::PATH_MOUNT_FLAGS => files.mount_flags(path).map(integer),

@@ -123,6 +123,19 @@ impl Calls for CLibrary {
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn while_mapped(&self, fd: c_int, look: &mut dyn FnMut(usize)) -> Result<(), Errno> {
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let at = unsafe { libc::mmap(ptr::null_mut(), 1, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
+        if at == libc::MAP_FAILED {
+            return Err(last_error());
+        }
+        look(at.addr());
+        // SAFETY: it is the mapping from above, and nobody has a reference into it.
+        unsafe { libc::munmap(at, 1) };
+        Ok(())
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn handler(&self, signal: c_int) -> Result<usize, Errno> {
         let mut room = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: without a new action nothing changes; there is room for the old one.

@@ -31,6 +31,9 @@ pub(super) trait Calls {
     /// How many bytes from `address` on were copied out of the memory of process `pid`. What cannot be read is an error, never
     /// a fault.
     fn memory(&self, pid: c_int, address: usize, into: &mut [u8]) -> Result<usize, Errno>;
+    /// Calls `look` with the address of a page of the file, which is mapped to be read for that long.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn while_mapped(&self, fd: c_int, look: &mut dyn FnMut(usize)) -> Result<(), Errno>;
     /// Where a signal's handler begins; 0 by default, 1 if the signal is ignored.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn handler(&self, signal: c_int) -> Result<usize, Errno>;

@@ -280,6 +280,16 @@ impl File<'_> {
         self.files.descriptor_path(self.fd)
     }
 
+    /// Calls `look` with an address at which this file is mapped for that long: in the memory map it looks there as whatever else
+    /// maps it does.
+    ///
+    /// # Errors
+    /// As the platform says; [`Errno::STOPPED`].
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn while_mapped(&self, look: &mut dyn FnMut(usize)) -> Result<(), Errno> {
+        self.files.ask(|| self.files.calls.while_mapped(self.fd, look))
+    }
+
     /// The next bytes, at most `cap`.
     ///
     /// # Errors

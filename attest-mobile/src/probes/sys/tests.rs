@@ -414,7 +414,12 @@ fn devices_are_written_as_in_maps() {
 fn only_native_views_are_views_here() {
     assert_eq!(View::of(facts::View::Libc), Some(View::Libc));
     assert_eq!(View::of(facts::View::Syscall), Some(View::Syscall));
-    for other in [facts::View::Java, facts::View::Ticket, facts::View::Token] {
+    for other in [
+        facts::View::Java,
+        facts::View::Isolated,
+        facts::View::Ticket,
+        facts::View::Token,
+    ] {
         assert_eq!(View::of(other), None);
     }
 }

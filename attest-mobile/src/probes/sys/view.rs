@@ -23,7 +23,7 @@ impl View {
         match view {
             facts::View::Libc => Some(Self::Libc),
             facts::View::Syscall => Some(Self::Syscall),
-            facts::View::Java | facts::View::Ticket | facts::View::Token => None,
+            facts::View::Java | facts::View::Isolated | facts::View::Ticket | facts::View::Token => None,
         }
     }
 

@@ -244,6 +244,93 @@ fn a_package_that_is_mounted_over_is_seen() {
     assert_eq!(installed.same_file(), is(true));
 }
 
+/// Set for the process that has an overlay: its folder.
+const OVERLAID: &str = "ATTEST_TEST_OVERLAID";
+
+/// A file system of two others, whose lower one is not that of the upper one.
+const OVERLAY: &str = r#"
+set -e
+cd "$1"; program=$2
+mkdir upper merged
+mount -t tmpfs upper upper
+mkdir upper/upper upper/work
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper/upper,workdir=upper/work merged
+exec "$program" --exact probes::linux::apk::tests::a_package_on_an_overlay_is_the_file_that_is_mapped --nocapture
+"#;
+
+/// There the memory map numbers files otherwise than `stat` does, and no file is another for that.
+#[test]
+fn a_package_on_an_overlay_is_the_file_that_is_mapped() {
+    if let Some(folder) = std::env::var_os(OVERLAID) {
+        return on_overlay(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("lower")).unwrap();
+    let key = Identity::new(11);
+    for name in ["base.apk", "other.apk"] {
+        let apk = package(&[scheme(SchemeKind::V2, &[(&key, 0, 0)])]);
+        fs::write(folder.path().join("lower").join(name), apk).unwrap();
+    }
+    fs::write(folder.path().join("overlay.sh"), OVERLAY).unwrap();
+    let told = std::process::Command::new("unshare")
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+        ])
+        .arg(folder.path().join("overlay.sh"))
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .env(OVERLAID, folder.path())
+        .output()
+        .unwrap();
+    let [text, errors] = [&told.stdout, &told.stderr].map(|told| String::from_utf8_lossy(told));
+    if !text.contains("running 1 test") && (errors.contains("mount:") || errors.contains("unshare:")) {
+        eprintln!("absent: a package on an overlay is not asked for, for there is none: {errors}");
+        return;
+    }
+    assert!(
+        told.status.success() && text.contains("1 passed"),
+        "{text}{errors}"
+    );
+}
+
+fn on_overlay(folder: &Path) {
+    let at = |name: &str| folder.join("merged").join(name);
+    let installed = Installed {
+        variables: Variables::default().with("own_apk", at("base.apk").to_str().unwrap()),
+        _mapping: mapped(&at("base.apk")),
+        _folder: tempfile::tempdir().unwrap(),
+        path: at("base.apk"),
+    };
+    let files = Files::through(crate::probes::sys::View::Syscall, &crate::probes::sys::Unlimited).unwrap();
+    let stat = files.stat(at("base.apk").to_str().unwrap().as_bytes()).unwrap();
+    let numbered = maps::with_regions(&files, |map| {
+        let path = at("base.apk");
+        let region = map
+            .value
+            .iter()
+            .find(|region| Path::new(region.path.as_ref()) == path);
+        region.map(|region| (region.ino, region.dev.to_owned())).unwrap()
+    });
+    assert_ne!(
+        numbered,
+        Ok((stat.ino, stat.maps_dev())),
+        "this overlay has no numbers of its own"
+    );
+    assert_eq!(installed.same_file(), is(true));
+    // Another file of the same overlay at its path is still another one.
+    let mounted = std::process::Command::new("mount")
+        .arg("--bind")
+        .args([at("other.apk"), at("base.apk")])
+        .status();
+    assert!(mounted.unwrap().success());
+    assert_eq!(installed.same_file(), is(false));
+}
+
 #[test]
 fn without_an_own_package_or_time_nothing_is_said() {
     for question in [

@@ -16,13 +16,13 @@ use super::*;
 
 /// Where the parts of the made library lie, in its file and behind its beginning in memory: apart by the largest page.
 const TEXT_AT: usize = 0x1_0000;
-const TEXT_ADDRESS: usize = 0x2_0000;
-const TEXT_BYTES: usize = 0x1_8123;
+pub(in crate::probes::linux) const TEXT_ADDRESS: usize = 0x2_0000;
+pub(in crate::probes::linux) const TEXT_BYTES: usize = 0x1_8123;
 const WRITABLE_AT: usize = 0x3_0000;
 const WRITABLE_ADDRESS: usize = 0x4_0000;
 
 /// A library whose code has no two equal pages.
-fn library(text_bytes: usize) -> Vec<u8> {
+pub(in crate::probes::linux) fn library(text_bytes: usize) -> Vec<u8> {
     let load = |flags, places: [usize; 4]| {
         let [offset, address, file_bytes, memory_bytes] = places.map(|place| u64::try_from(place).unwrap());
         Load {
@@ -52,7 +52,7 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> PathBuf {
 }
 
 /// Places it as its headers say, its file's beginning at `offset` of the file.
-fn place(path: &Path, offset: usize, text_is_for: Use) -> Mapping {
+pub(in crate::probes::linux) fn place(path: &Path, offset: usize, text_is_for: Use) -> Mapping {
     let part = |at, address, bytes, is_for| Part {
         offset: offset + at,
         at: address,

@@ -6,7 +6,7 @@ mod files;
 mod inside;
 mod played;
 
-use attest_core::facts::{FactMap, FactRef, Observation, Row, Value};
+use attest_core::facts::{FactMap, FactRef, Head, Observation, Row, Value};
 use attest_core::policy::Variables;
 
 use super::super::sys::{Errno, Unlimited};
@@ -79,6 +79,10 @@ fn text(value: &str) -> Observation {
 
 fn integer(value: impl TryInto<i64>) -> Observation {
     Value::Integer(value.try_into().ok().unwrap()).into()
+}
+
+fn head(items: &[&str]) -> Observation {
+    Observation::ListHead(Head(items.iter().map(|item| (*item).to_owned()).collect()))
 }
 
 fn error(errno: Errno) -> Observation {

@@ -39,6 +39,9 @@ pub(super) struct Abi {
     pub(super) ppoll: Call,
     pub(super) getuid: Call,
     pub(super) getppid: Call,
+    /// These two are no [`Call`]s, for they change what is mapped. On ARM it is `mmap2`, which counts in pages.
+    pub(super) mmap: c_long,
+    pub(super) munmap: c_long,
     pub(super) o_directory: c_int,
     /// Where a descriptor is for files above 2 GiB only if it says so.
     pub(super) o_largefile: c_int,
@@ -124,6 +127,9 @@ pub(super) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
 pub(super) const AF_INET: c_int = 2;
 pub(super) const TCP: c_int = 1 | 0o4_000 | 0o2_000_000;
 pub(super) const MSG_NOSIGNAL: c_int = 0x4000;
+/// `PROT_READ` and `MAP_PRIVATE`, the same on all three.
+pub(super) const PROT_READ: usize = 1;
+pub(super) const MAP_PRIVATE: usize = 2;
 /// The bytes of a set of signals.
 pub(super) const SIGSET_BYTES: c_int = 8;
 /// `O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY`, the same on all three.
@@ -163,6 +169,8 @@ pub(super) const X86_64: Abi = Abi {
     ppoll: Call(271),
     getuid: Call(102),
     getppid: Call(110),
+    mmap: 9,
+    munmap: 11,
     o_directory: 0x1_0000,
     o_largefile: 0,
     offset: Passed::Whole,
@@ -199,6 +207,8 @@ pub(super) const AARCH64: Abi = Abi {
     ppoll: Call(73),
     getuid: Call(174),
     getppid: Call(173),
+    mmap: 222,
+    munmap: 215,
     o_directory: 0x4000,
     o_largefile: 0,
     offset: Passed::Whole,
@@ -236,6 +246,8 @@ pub(super) const ARM: Abi = Abi {
     ppoll: Call(336),
     getuid: Call(199),
     getppid: Call(64),
+    mmap: 192,
+    munmap: 91,
     o_directory: 0x4000,
     o_largefile: 0x2_0000,
     offset: Passed::EvenPair,
@@ -379,7 +391,7 @@ mod tests {
     fn the_generic_table_has_the_numbers_of_aarch64() {
         // aarch64 takes the kernel's generic table, whose header many a machine has for its own compiler.
         let Ok(header) = fs::read_to_string("/usr/include/asm-generic/unistd.h") else {
-            eprintln!("absent: 19 numbers are not compared, for the kernel's headers are not here");
+            eprintln!("absent: 21 numbers are not compared, for the kernel's headers are not here");
             return;
         };
         let stated = |name: &str| {
@@ -412,6 +424,8 @@ mod tests {
             ("ppoll", AARCH64.ppoll),
             ("getuid", AARCH64.getuid),
             ("getppid", AARCH64.getppid),
+            ("mmap", Call(AARCH64.mmap)),
+            ("munmap", Call(AARCH64.munmap)),
         ] {
             assert_eq!(stated(name), Some(call), "{name}");
         }

@@ -4,7 +4,8 @@ use std::ffi::c_int;
 use std::mem::{offset_of, size_of};
 
 use super::abi::{
-    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, MSG_NOSIGNAL, OPEN, TCP,
+    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, MAP_PRIVATE, MSG_NOSIGNAL, OPEN, PROT_READ,
+    TCP,
 };
 
 const _: () = {
@@ -23,6 +24,8 @@ const _: () = {
     assert!(ABI.connect.number() == libc::SYS_connect);
     assert!(ABI.sendto.number() == libc::SYS_sendto);
     assert!(ABI.ppoll.number() == libc::SYS_ppoll);
+    assert!(ABI.munmap == libc::SYS_munmap);
+    assert!(PROT_READ == libc::PROT_READ as usize && MAP_PRIVATE == libc::MAP_PRIVATE as usize);
     assert!(AF_INET == libc::AF_INET && MSG_NOSIGNAL == libc::MSG_NOSIGNAL);
     assert!(TCP == libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
     assert!(ABI.word_bytes == size_of::<usize>());
@@ -36,6 +39,7 @@ const _: () = {
 
 #[cfg(target_arch = "x86_64")]
 const _: () = {
+    assert!(ABI.mmap == libc::SYS_mmap);
     assert!(ABI.fstatat.number() == libc::SYS_newfstatat);
     assert!(ABI.fstat.number() == libc::SYS_fstat);
     assert!(ABI.statfs.number() == libc::SYS_statfs);
@@ -44,10 +48,11 @@ const _: () = {
 
 // The crate names neither `newfstatat` nor `fstat` for Android here.
 #[cfg(target_arch = "aarch64")]
-const _: () = assert!(ABI.getuid.number() == libc::SYS_getuid);
+const _: () = assert!(ABI.getuid.number() == libc::SYS_getuid && ABI.mmap == libc::SYS_mmap);
 
 #[cfg(target_arch = "arm")]
 const _: () = {
+    assert!(ABI.mmap == libc::SYS_mmap2);
     assert!(ABI.fstatat.number() == libc::SYS_fstatat64);
     assert!(ABI.fstat.number() == libc::SYS_fstat64);
     assert!(ABI.statfs.number() == libc::SYS_statfs64);

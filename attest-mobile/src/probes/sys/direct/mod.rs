@@ -129,6 +129,10 @@ impl Calls for Direct {
         within(length, call(ABI.process_vm_readv, copy))
     }
 
+    fn while_mapped(&self, fd: c_int, look: &mut dyn FnMut(usize)) -> Result<(), Errno> {
+        trap::while_mapped(fd, look)
+    }
+
     fn handler(&self, signal: c_int) -> Result<usize, Errno> {
         let mut room = abi::Answer::default();
         let (signal, set) = (Argument::Number(signal), Argument::Number(SIGSET_BYTES));

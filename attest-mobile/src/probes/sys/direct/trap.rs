@@ -4,7 +4,7 @@ use std::arch::asm;
 use std::ffi::{CStr, c_int, c_long};
 use std::marker::PhantomData;
 
-use super::abi::{ABI, ANSWER_BYTES, Abi, Answer, Call, Passed};
+use super::abi::{ABI, ANSWER_BYTES, Abi, Answer, Call, MAP_PRIVATE, PROT_READ, Passed};
 use crate::probes::sys::Errno;
 
 /// What a call is given.
@@ -86,6 +86,20 @@ pub(super) fn call<const N: usize>(number: Call, mut arguments: [Argument<'_>; N
         -4095..0 => Err(Errno::new(i32::try_from(-returned).unwrap_or_default())),
         _ => usize::try_from(returned).map_err(|_| Errno::SENSELESS),
     }
+}
+
+/// Calls `look` with the address of a page of the file, which is mapped to be read for that long.
+pub(super) fn while_mapped(fd: c_int, look: &mut dyn FnMut(usize)) -> Result<(), Errno> {
+    let (descriptor, length) = ((fd as isize).cast_unsigned(), 1);
+    // SAFETY: a new mapping at a place of the kernel's choice, which is nobody else's.
+    let at = unsafe { trap(ABI.mmap, [0, length, PROT_READ, MAP_PRIVATE, descriptor, 0]) };
+    if let -4095..0 = at {
+        return Err(Errno::new(i32::try_from(-at).unwrap_or_default()));
+    }
+    look(at.cast_unsigned());
+    // SAFETY: it is the mapping from above, and nobody has a reference into it.
+    unsafe { trap(ABI.munmap, [at.cast_unsigned(), length, 0, 0, 0, 0]) };
+    Ok(())
 }
 
 /// What is passed, in order.

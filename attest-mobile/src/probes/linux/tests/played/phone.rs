@@ -13,34 +13,52 @@ use tempfile::TempDir;
 /// Set for a process that is to play.
 pub(super) const ROLE: &str = "ATTEST_TEST_PHONE_";
 
+/// What the player says before each detector that hits although no probe is missing.
+pub(super) const WHOLE: &str = "-";
+
 const HOOK: &str = include_str!("../../../sys/tests/hook.c");
 
-/// Makes the root out of this machine's and a folder of its own, and goes there.
+/// Where this program is found on the phone, if a test does not say otherwise.
+const PROGRAM: &str = "/program";
+
+/// Makes the root out of this machine's and a folder of its own, and goes there. What the shell cannot do here is told on its
+/// standard error, before the player is ready.
 const ENTER: &str = r#"
 set -e
 root=$1; program=$2
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-for name in bin sbin lib lib64 lib32 usr etc proc dev; do
+for name in bin sbin lib lib64 lib32 usr etc proc; do
     if [ -L "/$name" ]; then cp -P "/$name" "$root/$name"
     elif [ -d "/$name" ]; then mkdir -p "$root/$name"; mount --rbind "/$name" "$root/$name"; fi
 done
-mkdir -p "$root/program"
-mount --bind "$(dirname "$program")" "$root/program"
+mkdir -p "$root/dev" "$root$ATTEST_TEST_PHONE_program"
+for name in null zero random urandom; do : > "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
+mount --bind "$(dirname "$program")" "$root$ATTEST_TEST_PHONE_program"
 if [ -n "$ATTEST_TEST_PHONE_mount" ]; then
     set -- $ATTEST_TEST_PHONE_mount
     mkdir -p "$root$2"; mount -t tmpfs "$1" "$root$2"
 fi
+if [ -n "$ATTEST_TEST_PHONE_proc" ]; then
+    # This shell becomes the player, so that what /proc says of it is what the player reads.
+    set -- $ATTEST_TEST_PHONE_proc
+    mount --bind "$root$1" "$(echo "$root/proc/$2" | sed "s,/self/,/$$/,")"
+fi
+ip link set lo up
 # An app has no rights of root's, and may only search where the apps' directories lie.
 chmod 0111 "$root/data/data"
-exec chroot "$root" setpriv --inh-caps=-all --bounding-set=-all \
-    env LD_PRELOAD="$PRELOAD" "/program/$(basename "$program")" --exact probes::linux::tests::played::player::plays --nocapture
+exec chroot "$root" setpriv --inh-caps=-all --bounding-set="-all$ATTEST_TEST_PHONE_may" \
+    env LD_PRELOAD="$PRELOAD" $ATTEST_TEST_PHONE_env "$ATTEST_TEST_PHONE_program/$(basename "$program")" \
+    --exact probes::linux::tests::played::player::plays --nocapture
 "#;
+
+/// The detectors that hit: with all probes by [`WHOLE`], and by the name of each probe that is left out.
+pub(super) type Hits = BTreeMap<String, BTreeSet<String>>;
 
 /// A phone.
 pub(super) struct Phone {
     folder: TempDir,
     settings: BTreeMap<String, String>,
-    hooked: bool,
+    preload: String,
     traced: bool,
 }
 
@@ -50,7 +68,7 @@ impl Phone {
         let phone = Self {
             folder: tempfile::tempdir().unwrap(),
             settings: BTreeMap::new(),
-            hooked: false,
+            preload: String::new(),
             traced: false,
         };
         fs::write(phone.folder.path().join("enter.sh"), ENTER).unwrap();
@@ -61,6 +79,7 @@ impl Phone {
             .with_file("/data/app/com.bank.app-1/base.apk")
             .set("data_dir", "/data/data/com.bank.app")
             .set("apk", "/data/app/com.bank.app-1/base.apk")
+            .set("program", PROGRAM)
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -75,9 +94,28 @@ impl Phone {
 
     /// With a file of one page.
     pub(super) fn with_file(self, path: &str) -> Self {
+        self.with_content(path, &[b'x'; 4096])
+    }
+
+    /// With a file of this content.
+    pub(super) fn with_content(self, path: &str, content: &[u8]) -> Self {
         let at = self.at(path);
         fs::create_dir_all(at.parent().unwrap()).unwrap();
-        fs::write(at, [b'x'; 4096]).unwrap();
+        fs::write(at, content).unwrap();
+        self
+    }
+
+    /// With a library that a loader loads, made of this source.
+    pub(super) fn with_library(self, path: &str, source: &str) -> Self {
+        let (at, written) = (self.at(path), self.folder.path().join("library.c"));
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(&written, source).unwrap();
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .args([&at, &written])
+            .status()
+            .unwrap();
+        assert!(compiled.success());
         self
     }
 
@@ -94,15 +132,13 @@ impl Phone {
     }
 
     /// With a C library that lies.
-    pub(super) fn hooked(mut self) -> Self {
-        fs::write(self.folder.path().join("hook.c"), HOOK).unwrap();
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([self.at("hook.so"), self.folder.path().join("hook.c")])
-            .status()
-            .unwrap();
-        assert!(compiled.success());
-        self.hooked = true;
+    pub(super) fn hooked(self) -> Self {
+        self.with_library("/hook.so", HOOK).preloaded("/hook.so")
+    }
+
+    /// With a library that is loaded before all others, if it is there.
+    pub(super) fn preloaded(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.preload);
         self
     }
 
@@ -112,22 +148,25 @@ impl Phone {
         self
     }
 
-    /// The detectors that hit; `None` if this machine has no such place to play.
-    pub(super) fn scan(&self) -> Option<BTreeSet<String>> {
-        let mut child = self.begin();
+    /// The detectors that hit, also without each of these probes; `None` if this machine has no such place to play.
+    pub(super) fn scan(self, without: &BTreeSet<&str>) -> Option<Hits> {
+        let without: Vec<&str> = without.iter().copied().collect();
+        let phone = self.set("without", &without.join(","));
+        let mut child = phone.begin();
         // The player waits for a line, so that whoever attaches does so before it looks.
-        let is_traced = !self.traced || attached(&child);
+        let is_traced = !phone.traced || attached(&child);
         let mut told = child.stdin.take().unwrap();
         told.write_all(b"go\n").ok();
         drop(told);
         let output = child.wait_with_output().unwrap();
         // As it was, so that it can be removed.
-        fs::set_permissions(self.at("/data/data"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(phone.at("/data/data"), fs::Permissions::from_mode(0o755)).unwrap();
         let (text, errors) = (
             String::from_utf8_lossy(&output.stdout).into_owned(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
         );
-        if !text.contains("ready") && (errors.contains("unshare:") || errors.contains("mount:")) {
+        let missing = ["unshare:", "mount:", "ip:", "setpriv:"];
+        if !text.contains("ready") && missing.iter().any(|program| errors.contains(program)) {
             eprintln!("absent: 1 phone is not played, for there is no root to play in: {errors}");
             return None;
         }
@@ -139,8 +178,14 @@ impl Phone {
             eprintln!("absent: 1 debugger is not played, for this test may not trace its child");
             return None;
         }
-        let hits = text.lines().filter_map(|line| line.split_once("hit "));
-        Some(hits.map(|(_, id)| id.to_owned()).collect())
+        let mut hits = Hits::new();
+        for (without, id) in text
+            .lines()
+            .filter_map(|line| line.split_once("hit ")?.1.split_once(' '))
+        {
+            hits.entry(without.to_owned()).or_default().insert(id.to_owned());
+        }
+        Some(hits)
     }
 
     fn begin(&self) -> Child {
@@ -152,12 +197,13 @@ impl Phone {
                 "--mount",
                 "--propagation",
                 "private",
+                "--net",
                 "sh",
             ])
             .arg(self.folder.path().join("enter.sh"))
             .arg(self.folder.path().join("root"))
             .arg(std::env::current_exe().unwrap())
-            .env("PRELOAD", if self.hooked { "/hook.so" } else { "" })
+            .env("PRELOAD", &self.preload)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

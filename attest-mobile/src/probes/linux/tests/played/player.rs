@@ -1,30 +1,32 @@
 //! The process that plays: it does what it is told, then looks at itself as the SDK would and says what the detectors found.
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io::stdin;
-use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::thread;
 
-use std::collections::BTreeMap;
-
-use attest_core::facts::{FactRef, Platform};
-use attest_core::policy::{Detection, Detector, DetectorSet, Scope, Side, Variables};
+use attest_core::facts::{FactId, FactRef, Platform, Value, View};
+use attest_core::policy::{Detection, Detector, DetectorSet, Scope as Compiled, Side, Variables};
 use serde::Deserialize;
 
-use super::phone::ROLE;
+use super::acts;
+use super::phone::{ROLE, WHOLE};
 use crate::foreign::Clock;
-use crate::probes::{Collector, linux};
+use crate::probes::posix::net::Net;
+use crate::probes::{Answers, Collector, Lifetime, Probe, Scope, linux, view_of};
 
-/// What ships for Android and asks these probes.
-const PACKS: [&str; 4] = [
+/// What ships for Android.
+const PACKS: [&str; 6] = [
     include_str!("../../../../../../policy/packs/android/cloner.yaml"),
     include_str!("../../../../../../policy/packs/android/debugger.yaml"),
+    include_str!("../../../../../../policy/packs/android/emulator.yaml"),
     include_str!("../../../../../../policy/packs/android/hook.yaml"),
+    include_str!("../../../../../../policy/packs/android/repackaging.yaml"),
     include_str!("../../../../../../policy/packs/android/root.yaml"),
 ];
+
+/// The name of [`Said`].
+pub(super) const JAVA: &str = "java";
 
 /// What a phone gets of a pack.
 #[derive(Deserialize)]
@@ -42,6 +44,76 @@ fn detector(mut source: serde_json::Value) -> Detector {
     serde_json::from_value(source).unwrap()
 }
 
+/// The shipped detectors, with what the policy of one app adds.
+fn detectors(variables: &Variables) -> DetectorSet {
+    let packs = PACKS.map(|pack| serde_saphyr::from_str::<Pack>(pack).unwrap());
+    let mut lists = BTreeMap::from([
+        ("apps.packages".to_owned(), vec!["com.bank.app".to_owned()]),
+        ("apps.signers".to_owned(), vec!["00".repeat(32)]),
+    ]);
+    let mut shipped = Vec::new();
+    for pack in packs {
+        lists.extend(pack.lists);
+        shipped.extend(pack.detectors.into_iter().map(detector));
+    }
+    let scope = Compiled::new(Side::Device(Platform::Android), &lists, variables.clone());
+    DetectorSet::compile(&shipped, Platform::Android, &scope).unwrap()
+}
+
+/// What Java would say, in the words of the test: there is no virtual machine here. `attest-mobile/android` asks a real one.
+struct Said(BTreeMap<FactRef, String>);
+
+impl Probe for Said {
+    fn name(&self) -> &'static str {
+        JAVA
+    }
+
+    fn facts(&self) -> &'static [FactId] {
+        &[FactId::PROP]
+    }
+
+    fn cost_us(&self) -> u32 {
+        1
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::Scan
+    }
+
+    fn takes(&self, question: &FactRef) -> bool {
+        view_of(question) == Some(View::Java)
+    }
+
+    fn answer(&self, questions: &[&FactRef], _: &Scope<'_>, answers: &mut Answers) {
+        for question in questions {
+            if let Some(said) = self.0.get(question) {
+                answers.put(question, Value::Text(said.clone()));
+            }
+        }
+    }
+}
+
+/// All probes but this one.
+fn probes_without(name: &str) -> Vec<Box<dyn Probe>> {
+    let said = told(JAVA)
+        .iter()
+        .map(|said| {
+            let (question, answer) = said.split_once('=').unwrap();
+            (question.parse().unwrap(), answer.to_owned())
+        })
+        .collect();
+    let mut probes = linux::probes();
+    // Here a port that answers may be slow to do so.
+    let patient: Box<dyn Probe> = Box::new(Net::with_patience(60_000));
+    probes.retain(|probe| probe.name() != patient.name());
+    probes.push(patient);
+    probes.push(Box::new(Said(said)));
+    let all = probes.len();
+    probes.retain(|probe| probe.name() != name);
+    assert_eq!(probes.len() < all, name != WHOLE, "there is no probe `{name}`");
+    probes
+}
+
 /// Time stands still: what is tested is what is found, not how fast.
 struct Still;
 
@@ -55,7 +127,8 @@ impl Clock for Still {
     }
 }
 
-fn told(setting: &str) -> Vec<String> {
+/// The parts of a setting.
+pub(super) fn told(setting: &str) -> Vec<String> {
     let value = std::env::var(format!("{ROLE}{setting}")).unwrap_or_default();
     value
         .split(',')
@@ -74,64 +147,24 @@ fn plays() {
     stdin().read_line(&mut String::new()).unwrap();
     let apk = told("apk").remove(0);
     let own = Some(&apk).filter(|apk| Path::new(apk).exists());
-    let _mapped: Vec<File> = told("map").iter().chain(own).map(|path| mapped(path)).collect();
-    let _open: Vec<File> = told("open")
-        .iter()
-        .map(|path| File::open(path).unwrap())
-        .collect();
-    let (begun, begins) = channel();
-    let stops: Vec<_> = told("threads")
-        .into_iter()
-        .map(|name| {
-            let (stop, stopped) = channel::<()>();
-            let begun = begun.clone();
-            let wait = move || {
-                begun.send(()).unwrap();
-                stopped.recv().ok();
-            };
-            drop(thread::Builder::new().name(name).spawn(wait).unwrap());
-            begins.recv().unwrap();
-            stop
-        })
-        .collect();
-
+    let played = acts::play(own.map(String::as_str));
     let variables = Variables::default()
         .with("package", "com.bank.app")
         .with("user_id", "0")
         .with("uid", "10123")
         .with("data_dir", home)
         .with("own_apk", apk);
-    let packs = PACKS.map(|pack| serde_saphyr::from_str::<Pack>(pack).unwrap());
-    let mut lists = BTreeMap::new();
-    let mut shipped = Vec::new();
-    for pack in packs {
-        lists.extend(pack.lists);
-        shipped.extend(pack.detectors.into_iter().map(detector));
-    }
-    let detectors = DetectorSet::compile(
-        &shipped,
-        Platform::Android,
-        &Scope::new(Side::Device(Platform::Android), &lists, variables.clone()),
-    )
-    .unwrap();
+    let detectors = detectors(&variables);
     let questions: Vec<FactRef> = detectors.facts().into_iter().cloned().collect();
-    let facts = Collector::new(linux::probes(), Arc::new(Still), variables).scan(&questions);
-    for scanned in detectors.scan(&facts) {
-        if scanned.detection == Detection::Hit {
-            println!("hit {}", scanned.id);
+    for without in told("without").iter().map(String::as_str).chain([WHOLE]) {
+        let collector = Collector::new(probes_without(without), Arc::new(Still), variables.clone());
+        let facts = collector.scan(&questions);
+        for scanned in detectors.scan(&facts) {
+            if scanned.detection == Detection::Hit {
+                println!("hit {without} {}", scanned.id);
+            }
         }
     }
     println!("scanned");
-    drop(stops);
-}
-
-/// Maps a file until the process ends.
-#[expect(unsafe_code, reason = "a mapping is what is looked for")]
-fn mapped(path: &str) -> File {
-    let file = File::open(path).unwrap();
-    let (rights, kind) = (libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE);
-    // SAFETY: a new mapping, of which nothing is read.
-    let at = unsafe { libc::mmap(std::ptr::null_mut(), 4096, rights, kind, file.as_raw_fd(), 0) };
-    assert_ne!(at, libc::MAP_FAILED);
-    file
+    drop(played);
 }
