@@ -1,5 +1,7 @@
 //! The natives of `attest.mobile.Development`, which tests on a virtual machine call. Never shipped.
 
+mod detectors;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -74,6 +76,56 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_repeat<'local>(
     outcome.resolve::<ThrowRuntimeExAndDefault>()
 }
 
+/// What hits by what Java says, with all probes and without each of them: a JSON list of `- ID` and `PROBE ID`. The packs are a JSON list
+/// of texts.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_hits<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    packs: JString<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let java = Arc::new(Java::capture(env, &entry, &context).map_err(|error| refused(error.code()))?);
+        let packs: Vec<String> =
+            serde_json::from_str(&packs.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
+        let hits = thread::scope(|scope| {
+            let found = || {
+                let detectors = detectors::detectors(&packs)?;
+                let questions = detectors::questions(&detectors);
+                let all = probes(&java);
+                let mut found = Vec::new();
+                for without in all.iter().map(|probe| probe.name()).chain(["-"]) {
+                    let hits = detectors::hits(&detectors, &facts(&java, &questions, without));
+                    found.extend(hits.iter().map(|id| format!("{without} {id}")));
+                }
+                Some(found)
+            };
+            scope.spawn(found).join()
+        });
+        let hits = hits.map_err(|_| refused("the thread panicked"))?;
+        env.new_string(Value::from(hits.ok_or_else(|| refused("no pack"))?).to_string())
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The names of all probes that ask Java: a JSON list.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_probes<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let java = Arc::new(Java::capture(env, &entry, &context).map_err(|error| refused(error.code()))?);
+        let names: Vec<_> = probes(&java).iter().map(|probe| probe.name()).collect();
+        env.new_string(Value::from(names).to_string())
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
 fn begin(
     env: &mut Env<'_>,
     entry: &JClass<'_>,
@@ -96,12 +148,16 @@ fn refused(what: &str) -> Error {
 
 /// Observations by question; one that no probe took is not among them.
 fn answer(java: &Arc<Java>, questions: &[FactRef]) -> String {
+    shown(&facts(java, questions, ""))
+}
+
+fn facts(java: &Arc<Java>, questions: &[FactRef], without: &str) -> FactMap {
     let scope = Scope {
         deadline: &Unlimited,
         variables: &Variables::default(),
     };
     let mut answers = Answers::default();
-    for probe in probes(java) {
+    for probe in probes(java).iter().filter(|probe| probe.name() != without) {
         let taken: Vec<&FactRef> = questions
             .iter()
             .filter(|question| probe.facts().contains(&question.fact()) && probe.takes(question))
@@ -110,7 +166,7 @@ fn answer(java: &Arc<Java>, questions: &[FactRef]) -> String {
             probe.answer(&taken, &scope, &mut answers);
         }
     }
-    shown(&answers.into_facts())
+    answers.into_facts()
 }
 
 fn shown(facts: &FactMap) -> String {
