@@ -51,9 +51,10 @@ pub(super) fn at(questions: &BTreeSet<FactRef>, variables: Variables, budget_ms:
     for question in questions {
         // Only the isolated process answers for itself.
         let is_own = view_of(question) != Some(View::Isolated);
-        let takes =
-            |probe: &&Box<dyn Probe>| probe.facts().contains(&question.fact()) && probe.takes(question);
-        let probe = probes.iter().filter(|_| is_own).find(takes);
+        let probe = probes
+            .iter()
+            .filter(|_| is_own)
+            .find(|probe| probe.facts().contains(&question.fact()) && probe.takes(question));
         if let Some(probe) = probe {
             *of_probe.entry(probe.name()).or_default() += 1;
         }
