@@ -5,7 +5,7 @@ use std::thread;
 
 use attest_core::facts::{FactMap, FactRef};
 use attest_core::policy::Variables;
-use attest_mobile::probes::java::{Java, probes};
+use attest_mobile::probes::java::{self as java, Java, Object, probes};
 use attest_mobile::probes::sys::Unlimited;
 use attest_mobile::probes::{Answers, Scope};
 use jni::errors::{Error, ThrowRuntimeExAndDefault};
@@ -80,7 +80,16 @@ fn begin(
     context: &JObject<'_>,
     questions: &JString<'_>,
 ) -> Result<(Arc<Java>, Vec<FactRef>), Error> {
-    let java = Java::capture(env, entry, context).map_err(|error| refused(error.code()))?;
+    // SAFETY: all three are good on this thread until the native method returns.
+    let (captured, entry, context) = unsafe {
+        (
+            java::Env::from_raw(env.get_raw()),
+            Object::from_raw(entry.as_raw()),
+            Object::from_raw(context.as_raw()),
+        )
+    };
+    let mut captured = captured.ok_or_else(|| refused("no virtual machine"))?;
+    let java = Java::capture(&mut captured, &entry, &context).map_err(|error| refused(error.code()))?;
     let questions: Vec<String> =
         serde_json::from_str(&questions.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
     let questions = questions
