@@ -1,4 +1,4 @@
-//! A map that is a sorted list. It takes a tenth of the code that a tree takes for each type, and phones have many small maps.
+//! A map that is a sorted list. It takes a fraction of the code that a tree takes for each type, and phones have many small maps.
 //!
 //! An insertion moves what comes behind it: only maps of some hundred entries grow by it, all others are made at once.
 
