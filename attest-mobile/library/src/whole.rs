@@ -3,14 +3,20 @@
 
 use std::future::Future;
 use std::hint::black_box;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use attest_core::policy::Variables;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use attest_mobile::probes::java::Java;
 use attest_mobile::probes::{Collector, Probe};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use attest_mobile::probes::{
+    isolated::{self, Isolated},
+    java::Java,
+    sys::Unlimited,
+};
 use attest_mobile::{AppRequest, Attempt, AttestConfig, Attestor, Authorization, Host, HttpReply};
 use ring::rand::SystemRandom;
 
@@ -23,6 +29,8 @@ pub(crate) extern "C" fn attest_whole() {
     }
     if let Some((host, variables)) = black_box(None::<(Host, Variables)>) {
         let collector = Collector::new(probes(), Arc::clone(&host.clock), variables);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        isolated(&collector);
         let background = collector.in_background(Arc::clone(&host.timer));
         black_box(background.hanging());
         black_box(Host {
@@ -35,10 +43,23 @@ pub(crate) extern "C" fn attest_whole() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn probes() -> Vec<Box<dyn Probe>> {
     let mut probes = attest_mobile::probes::linux::probes();
+    let isolated = Isolated::new(Arc::new(SystemRandom::new()));
+    if let Some(channel) = black_box(None::<UnixStream>) {
+        isolated.connect(channel);
+    }
+    probes.push(Box::new(isolated));
     if let Some(java) = Java::begun() {
         probes.extend(attest_mobile::probes::java::probes(&java));
     }
     probes
+}
+
+/// What the process answers by that nobody else's code is in.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn isolated(collector: &Collector) {
+    if let Some(channel) = black_box(None::<UnixStream>) {
+        black_box(isolated::serve(&channel, &|asked| collector.scan(asked), &Unlimited).is_ok());
+    }
 }
 
 #[cfg(target_os = "ios")]

@@ -20,6 +20,9 @@ pub mod parse;
 pub mod posix;
 #[cfg(unix)]
 mod probe;
+#[cfg(test)]
+#[cfg(unix)]
+mod shipped;
 #[cfg(unix)]
 pub mod sys;
 

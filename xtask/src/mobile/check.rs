@@ -80,10 +80,16 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> bool {
     let asked = |target: &&Target| {
         arguments.target.is_empty() || arguments.target.iter().any(|name| name == target.triple)
     };
-    let mut rows = Vec::new();
-    for target in TARGETS.iter().filter(asked) {
+    let targets: Vec<&'static Target> = TARGETS.iter().filter(asked).collect();
+    let count = targets.len();
+    let mut rows = Vec::with_capacity(count);
+    for (index, target) in targets.into_iter().enumerate() {
         let watch = Stopwatch::start();
-        say(format!("\n{}", target.triple));
+        let what = match target.product {
+            Product::Nothing => "lints",
+            Product::Shared | Product::Static => "lints, then the library and its rules",
+        };
+        say(format!("\n[{}/{count}] {}: {what}", index + 1, target.triple));
         rows.push(look(workspace, &tools, target, &expected));
         say(format!("{} took {}", target.triple, words(watch.read())));
     }
@@ -91,6 +97,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> bool {
     for row in &rows {
         for problem in &row.problems {
             say(format!("{}: {problem}", row.target));
+        }
+        for warning in &row.warnings {
+            say(format!("warning: {} {warning}", row.target));
         }
     }
     let recorded = record(workspace, arguments, &expected, &rows);
@@ -185,7 +194,7 @@ fn judge(
     }
     match expected.history.judge(target.triple, size) {
         Judgement::Steady => {}
-        Judgement::Jump(warning) => say(format!("  warning: {} {warning}", target.triple)),
+        Judgement::Jump(warning) => row.warnings.push(warning),
         Judgement::TooBig(problem) => row.problems.push(problem),
     }
     say(format!("  {}: {size} bytes", workspace.shown(&checked)));

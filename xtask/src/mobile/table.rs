@@ -15,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) symbols: Option<usize>,
     /// What is wrong with it.
     pub(crate) problems: Vec<String>,
+    /// What somebody should know of it and nothing fails by.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Row {
@@ -83,6 +85,7 @@ mod tests {
             size: Some(512_000),
             symbols: Some(61),
             problems,
+            warnings: vec!["grew".into()],
         };
         check(linked(vec![]), true, "arm passed passed 512000 B 61 passed");
         check(

@@ -1,5 +1,7 @@
 //! The natives of `attest.mobile.Development`, which tests on a virtual machine call. Never shipped.
 
+mod detectors;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -74,12 +76,58 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_repeat<'local>(
     outcome.resolve::<ThrowRuntimeExAndDefault>()
 }
 
-fn begin(
-    env: &mut Env<'_>,
-    entry: &JClass<'_>,
-    context: &JObject<'_>,
-    questions: &JString<'_>,
-) -> Result<(Arc<Java>, Vec<FactRef>), Error> {
+/// What hits by what Java says, with all probes and without each of them: a JSON list of `- ID` and `PROBE ID`. The packs are a JSON list
+/// of texts.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_hits<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+    packs: JString<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let java = captured(env, &entry, &context)?;
+        let packs: Vec<String> =
+            serde_json::from_str(&packs.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
+        let hits = thread::scope(|scope| {
+            let found = || {
+                let detectors = detectors::detectors(&packs)?;
+                let questions = detectors::questions(&detectors);
+                let all = probes(&java);
+                let mut found = Vec::new();
+                for without in all.iter().map(|probe| probe.name()).chain(["-"]) {
+                    let hits = detectors::hits(&detectors, &facts(&java, &questions, without));
+                    found.extend(hits.iter().map(|id| format!("{without} {id}")));
+                }
+                Some(found)
+            };
+            scope.spawn(found).join()
+        });
+        let hits = hits.map_err(|_| refused("the thread panicked"))?;
+        env.new_string(Value::from(hits.ok_or_else(|| refused("no pack"))?).to_string())
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The names of all probes that ask Java: a JSON list.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+pub(crate) extern "system" fn Java_attest_mobile_Development_probes<'local>(
+    mut env: EnvUnowned<'local>,
+    entry: JClass<'local>,
+    context: JObject<'local>,
+) -> JString<'local> {
+    let outcome = env.with_env(|env| {
+        let java = captured(env, &entry, &context)?;
+        let names: Vec<_> = probes(&java).iter().map(|probe| probe.name()).collect();
+        env.new_string(Value::from(names).to_string())
+    });
+    outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The app and the virtual machine, as the native method is given them.
+fn captured(env: &Env<'_>, entry: &JClass<'_>, context: &JObject<'_>) -> Result<Arc<Java>, Error> {
     // SAFETY: all three are good on this thread until the native method returns.
     let (captured, entry, context) = unsafe {
         (
@@ -89,14 +137,24 @@ fn begin(
         )
     };
     let mut captured = captured.ok_or_else(|| refused("no virtual machine"))?;
-    let java = Java::capture(&mut captured, &entry, &context).map_err(|error| refused(error.code()))?;
+    let java = Java::capture(&mut captured, &entry, &context);
+    Ok(Arc::new(java.map_err(|error| refused(error.code()))?))
+}
+
+fn begin(
+    env: &mut Env<'_>,
+    entry: &JClass<'_>,
+    context: &JObject<'_>,
+    questions: &JString<'_>,
+) -> Result<(Arc<Java>, Vec<FactRef>), Error> {
+    let java = captured(env, entry, context)?;
     let questions: Vec<String> =
         serde_json::from_str(&questions.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
     let questions = questions
         .iter()
         .map(|question| question.parse().map_err(|_| refused(question)))
         .collect::<Result<_, _>>()?;
-    Ok((Arc::new(java), questions))
+    Ok((java, questions))
 }
 
 fn refused(what: &str) -> Error {
@@ -105,12 +163,16 @@ fn refused(what: &str) -> Error {
 
 /// Observations by question; one that no probe took is not among them.
 fn answer(java: &Arc<Java>, questions: &[FactRef]) -> String {
+    shown(&facts(java, questions, ""))
+}
+
+fn facts(java: &Arc<Java>, questions: &[FactRef], without: &str) -> FactMap {
     let scope = Scope {
         deadline: &Unlimited,
         variables: &Variables::default(),
     };
     let mut answers = Answers::default();
-    for probe in probes(java) {
+    for probe in probes(java).iter().filter(|probe| probe.name() != without) {
         let taken: Vec<&FactRef> = questions
             .iter()
             .filter(|question| probe.facts().contains(&question.fact()) && probe.takes(question))
@@ -119,7 +181,7 @@ fn answer(java: &Arc<Java>, questions: &[FactRef]) -> String {
             probe.answer(&taken, &scope, &mut answers);
         }
     }
-    shown(&answers.into_facts())
+    answers.into_facts()
 }
 
 fn shown(facts: &FactMap) -> String {

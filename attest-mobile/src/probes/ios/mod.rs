@@ -75,4 +75,6 @@ pub fn probes() -> Vec<Box<dyn Probe>> {
 }
 
 #[cfg(test)]
+mod played;
+#[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ const fn error(number: i32) -> Option<Observation> {
     Some(Observation::Error(number))
 }
 
-fn kinfo(flags: u32, pid: u32) -> Vec<u8> {
+pub(super) fn kinfo(flags: u32, pid: u32) -> Vec<u8> {
     let mut answer = vec![0xa5; 648];
     answer[32..36].copy_from_slice(&flags.to_le_bytes());
     answer[40..44].copy_from_slice(&pid.to_le_bytes());
@@ -204,7 +204,7 @@ fn folder() -> &'static tempfile::TempDir {
     })
 }
 
-fn at(name: &str) -> PathBuf {
+pub(super) fn at(name: &str) -> PathBuf {
     folder().path().join("Bank.app").join(name)
 }
 

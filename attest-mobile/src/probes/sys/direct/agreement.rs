@@ -4,8 +4,8 @@ use std::ffi::c_int;
 use std::mem::{offset_of, size_of};
 
 use super::abi::{
-    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, MAP_PRIVATE, MSG_NOSIGNAL, OPEN, PROT_READ,
-    TCP,
+    ABI, AF_INET, ANSWER_BYTES, AT_FDCWD, AT_SYMLINK_NOFOLLOW, CREATE, MAP_PRIVATE, MSG_NOSIGNAL, OPEN,
+    PROT_READ, TCP,
 };
 
 const _: () = {

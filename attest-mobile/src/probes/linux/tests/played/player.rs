@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use attest_core::facts::{FactId, FactRef, Platform, Value, View};
-use attest_core::policy::{Detection, Detector, DetectorSet, Scope as Compiled, Side, Variables};
-use serde::Deserialize;
+use attest_core::policy::{Detection, Variables};
 
 use super::acts;
 use super::phone::{ROLE, WHOLE};
 use crate::foreign::Clock;
 use crate::probes::posix::net::Net;
+use crate::probes::shipped::detectors;
 use crate::probes::{Answers, Collector, Lifetime, Probe, Scope, linux, view_of};
 
 /// What ships for Android.
@@ -27,38 +27,6 @@ const PACKS: [&str; 6] = [
 
 /// The name of [`Said`].
 pub(super) const JAVA: &str = "java";
-
-/// What a phone gets of a pack.
-#[derive(Deserialize)]
-struct Pack {
-    detectors: Vec<serde_json::Value>,
-    #[serde(default)]
-    lists: BTreeMap<String, Vec<String>>,
-}
-
-/// What is for people only stays with the gateway.
-fn detector(mut source: serde_json::Value) -> Detector {
-    let members = source.as_object_mut().unwrap();
-    members.remove("false_positives");
-    members.remove("evasion");
-    serde_json::from_value(source).unwrap()
-}
-
-/// The shipped detectors, with what the policy of one app adds.
-fn detectors(variables: &Variables) -> DetectorSet {
-    let packs = PACKS.map(|pack| serde_saphyr::from_str::<Pack>(pack).unwrap());
-    let mut lists = BTreeMap::from([
-        ("apps.packages".to_owned(), vec!["com.bank.app".to_owned()]),
-        ("apps.signers".to_owned(), vec!["00".repeat(32)]),
-    ]);
-    let mut shipped = Vec::new();
-    for pack in packs {
-        lists.extend(pack.lists);
-        shipped.extend(pack.detectors.into_iter().map(detector));
-    }
-    let scope = Compiled::new(Side::Device(Platform::Android), &lists, variables.clone());
-    DetectorSet::compile(&shipped, Platform::Android, &scope).unwrap()
-}
 
 /// What Java would say, in the words of the test: there is no virtual machine here. `attest-mobile/android` asks a real one.
 struct Said(BTreeMap<FactRef, String>);
@@ -154,7 +122,12 @@ fn plays() {
         .with("uid", "10123")
         .with("data_dir", home)
         .with("own_apk", apk);
-    let detectors = detectors(&variables);
+    let zeros = "00".repeat(32);
+    let app = [
+        ("apps.packages", "com.bank.app"),
+        ("apps.signers", zeros.as_str()),
+    ];
+    let detectors = detectors(Platform::Android, &PACKS, &app, &variables);
     let questions: Vec<FactRef> = detectors.facts().into_iter().cloned().collect();
     for without in told("without").iter().map(String::as_str).chain([WHOLE]) {
         let collector = Collector::new(probes_without(without), Arc::new(Still), variables.clone());

@@ -21,4 +21,13 @@ final class Development {
 
   /** The same on the calling thread, as often as {@code rounds} within this one call; the last answer. */
   static native String repeat(Context context, String questions, int rounds);
+
+  /**
+   * What hits of the detectors of packs (a JSON list of their texts), with all probes and without each of them: a JSON list of
+   * {@code - ID} and {@code PROBE ID}.
+   */
+  static native String hits(Context context, String packs);
+
+  /** The names of the probes that ask Java: a JSON list. */
+  static native String probes(Context context);
 }
