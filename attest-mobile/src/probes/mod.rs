@@ -15,6 +15,9 @@ pub mod isolated;
 pub mod java;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod pages;
 pub mod parse;
 #[cfg(unix)]
 pub mod posix;

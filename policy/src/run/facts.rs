@@ -71,8 +71,14 @@ pub(crate) fn fits(kind: Kind, observation: &Observation) -> bool {
                 | (Kind::Text, Observation::Value(Value::Text(_)))
                 | (Kind::Integer, Observation::Value(Value::Integer(_)))
                 | (Kind::Boolean, Observation::Value(Value::Boolean(_)))
-                | (Kind::List, Observation::Value(Value::List(_)) | Observation::ListHead(_))
-                | (Kind::Rows, Observation::Value(Value::Rows(_)) | Observation::RowsHead(_))
+                | (
+                    Kind::List,
+                    Observation::Value(Value::List(_)) | Observation::ListHead(_)
+                )
+                | (
+                    Kind::Rows,
+                    Observation::Value(Value::Rows(_)) | Observation::RowsHead(_)
+                )
         )
 }
 

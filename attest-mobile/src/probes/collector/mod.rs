@@ -36,6 +36,7 @@ struct Core {
     probes: Vec<Box<dyn Probe>>,
     clock: Arc<dyn Clock>,
     variables: Variables,
+    budget_ms: u64,
     kept: Mutex<Kept>,
     costs: Mutex<Costs>,
     running: Mutex<Vec<Scan>>,
@@ -85,10 +86,20 @@ impl Collector {
             probes,
             clock,
             variables,
+            budget_ms: BUDGET_MS,
             kept: Mutex::default(),
             costs: Mutex::default(),
             running: Mutex::default(),
         }))
+    }
+
+    /// The same with another budget than [`BUDGET_MS`], for tools that look at more than a phone's scan asks.
+    #[must_use]
+    pub fn with_budget_ms(mut self, budget_ms: u64) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.0) {
+            core.budget_ms = budget_ms;
+        }
+        self
     }
 
     /// The answers to as many of `questions` as there is time for, on the calling thread, which a probe that hangs holds up.

@@ -8,11 +8,14 @@ use super::super::sys::Deadline;
 use super::super::{Answers, Probe, Scope};
 use super::cost::Run;
 use super::progress::Progress;
-use super::{BUDGET_MS, Core, lock};
+use super::{Core, lock};
 
 /// Makes the answers that there is time for, without asking those probes that hang.
 pub(super) fn scan(core: &Core, questions: &[FactRef], hanging: &[&str], progress: &Progress) {
-    let ends_us = core.clock.monotonic_us().saturating_add(BUDGET_MS * 1000);
+    let ends_us = core
+        .clock
+        .monotonic_us()
+        .saturating_add(core.budget_ms.saturating_mul(1000));
     let has_passed = || progress.is_cancelled() || core.clock.monotonic_us() >= ends_us;
     let mut asked: Vec<&FactRef> = questions.iter().collect();
     asked.sort_unstable();

@@ -53,6 +53,15 @@ pub fn probes(java: &Arc<Java>) -> Vec<Box<dyn Probe>> {
     FAMILIES.iter().map(probe).collect()
 }
 
+/// Name, facts, cost and lifetime of each family, without a virtual machine.
+#[cfg(test)]
+pub(in crate::probes) fn families() -> impl Iterator<Item = (&'static str, &'static [FactId], u32, Lifetime)>
+{
+    FAMILIES
+        .into_iter()
+        .map(|family| (family.name, family.facts, family.cost_us, family.lifetime))
+}
+
 impl Probe for JavaProbe {
     fn name(&self) -> &'static str {
         self.family.name

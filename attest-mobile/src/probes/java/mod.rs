@@ -40,6 +40,8 @@ mod packages;
 mod process;
 mod runtime;
 
+#[cfg(test)]
+pub(super) use self::family::families;
 pub use self::family::{JavaProbe, probes};
 pub use self::jvm::{Env, Object};
 pub use self::runtime::{CaptureError, Java};

@@ -44,7 +44,7 @@ impl Probe for Code {
     }
 
     fn cost_us(&self) -> u32 {
-        5_000
+        6_000
     }
 
     fn lifetime(&self) -> Lifetime {

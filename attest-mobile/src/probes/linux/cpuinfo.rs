@@ -24,7 +24,7 @@ impl Probe for Processors {
     }
 
     fn cost_us(&self) -> u32 {
-        250
+        90
     }
 
     fn lifetime(&self) -> Lifetime {

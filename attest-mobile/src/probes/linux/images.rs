@@ -25,7 +25,7 @@ impl Probe for Images {
     }
 
     fn cost_us(&self) -> u32 {
-        350
+        50
     }
 
     fn lifetime(&self) -> Lifetime {

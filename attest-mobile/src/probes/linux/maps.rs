@@ -35,7 +35,7 @@ impl Probe for Maps {
     }
 
     fn cost_us(&self) -> u32 {
-        900
+        130
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -25,7 +25,7 @@ impl Probe for Mounts {
     }
 
     fn cost_us(&self) -> u32 {
-        400
+        110
     }
 
     fn lifetime(&self) -> Lifetime {

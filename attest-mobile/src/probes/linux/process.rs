@@ -43,7 +43,7 @@ impl Probe for Process {
     }
 
     fn cost_us(&self) -> u32 {
-        700
+        100
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -24,7 +24,7 @@ impl Probe for Signals {
     }
 
     fn cost_us(&self) -> u32 {
-        500
+        70
     }
 
     fn lifetime(&self) -> Lifetime {

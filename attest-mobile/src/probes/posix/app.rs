@@ -22,7 +22,7 @@ impl Probe for App {
     }
 
     fn cost_us(&self) -> u32 {
-        50
+        40
     }
 
     fn lifetime(&self) -> Lifetime {

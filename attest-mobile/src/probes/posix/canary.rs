@@ -36,7 +36,7 @@ impl Probe for Canary {
     }
 
     fn cost_us(&self) -> u32 {
-        100
+        60
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -25,7 +25,7 @@ impl Probe for Environment {
     }
 
     fn cost_us(&self) -> u32 {
-        10
+        40
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -24,7 +24,7 @@ impl Probe for Fds {
     }
 
     fn cost_us(&self) -> u32 {
-        150
+        60
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -43,7 +43,7 @@ impl Probe for Net {
     }
 
     fn cost_us(&self) -> u32 {
-        1_500
+        130
     }
 
     fn lifetime(&self) -> Lifetime {

@@ -46,7 +46,7 @@ impl Probe for Paths {
     }
 
     fn cost_us(&self) -> u32 {
-        450
+        200
     }
 
     fn lifetime(&self) -> Lifetime {
