@@ -27,8 +27,6 @@ pub struct Fact {
     pub platforms: Platforms,
     /// Who knows the answer.
     pub origin: Origin,
-    /// What it means.
-    pub about: &'static str,
 }
 
 /// The type of a fact's answer.
@@ -176,6 +174,12 @@ impl FactId {
         FACTS.get(usize::from(self.0)).unwrap_or(&FACTS[0])
     }
 
+    /// What it means, for people.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        MEANINGS.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
     /// The name in a policy.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -234,8 +238,10 @@ macro_rules! facts {
             views: &[$(View::$view),*],
             platforms: Platforms::$platforms,
             origin: Origin::$origin,
-            about: $about,
         }),+];
+
+        // Apart from the table, so that phones go without.
+        static MEANINGS: [&str; FACTS.len()] = [$($about),+];
     };
     (@param) => { None };
     (@param $param:literal) => { Some($param) };

@@ -1,6 +1,6 @@
 //! How answers reach the evaluator: borrowed, so that a lookup never allocates.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -9,6 +9,7 @@ use serde::{
 };
 
 use super::{FactRef, Row, Value};
+use crate::sorted::Sorted;
 
 /// The error number of a fact that nobody asked the platform about.
 pub const NOT_OBSERVED: i32 = -1;
@@ -309,7 +310,7 @@ impl schemars::JsonSchema for Observation {
 
 /// Observations by question: the phone's collected answers, or those a policy's test states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FactMap(BTreeMap<FactRef, Observation>);
+pub struct FactMap(Sorted<FactRef, Observation>);
 
 impl FactMap {
     /// Stores an observation and returns the one it replaced.
@@ -325,7 +326,7 @@ impl FactMap {
     /// True if the question was answered.
     #[must_use]
     pub fn contains(&self, fact: &FactRef) -> bool {
-        self.0.contains_key(fact)
+        self.0.contains(fact)
     }
 
     /// The number of observations.
@@ -351,7 +352,11 @@ impl FactSource for FactMap {
 
 impl FromIterator<(FactRef, Observation)> for FactMap {
     fn from_iter<I: IntoIterator<Item = (FactRef, Observation)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        let mut map = Self::default();
+        for (fact, observation) in iter {
+            map.0.insert(fact, observation);
+        }
+        map
     }
 }
 

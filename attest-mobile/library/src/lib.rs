@@ -15,6 +15,12 @@ mod android;
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 pub mod dev;
+#[cfg(all(
+    any(target_os = "android", target_os = "linux"),
+    any(target_arch = "aarch64", target_arch = "x86_64")
+))]
+#[expect(unsafe_code, reason = "ring's own multiplication of a point is called")]
+mod generator;
 #[expect(
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"

@@ -17,7 +17,7 @@ use attest_mobile::probes::{
     java::Java,
     sys::Unlimited,
 };
-use attest_mobile::{AppRequest, AttestConfig, Attestor, Host};
+use attest_mobile::{AppRequest, Attempt, AttestConfig, Attestor, Authorization, Host, HttpReply};
 use ring::rand::SystemRandom;
 
 /// Returns at once; that is more than the optimiser can know.
@@ -29,7 +29,6 @@ pub(crate) extern "C" fn attest_whole() {
     }
     if let Some((host, variables)) = black_box(None::<(Host, Variables)>) {
         let collector = Collector::new(probes(), Arc::clone(&host.clock), variables);
-        black_box(collector.costs());
         #[cfg(any(target_os = "linux", target_os = "android"))]
         isolated(&collector);
         let background = collector.in_background(Arc::clone(&host.timer));
@@ -77,7 +76,11 @@ fn attestor(config: AttestConfig, host: Host, request: &AppRequest<'_>) {
     poll(attestor.ready());
     poll(attestor.authorize(request));
     poll(attestor.forget());
-    poll(attestor.send_with(request, |_| std::future::ready(black_box(Err(())))));
+    // Apps send by themselves: `send_with` is for callers in Rust.
+    if let Some((mut attempt, sent, reply)) = black_box(None::<(Attempt, Authorization, HttpReply)>) {
+        poll(attestor.authorize_again(&attempt, request));
+        poll(attestor.follow(&mut attempt, request, &sent, &reply));
+    }
     black_box(attestor.try_authorize(request));
     black_box(attestor.status());
     black_box(attestor.device());

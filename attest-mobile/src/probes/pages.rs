@@ -54,7 +54,7 @@ fn facts_of(page: &str, probes: &[Box<dyn Probe>]) -> String {
         let entry = fact.entry();
         let param = entry.param.map(|param| format!("({param})")).unwrap_or_default();
         let views: Vec<_> = entry.views.iter().map(|view| view.as_str()).collect();
-        let (name, kind, about) = (entry.name, entry.kind.as_str(), entry.about);
+        let (name, kind, about) = (entry.name, entry.kind.as_str(), fact.about());
         writeln!(
             text,
             "| `{name}{param}` | {kind} | {} | {about} |",

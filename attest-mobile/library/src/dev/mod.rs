@@ -7,7 +7,7 @@ use std::thread;
 
 use attest_core::facts::{FactMap, FactRef};
 use attest_core::policy::Variables;
-use attest_mobile::probes::java::{Java, probes};
+use attest_mobile::probes::java::{self as java, Java, Object, probes};
 use attest_mobile::probes::sys::Unlimited;
 use attest_mobile::probes::{Answers, Scope};
 use jni::errors::{Error, ThrowRuntimeExAndDefault};
@@ -87,7 +87,7 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_hits<'local>(
     packs: JString<'local>,
 ) -> JString<'local> {
     let outcome = env.with_env(|env| {
-        let java = Arc::new(Java::capture(env, &entry, &context).map_err(|error| refused(error.code()))?);
+        let java = captured(env, &entry, &context)?;
         let packs: Vec<String> =
             serde_json::from_str(&packs.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
         let hits = thread::scope(|scope| {
@@ -119,11 +119,26 @@ pub(crate) extern "system" fn Java_attest_mobile_Development_probes<'local>(
     context: JObject<'local>,
 ) -> JString<'local> {
     let outcome = env.with_env(|env| {
-        let java = Arc::new(Java::capture(env, &entry, &context).map_err(|error| refused(error.code()))?);
+        let java = captured(env, &entry, &context)?;
         let names: Vec<_> = probes(&java).iter().map(|probe| probe.name()).collect();
         env.new_string(Value::from(names).to_string())
     });
     outcome.resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// The app and the virtual machine, as the native method is given them.
+fn captured(env: &Env<'_>, entry: &JClass<'_>, context: &JObject<'_>) -> Result<Arc<Java>, Error> {
+    // SAFETY: all three are good on this thread until the native method returns.
+    let (captured, entry, context) = unsafe {
+        (
+            java::Env::from_raw(env.get_raw()),
+            Object::from_raw(entry.as_raw()),
+            Object::from_raw(context.as_raw()),
+        )
+    };
+    let mut captured = captured.ok_or_else(|| refused("no virtual machine"))?;
+    let java = Java::capture(&mut captured, &entry, &context);
+    Ok(Arc::new(java.map_err(|error| refused(error.code()))?))
 }
 
 fn begin(
@@ -132,14 +147,14 @@ fn begin(
     context: &JObject<'_>,
     questions: &JString<'_>,
 ) -> Result<(Arc<Java>, Vec<FactRef>), Error> {
-    let java = Java::capture(env, entry, context).map_err(|error| refused(error.code()))?;
+    let java = captured(env, entry, context)?;
     let questions: Vec<String> =
         serde_json::from_str(&questions.try_to_string(env)?).map_err(|_| refused("no JSON list of texts"))?;
     let questions = questions
         .iter()
         .map(|question| question.parse().map_err(|_| refused(question)))
         .collect::<Result<_, _>>()?;
-    Ok((Arc::new(java), questions))
+    Ok((java, questions))
 }
 
 fn refused(what: &str) -> Error {

@@ -3,15 +3,14 @@
 //! Of a probe either every answer is used again or none: two views that were asked at different times may differ although nobody
 //! lies. Errors are never kept.
 
-use std::collections::BTreeMap;
-
 use attest_core::facts::{FactMap, FactRef, Observation};
+use attest_core::sorted::Sorted;
 
 use super::super::Lifetime;
 
 /// Answers by probe. There are as many as the policies of one process ask for, at most [`KEPT_MAX`] a probe.
 #[derive(Debug, Default)]
-pub(super) struct Kept(BTreeMap<&'static str, BTreeMap<FactRef, (Observation, u64)>>);
+pub(super) struct Kept(Sorted<&'static str, Sorted<FactRef, (Observation, u64)>>);
 
 /// Beyond this a probe's answers are asked for again each time.
 const KEPT_MAX: usize = 4_096;
@@ -39,12 +38,13 @@ impl Kept {
             Lifetime::Seconds(seconds) => now_us.saturating_add(u64::from(seconds) * 1_000_000),
             Lifetime::Process => u64::MAX,
         };
-        let kept = self.0.entry(probe).or_default();
-        kept.retain(|_, (_, until_us)| now_us < *until_us);
+        let mut kept = self.0.remove(probe).unwrap_or_default();
+        kept.retain(|(_, until_us)| now_us < *until_us);
         for (question, observation) in facts.iter() {
             if kept.len() < KEPT_MAX && !matches!(observation, Observation::Error(_)) {
                 kept.insert(question.clone(), (observation.clone(), until_us));
             }
         }
+        self.0.insert(probe, kept);
     }
 }

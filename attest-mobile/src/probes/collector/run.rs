@@ -1,6 +1,5 @@
 //! One scan, from its questions to its answers.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use attest_core::facts::{FactMap, FactRef};
@@ -18,7 +17,9 @@ pub(super) fn scan(core: &Core, questions: &[FactRef], hanging: &[&str], progres
         .monotonic_us()
         .saturating_add(core.budget_ms.saturating_mul(1000));
     let has_passed = || progress.is_cancelled() || core.clock.monotonic_us() >= ends_us;
-    let asked: BTreeSet<&FactRef> = questions.iter().collect();
+    let mut asked: Vec<&FactRef> = questions.iter().collect();
+    asked.sort_unstable();
+    asked.dedup();
     for probe in &core.probes {
         let is_own = |question: &&FactRef| {
             probe.facts().contains(&question.fact())

@@ -1,12 +1,11 @@
 //! Who the app is and where it lies, as its context says.
 
 use attest_core::facts::{FactId, FactRef, Observation};
-use jni::objects::JObject;
-use jni::{jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
+use super::jvm::Object;
 use crate::probes::Lifetime;
 use crate::probes::answers::{integer, text};
 
@@ -33,14 +32,14 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
     Ok(match question.fact() {
         FactId::APP_DATA_DIR => {
             let app = described(call)?;
-            text(call.text_field(&app, jni_str!("dataDir"))?)
+            text(call.text_field(&app, c"dataDir")?)
         }
         FactId::APP_NATIVE_DIR => {
             let app = described(call)?;
-            text(call.text_field(&app, jni_str!("nativeLibraryDir"))?)
+            text(call.text_field(&app, c"nativeLibraryDir")?)
         }
-        FactId::APP_APK_PATH => text(call.text(context, jni_str!("getPackageCodePath"))?),
-        FactId::ID_PACKAGE => text(call.text(context, jni_str!("getPackageName"))?),
+        FactId::APP_APK_PATH => text(call.text(&context, c"getPackageCodePath")?),
+        FactId::ID_PACKAGE => text(call.text(&context, c"getPackageName")?),
         FactId::ID_UID => integer(uid(call)?),
         FactId::ID_USER_ID => integer(uid(call)? / UIDS_PER_USER),
         _ => return Err(Fault::UNFIT),
@@ -48,14 +47,14 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
 }
 
 /// The context's own `ApplicationInfo`; the package manager's is another.
-fn described<'local>(call: &mut Call<'_, 'local>) -> Result<JObject<'local>, Fault> {
-    let sig = jni_sig!("()Landroid/content/pm/ApplicationInfo;");
-    call.object(call.java.context(), jni_str!("getApplicationInfo"), &sig, &[])
+fn described<'local>(call: &mut Call<'_, 'local>) -> Result<Object<'local>, Fault> {
+    let sig = c"()Landroid/content/pm/ApplicationInfo;";
+    call.object(&call.java.context(), c"getApplicationInfo", sig, &[])
 }
 
 /// `Process.myUid()`.
 pub(super) fn uid(call: &mut Call<'_, '_>) -> Result<i32, Fault> {
     let process = call.class("android.os.Process")?;
-    let uid = call.static_value(&process, jni_str!("myUid"), &jni_sig!("()I"), &[])?;
-    Ok(uid.i()?)
+    let uid = call.static_value(&process, c"myUid", c"()I", &[])?;
+    uid.integer()
 }

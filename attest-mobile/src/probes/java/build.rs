@@ -1,12 +1,13 @@
 //! What `android.os.Build` and `SystemProperties` say.
 
+use std::ffi::CStr;
+
 use attest_core::facts::{FactId, FactRef, Observation, Value};
-use jni::strings::JNIStr;
-use jni::{JValue, jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
+use super::jvm::Argument;
 use crate::probes::Lifetime;
 use crate::probes::answers::{integer, text};
 
@@ -43,27 +44,27 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
         FactId::BUILD_SDK => return sdk(call).map(integer),
         FactId::BUILD_ABIS => return abis(call),
         FactId::PROP => return property(call, question.param().unwrap_or_default()),
-        FactId::BUILD_SECURITY_PATCH => (VERSION, jni_str!("SECURITY_PATCH")),
-        FactId::OS_VERSION => (VERSION, jni_str!("RELEASE")),
+        FactId::BUILD_SECURITY_PATCH => (VERSION, c"SECURITY_PATCH"),
+        FactId::OS_VERSION => (VERSION, c"RELEASE"),
         fact => (BUILD, field(fact).ok_or(Fault::UNFIT)?),
     };
     let class = call.class(class)?;
-    let value = call.static_field(&class, field, &jni_sig!("Ljava/lang/String;"))?;
+    let value = call.static_field(&class, field, c"Ljava/lang/String;")?;
     call.read(value).map(text)
 }
 
-fn field(fact: FactId) -> Option<&'static JNIStr> {
+fn field(fact: FactId) -> Option<&'static CStr> {
     Some(match fact {
-        FactId::BUILD_TAGS => jni_str!("TAGS"),
-        FactId::BUILD_TYPE => jni_str!("TYPE"),
-        FactId::BUILD_FINGERPRINT => jni_str!("FINGERPRINT"),
-        FactId::BUILD_BRAND => jni_str!("BRAND"),
-        FactId::BUILD_MANUFACTURER => jni_str!("MANUFACTURER"),
-        FactId::BUILD_MODEL => jni_str!("MODEL"),
-        FactId::BUILD_DEVICE => jni_str!("DEVICE"),
-        FactId::BUILD_PRODUCT => jni_str!("PRODUCT"),
-        FactId::BUILD_HARDWARE => jni_str!("HARDWARE"),
-        FactId::BUILD_BOARD => jni_str!("BOARD"),
+        FactId::BUILD_TAGS => c"TAGS",
+        FactId::BUILD_TYPE => c"TYPE",
+        FactId::BUILD_FINGERPRINT => c"FINGERPRINT",
+        FactId::BUILD_BRAND => c"BRAND",
+        FactId::BUILD_MANUFACTURER => c"MANUFACTURER",
+        FactId::BUILD_MODEL => c"MODEL",
+        FactId::BUILD_DEVICE => c"DEVICE",
+        FactId::BUILD_PRODUCT => c"PRODUCT",
+        FactId::BUILD_HARDWARE => c"HARDWARE",
+        FactId::BUILD_BOARD => c"BOARD",
         _ => return None,
     })
 }
@@ -71,16 +72,12 @@ fn field(fact: FactId) -> Option<&'static JNIStr> {
 /// `Build.VERSION.SDK_INT`.
 pub(super) fn sdk(call: &mut Call<'_, '_>) -> Result<i32, Fault> {
     let version = call.class(VERSION)?;
-    call.static_integer_field(&version, jni_str!("SDK_INT"))
+    call.static_integer_field(&version, c"SDK_INT")
 }
 
 fn abis(call: &mut Call<'_, '_>) -> Result<Observation, Fault> {
     let build = call.class(BUILD)?;
-    let abis = call.static_field(
-        &build,
-        jni_str!("SUPPORTED_ABIS"),
-        &jni_sig!("[Ljava/lang/String;"),
-    )?;
+    let abis = call.static_field(&build, c"SUPPORTED_ABIS", c"[Ljava/lang/String;")?;
     Ok(Value::List(call.texts(abis, ABIS_MAX)?).into())
 }
 
@@ -88,8 +85,8 @@ fn abis(call: &mut Call<'_, '_>) -> Result<Observation, Fault> {
 fn property(call: &mut Call<'_, '_>, name: &str) -> Result<Observation, Fault> {
     let properties = call.class("android.os.SystemProperties")?;
     let name = call.string(name)?;
-    let sig = jni_sig!("(Ljava/lang/String;)Ljava/lang/String;");
-    let value = call.static_object(&properties, jni_str!("get"), &sig, &[JValue::Object(&name)])?;
+    let sig = c"(Ljava/lang/String;)Ljava/lang/String;";
+    let value = call.static_object(&properties, c"get", sig, &[Argument::Object(&name)])?;
     let value = call.read(value)?;
     if value.is_empty() {
         Err(Fault::ABSENT)

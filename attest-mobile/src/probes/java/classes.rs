@@ -1,13 +1,12 @@
 //! Which classes there are, who loaded them, and of which class the platform's own objects are.
 
 use attest_core::facts::{FactId, FactRef, Observation};
-use jni::objects::{JClass, JObject};
-use jni::{JValue, jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
 use super::fields;
+use super::jvm::{Argument, Object};
 use crate::probes::Lifetime;
 use crate::probes::answers::{boolean, text};
 
@@ -34,12 +33,12 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
         },
         FactId::JAVA_OBJECT_CLASS => {
             let object = fields::object(call, param)?;
-            let class = call.class_of(&object)?;
+            let class = call.class_of(&object);
             text(call.class_name(&class)?)
         }
         FactId::JAVA_OBJECT_LOADER => {
             let object = fields::object(call, param)?;
-            let class = call.class_of(&object)?;
+            let class = call.class_of(&object);
             text(loader(call, &class)?)
         }
         _ => return Err(Fault::UNFIT),
@@ -51,48 +50,48 @@ fn exists(call: &mut Call<'_, '_>, name: &str) -> Result<bool, Fault> {
 }
 
 /// The class, by the app's loader or by the system's: some frameworks are put on the path of the system's alone.
-fn found<'local>(call: &mut Call<'_, 'local>, name: &str) -> Result<Option<JClass<'local>>, Fault> {
+fn found<'local>(call: &mut Call<'_, 'local>, name: &str) -> Result<Option<Object<'local>>, Fault> {
     match call.class(name) {
         Ok(class) => return Ok(Some(class)),
         Err(Fault::NO_SUCH_MEMBER | Fault::ABSENT) => {}
         Err(fault) => return Err(fault),
     }
     let loaders = call.class("java.lang.ClassLoader")?;
-    let sig = jni_sig!("()Ljava/lang/ClassLoader;");
-    let system = call.static_object(&loaders, jni_str!("getSystemClassLoader"), &sig, &[])?;
+    let sig = c"()Ljava/lang/ClassLoader;";
+    let system = call.static_object(&loaders, c"getSystemClassLoader", sig, &[])?;
     let name = call.string(name)?;
-    let sig = jni_sig!("(Ljava/lang/String;)Ljava/lang/Class;");
-    match call.object(&system, jni_str!("loadClass"), &sig, &[JValue::Object(&name)]) {
-        Ok(class) => Ok(Some(call.env.cast_local::<JClass<'_>>(class)?)),
+    let sig = c"(Ljava/lang/String;)Ljava/lang/Class;";
+    match call.object(&system, c"loadClass", sig, &[Argument::Object(&name)]) {
+        Ok(class) => Ok(Some(class)),
         Err(Fault::NO_SUCH_MEMBER | Fault::ABSENT) => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
 /// The class of a class's loader, `boot` if it is the loader of `java.lang.Object`, which is null on some virtual machines.
-pub(super) fn loader(call: &mut Call<'_, '_>, class: &JClass<'_>) -> Result<String, Fault> {
+pub(super) fn loader(call: &mut Call<'_, '_>, class: &Object<'_>) -> Result<String, Fault> {
     let own = loader_of(call, class)?;
     if is_boot(call, &own)? {
         return Ok("boot".to_owned());
     }
-    let class = call.class_of(&own)?;
+    let class = call.class_of(&own);
     call.class_name(&class)
 }
 
-pub(super) fn is_boot(call: &mut Call<'_, '_>, loader: &JObject<'_>) -> Result<bool, Fault> {
+pub(super) fn is_boot(call: &mut Call<'_, '_>, loader: &Object<'_>) -> Result<bool, Fault> {
     let object = call.class("java.lang.Object")?;
     let boot = loader_of(call, &object)?;
-    call.same(loader, &boot)
+    Ok(call.same(loader, &boot))
 }
 
 /// The loader of a class, which may be null.
 pub(super) fn loader_of<'local>(
     call: &mut Call<'_, 'local>,
-    class: &JClass<'_>,
-) -> Result<JObject<'local>, Fault> {
-    let sig = jni_sig!("()Ljava/lang/ClassLoader;");
-    match call.object(class, jni_str!("getClassLoader"), &sig, &[]) {
-        Err(Fault::ABSENT) => Ok(JObject::null()),
+    class: &Object<'_>,
+) -> Result<Object<'local>, Fault> {
+    let sig = c"()Ljava/lang/ClassLoader;";
+    match call.object(class, c"getClassLoader", sig, &[]) {
+        Err(Fault::ABSENT) => Ok(Object::NULL),
         found => found,
     }
 }

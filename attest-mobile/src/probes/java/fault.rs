@@ -12,11 +12,9 @@
 //! | a field that is not among the known ones | `EINVAL` |
 //! | any other exception | `EIO` |
 
-use attest_core::facts::Observation;
-use jni::Env;
-use jni::errors::{Error, JniError};
-
+use super::jvm::{Env, Object, Of, Said};
 use crate::probes::sys::Errno;
+use attest_core::facts::Observation;
 
 /// Why there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,74 +31,62 @@ impl Fault {
     pub(super) const STOPPED: Self = Self(Errno::STOPPED);
     pub(super) const UNFIT: Self = Self(Errno::UNFIT);
 
-    /// What became of a call; a pending exception is cleared, whatever the call says.
-    pub(super) fn settle<T>(env: &mut Env<'_>, outcome: Result<T, Error>) -> Result<T, Self> {
-        let thrown = env.exception_check().then(|| Self::of_exception(env));
-        match (thrown, outcome) {
-            (Some(fault), _) => Err(fault),
-            (None, outcome) => outcome.map_err(Self::from),
+    /// The kind of an exception that was cleared. Nothing of the exception itself is called: its class is a name, and its
+    /// superclasses are. No exception is left.
+    pub(super) fn of_exception(env: &mut Env<'_>, exception: &Object<'_>) -> Self {
+        if exception.is_null() {
+            return Self::THROWN;
         }
+        let mut class = env.class_of(exception);
+        for _ in 0..DEPTH_MAX {
+            let found = name(env, &class).and_then(|name| Self::named(&name));
+            let next = env.superclass(&class);
+            env.free(class);
+            class = next;
+            if let Some(fault) = found {
+                env.free(class);
+                return fault;
+            }
+            if class.is_null() {
+                break;
+            }
+        }
+        env.free(class);
+        Self::THROWN
     }
 
-    /// The kind of the pending exception, which is cleared. Nothing of the exception itself is called: its class is a name, and
-    /// its superclasses are.
-    fn of_exception(env: &mut Env<'_>) -> Self {
-        let Some(exception) = env.exception_occurred() else {
-            return Self::THROWN;
-        };
-        env.exception_clear();
-        let found = kind(env, &exception);
-        env.exception_clear();
-        found.unwrap_or(Self::THROWN)
+    fn named(class: &str) -> Option<Self> {
+        Some(match class {
+            "android.content.pm.PackageManager$NameNotFoundException" => Self::ABSENT,
+            "java.lang.ClassNotFoundException"
+            | "java.lang.NoClassDefFoundError"
+            | "java.lang.NoSuchFieldError"
+            | "java.lang.NoSuchMethodError"
+            | "java.lang.UnsatisfiedLinkError" => Self::NO_SUCH_MEMBER,
+            "java.lang.SecurityException" => Self::REFUSED,
+            "java.lang.OutOfMemoryError" => Self::NO_MEMORY,
+            _ => return None,
+        })
     }
 }
 
 /// Superclasses that are looked at. Android's own exceptions are at most six deep.
 const DEPTH_MAX: usize = 8;
+/// The longest name of a class that is looked at.
+const NAME_MAX: usize = 256;
 
-fn kind(env: &mut Env<'_>, exception: &jni::objects::JThrowable<'_>) -> Result<Fault, Error> {
-    let mut class = Some(env.get_object_class(exception)?);
-    for _ in 0..DEPTH_MAX {
-        let Some(current) = class else { break };
-        let name = current.get_name(env)?.try_to_string(env)?;
-        let fault = match name.as_str() {
-            "android.content.pm.PackageManager$NameNotFoundException" => Some(Fault::ABSENT),
-            "java.lang.ClassNotFoundException"
-            | "java.lang.NoSuchFieldError"
-            | "java.lang.NoSuchMethodError"
-            | "java.lang.UnsatisfiedLinkError" => Some(Fault::NO_SUCH_MEMBER),
-            "java.lang.SecurityException" => Some(Fault::REFUSED),
-            "java.lang.OutOfMemoryError" => Some(Fault::NO_MEMORY),
-            _ => None,
-        };
-        if let Some(fault) = fault {
-            return Ok(fault);
-        }
-        class = env.get_superclass(&current)?;
+/// The name of a class, if it says one.
+fn name(env: &mut Env<'_>, class: &Object<'_>) -> Option<String> {
+    let said = env.call_unsettled(Of::Object(class), c"getName", c"()Ljava/lang/String;", &[]);
+    if env.has_thrown() {
+        env.clear();
+        return None;
     }
-    Ok(Fault::THROWN)
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        let no_such_member = matches!(
-            error,
-            Error::ClassNotFound { .. }
-                | Error::NoClassDefFound { .. }
-                | Error::MethodNotFound { .. }
-                | Error::NoSuchMethod(_)
-                | Error::FieldNotFound { .. }
-        );
-        if no_such_member {
-            Self::NO_SUCH_MEMBER
-        } else if matches!(error, Error::SecurityViolation) {
-            Self::REFUSED
-        } else if matches!(error, Error::JniCall(JniError::NoMemory)) {
-            Self::NO_MEMORY
-        } else {
-            Self::THROWN
-        }
-    }
+    let name = said.and_then(Said::object).ok()?;
+    let text = env.text_unsettled(&name, NAME_MAX);
+    env.clear();
+    env.free(name);
+    text.ok()
 }
 
 impl From<Fault> for Observation {

@@ -1,12 +1,11 @@
 //! Files as `java.io` and `java.util.zip` show them: the third view of what libc and the kernel are asked, too.
 
 use attest_core::facts::{FactId, FactRef, Observation, Value};
-use jni::objects::JObject;
-use jni::{JValue, jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
+use super::jvm::{Argument, Object};
 use crate::probes::Lifetime;
 use crate::probes::answers::{boolean, integer};
 
@@ -26,6 +25,7 @@ pub(super) const FAMILY: Family = Family {
 
 const ENTRIES_MAX: usize = 1_024;
 const LINES_BYTES_MAX: usize = 64 * 1_024;
+const BUFFER_BYTES: i32 = 64 * 1_024;
 
 fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault> {
     let param = question.param().unwrap_or_default();
@@ -34,9 +34,9 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
     }
     let class = call.class("java.io.File")?;
     let path = call.string(param)?;
-    let sig = jni_sig!("(Ljava/lang/String;)V");
-    let file = call.create(&class, &sig, &[JValue::Object(&path)])?;
-    let exists = call.boolean(&file, jni_str!("exists"))?;
+    let sig = c"(Ljava/lang/String;)V";
+    let file = call.create(&class, sig, &[Argument::Object(&path)])?;
+    let exists = call.boolean(&file, c"exists")?;
     if question.fact() == FactId::PATH_EXISTS {
         return Ok(boolean(exists));
     }
@@ -46,9 +46,9 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
     match question.fact() {
         FactId::PATH_ACCESS => access(call, &file).map(integer),
         FactId::PATH_ENTRIES => {
-            let sig = jni_sig!("()[Ljava/lang/String;");
+            let sig = c"()[Ljava/lang/String;";
             // Null is a directory that may not be read, or none.
-            let names = match call.object(&file, jni_str!("list"), &sig, &[]) {
+            let names = match call.object(&file, c"list", sig, &[]) {
                 Err(Fault::ABSENT) => return Err(Fault::REFUSED),
                 names => names?,
             };
@@ -59,25 +59,21 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
     }
 }
 
-fn access(call: &mut Call<'_, '_>, file: &JObject<'_>) -> Result<i64, Fault> {
+fn access(call: &mut Call<'_, '_>, file: &Object<'_>) -> Result<i64, Fault> {
     let mut bits = 0;
-    for (name, bit) in [
-        (jni_str!("canRead"), 4),
-        (jni_str!("canWrite"), 2),
-        (jni_str!("canExecute"), 1),
-    ] {
+    for (name, bit) in [(c"canRead", 4), (c"canWrite", 2), (c"canExecute", 1)] {
         bits |= if call.boolean(file, name)? { bit } else { 0 };
     }
     Ok(bits)
 }
 
 /// The lines of a regular file; opening anything else could wait or change something.
-fn lines(call: &mut Call<'_, '_>, file: &JObject<'_>) -> Result<Observation, Fault> {
-    if !call.boolean(file, jni_str!("isFile"))? {
+fn lines(call: &mut Call<'_, '_>, file: &Object<'_>) -> Result<Observation, Fault> {
+    if !call.boolean(file, c"isFile")? {
         return Err(Fault::UNFIT);
     }
     let streams = call.class("java.io.FileInputStream")?;
-    let stream = call.create(&streams, &jni_sig!("(Ljava/io/File;)V"), &[JValue::Object(file)])?;
+    let stream = call.create(&streams, c"(Ljava/io/File;)V", &[Argument::Object(file)])?;
     let read = whole(call, &stream);
     let closed = close(call, &stream);
     let bytes = read?;
@@ -89,13 +85,13 @@ fn lines(call: &mut Call<'_, '_>, file: &JObject<'_>) -> Result<Observation, Fau
     Ok(Value::List(lines).into())
 }
 
-fn whole(call: &mut Call<'_, '_>, stream: &JObject<'_>) -> Result<Vec<u8>, Fault> {
-    let buffer = call.env.new_byte_array(LINES_BYTES_MAX)?;
+fn whole(call: &mut Call<'_, '_>, stream: &Object<'_>) -> Result<Vec<u8>, Fault> {
+    let buffer = call.env.new_bytes(BUFFER_BYTES)?;
     let mut bytes = Vec::new();
     loop {
-        let sig = jni_sig!("([B)I");
+        let sig = c"([B)I";
         let count =
-            call.framed(|call| call.integer_of(stream, jni_str!("read"), &sig, &[JValue::Object(&buffer)]))?;
+            call.framed(|call| call.integer_of(stream, c"read", sig, &[Argument::Object(&buffer)]))?;
         // Below zero is the end.
         let Ok(count) = usize::try_from(count) else {
             return Ok(bytes);
@@ -103,27 +99,23 @@ fn whole(call: &mut Call<'_, '_>, stream: &JObject<'_>) -> Result<Vec<u8>, Fault
         if bytes.len() + count > LINES_BYTES_MAX {
             return Err(Fault::CUT);
         }
-        bytes.extend(call.env.convert_byte_array(&buffer)?.into_iter().take(count));
+        bytes.extend(call.env.bytes(&buffer, LINES_BYTES_MAX)?.into_iter().take(count));
     }
 }
 
-fn close(call: &mut Call<'_, '_>, closeable: &JObject<'_>) -> Result<(), Fault> {
-    call.void(closeable, jni_str!("close"))
+fn close(call: &mut Call<'_, '_>, closeable: &Object<'_>) -> Result<(), Fault> {
+    call.void(closeable, c"close")
 }
 
 /// Whether the app's own APK has this entry.
 fn entry_exists(call: &mut Call<'_, '_>, name: &str) -> Result<bool, Fault> {
-    let path = call.text(call.java.context(), jni_str!("getPackageCodePath"))?;
+    let path = call.text(&call.java.context(), c"getPackageCodePath")?;
     let path = call.string(&path)?;
     let name = call.string(name)?;
     let archives = call.class("java.util.zip.ZipFile")?;
-    let archive = call.create(
-        &archives,
-        &jni_sig!("(Ljava/lang/String;)V"),
-        &[JValue::Object(&path)],
-    )?;
-    let sig = jni_sig!("(Ljava/lang/String;)Ljava/util/zip/ZipEntry;");
-    let entry = call.object(&archive, jni_str!("getEntry"), &sig, &[JValue::Object(&name)]);
+    let archive = call.create(&archives, c"(Ljava/lang/String;)V", &[Argument::Object(&path)])?;
+    let sig = c"(Ljava/lang/String;)Ljava/util/zip/ZipEntry;";
+    let entry = call.object(&archive, c"getEntry", sig, &[Argument::Object(&name)]);
     let closed = close(call, &archive);
     let found = match entry {
         Ok(_) => true,

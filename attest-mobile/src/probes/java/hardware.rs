@@ -1,12 +1,13 @@
 //! Sensors and network interfaces, as the platform lists them.
 
+use std::ffi::CStr;
+
 use attest_core::facts::{FactId, FactRef, Observation, Value};
-use jni::strings::JNIStr;
-use jni::{JValue, jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
+use super::jvm::Argument;
 use crate::probes::Lifetime;
 
 pub(super) const SENSORS: Family = Family {
@@ -32,17 +33,17 @@ const INTERFACES_MAX: usize = 256;
 const ALL: i32 = -1;
 
 fn sensors(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault> {
-    let column: &JNIStr = match question.fact() {
-        FactId::SENSORS_NAME => jni_str!("getName"),
-        FactId::SENSORS_VENDOR => jni_str!("getVendor"),
+    let column: &CStr = match question.fact() {
+        FactId::SENSORS_NAME => c"getName",
+        FactId::SENSORS_VENDOR => c"getVendor",
         _ => return Err(Fault::UNFIT),
     };
     let service = call.string("sensor")?;
-    let sig = jni_sig!("(Ljava/lang/String;)Ljava/lang/Object;");
-    let name = jni_str!("getSystemService");
-    let manager = call.object(call.java.context(), name, &sig, &[JValue::Object(&service)])?;
-    let sig = jni_sig!("(I)Ljava/util/List;");
-    let sensors = call.object(&manager, jni_str!("getSensorList"), &sig, &[JValue::Int(ALL)])?;
+    let sig = c"(Ljava/lang/String;)Ljava/lang/Object;";
+    let name = c"getSystemService";
+    let manager = call.object(&call.java.context(), name, sig, &[Argument::Object(&service)])?;
+    let sig = c"(I)Ljava/util/List;";
+    let sensors = call.object(&manager, c"getSensorList", sig, &[Argument::Int(ALL)])?;
     let sensors = call.array_of(&sensors)?;
     let texts = call.each(sensors, SENSORS_MAX, &mut |call, sensor| {
         call.text(&sensor, column)
@@ -52,19 +53,14 @@ fn sensors(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, F
 
 fn interfaces(call: &mut Call<'_, '_>, _: &FactRef) -> Result<Observation, Fault> {
     let class = call.class("java.net.NetworkInterface")?;
-    let sig = jni_sig!("()Ljava/util/Enumeration;");
-    let interfaces = call.static_object(&class, jni_str!("getNetworkInterfaces"), &sig, &[])?;
+    let sig = c"()Ljava/util/Enumeration;";
+    let interfaces = call.static_object(&class, c"getNetworkInterfaces", sig, &[])?;
     let collections = call.class("java.util.Collections")?;
-    let sig = jni_sig!("(Ljava/util/Enumeration;)Ljava/util/ArrayList;");
-    let interfaces = call.static_object(
-        &collections,
-        jni_str!("list"),
-        &sig,
-        &[JValue::Object(&interfaces)],
-    )?;
+    let sig = c"(Ljava/util/Enumeration;)Ljava/util/ArrayList;";
+    let interfaces = call.static_object(&collections, c"list", sig, &[Argument::Object(&interfaces)])?;
     let interfaces = call.array_of(&interfaces)?;
     let names = call.each(interfaces, INTERFACES_MAX, &mut |call, interface| {
-        call.text(&interface, jni_str!("getName"))
+        call.text(&interface, c"getName")
     })?;
     Ok(Value::List(names).into())
 }

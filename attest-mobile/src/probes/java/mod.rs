@@ -18,6 +18,11 @@
 //! hidden members was there; a member that is refused is `ENOSYS`.
 
 mod app;
+#[expect(
+    unsafe_code,
+    reason = "the virtual machine is reached through its own table of functions"
+)]
+mod attached;
 mod build;
 mod call;
 mod classes;
@@ -26,6 +31,11 @@ mod fault;
 mod fields;
 mod files;
 mod hardware;
+#[expect(
+    unsafe_code,
+    reason = "the virtual machine is reached through its own table of functions"
+)]
+mod jvm;
 mod packages;
 mod process;
 mod runtime;
@@ -33,4 +43,5 @@ mod runtime;
 #[cfg(test)]
 pub(super) use self::family::families;
 pub use self::family::{JavaProbe, probes};
+pub use self::jvm::{Env, Object};
 pub use self::runtime::{CaptureError, Java};

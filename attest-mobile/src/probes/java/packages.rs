@@ -1,13 +1,12 @@
 //! What the package manager says about the app and its neighbours.
 
 use attest_core::facts::{FactId, FactRef, Observation, Value};
-use jni::objects::JObject;
-use jni::{JValue, jni_sig, jni_str};
 use ring::digest::{SHA256, digest};
 
 use super::call::Call;
 use super::family::Family;
 use super::fault::Fault;
+use super::jvm::{Argument, Object};
 use super::{app, build};
 use crate::probes::Lifetime;
 use crate::probes::answers::{boolean, integer, text};
@@ -50,11 +49,11 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
         FactId::PM_INSTALLER => text(installer(call)?),
         FactId::PM_SOURCE_DIR => {
             let app = described(call)?;
-            text(call.text_field(&app, jni_str!("sourceDir"))?)
+            text(call.text_field(&app, c"sourceDir")?)
         }
         FactId::PM_FLAGS => {
             let app = described(call)?;
-            integer(call.integer_field(&app, jni_str!("flags"))?)
+            integer(call.integer_field(&app, c"flags")?)
         }
         FactId::PM_FEATURES => Value::List(features(call)?).into(),
         FactId::PM_SIGNERS => Value::List(signers(call)?).into(),
@@ -62,33 +61,33 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
     })
 }
 
-fn manager<'local>(call: &mut Call<'_, 'local>) -> Result<JObject<'local>, Fault> {
-    let sig = jni_sig!("()Landroid/content/pm/PackageManager;");
-    call.object(call.java.context(), jni_str!("getPackageManager"), &sig, &[])
+fn manager<'local>(call: &mut Call<'_, 'local>) -> Result<Object<'local>, Fault> {
+    let sig = c"()Landroid/content/pm/PackageManager;";
+    call.object(&call.java.context(), c"getPackageManager", sig, &[])
 }
 
 /// The app's own package, as its context names it.
-fn own<'local>(call: &mut Call<'_, 'local>) -> Result<JObject<'local>, Fault> {
-    let sig = jni_sig!("()Ljava/lang/String;");
-    call.object(call.java.context(), jni_str!("getPackageName"), &sig, &[])
+fn own<'local>(call: &mut Call<'_, 'local>) -> Result<Object<'local>, Fault> {
+    let sig = c"()Ljava/lang/String;";
+    call.object(&call.java.context(), c"getPackageName", sig, &[])
 }
 
 fn package<'local>(
     call: &mut Call<'_, 'local>,
-    name: &JObject<'_>,
+    name: &Object<'_>,
     flags: i32,
-) -> Result<JObject<'local>, Fault> {
+) -> Result<Object<'local>, Fault> {
     let manager = manager(call)?;
-    let sig = jni_sig!("(Ljava/lang/String;I)Landroid/content/pm/PackageInfo;");
-    let with = [JValue::Object(name), JValue::Int(flags)];
-    call.object(&manager, jni_str!("getPackageInfo"), &sig, &with)
+    let sig = c"(Ljava/lang/String;I)Landroid/content/pm/PackageInfo;";
+    let with = [Argument::Object(name), Argument::Int(flags)];
+    call.object(&manager, c"getPackageInfo", sig, &with)
 }
 
-fn described<'local>(call: &mut Call<'_, 'local>) -> Result<JObject<'local>, Fault> {
+fn described<'local>(call: &mut Call<'_, 'local>) -> Result<Object<'local>, Fault> {
     let (manager, own) = (manager(call)?, own(call)?);
-    let sig = jni_sig!("(Ljava/lang/String;I)Landroid/content/pm/ApplicationInfo;");
-    let with = [JValue::Object(&own), JValue::Int(0)];
-    call.object(&manager, jni_str!("getApplicationInfo"), &sig, &with)
+    let sig = c"(Ljava/lang/String;I)Landroid/content/pm/ApplicationInfo;";
+    let with = [Argument::Object(&own), Argument::Int(0)];
+    call.object(&manager, c"getApplicationInfo", sig, &with)
 }
 
 fn exists(call: &mut Call<'_, '_>, name: &str) -> Result<bool, Fault> {
@@ -102,50 +101,50 @@ fn exists(call: &mut Call<'_, '_>, name: &str) -> Result<bool, Fault> {
 
 fn packages(call: &mut Call<'_, '_>) -> Result<Vec<String>, Fault> {
     let (manager, uid) = (manager(call)?, app::uid(call)?);
-    let sig = jni_sig!("(I)[Ljava/lang/String;");
-    let names = call.object(&manager, jni_str!("getPackagesForUid"), &sig, &[JValue::Int(uid)])?;
+    let sig = c"(I)[Ljava/lang/String;";
+    let names = call.object(&manager, c"getPackagesForUid", sig, &[Argument::Int(uid)])?;
     call.texts(names, PACKAGES_MAX)
 }
 
 fn installer(call: &mut Call<'_, '_>) -> Result<String, Fault> {
     let (manager, own) = (manager(call)?, own(call)?);
-    let with = [JValue::Object(&own)];
+    let with = [Argument::Object(&own)];
     if build::sdk(call)? >= R {
-        let sig = jni_sig!("(Ljava/lang/String;)Landroid/content/pm/InstallSourceInfo;");
-        let source = call.object(&manager, jni_str!("getInstallSourceInfo"), &sig, &with)?;
-        return call.text(&source, jni_str!("getInstallingPackageName"));
+        let sig = c"(Ljava/lang/String;)Landroid/content/pm/InstallSourceInfo;";
+        let source = call.object(&manager, c"getInstallSourceInfo", sig, &with)?;
+        return call.text(&source, c"getInstallingPackageName");
     }
-    let sig = jni_sig!("(Ljava/lang/String;)Ljava/lang/String;");
-    let name = call.object(&manager, jni_str!("getInstallerPackageName"), &sig, &with)?;
+    let sig = c"(Ljava/lang/String;)Ljava/lang/String;";
+    let name = call.object(&manager, c"getInstallerPackageName", sig, &with)?;
     call.read(name)
 }
 
 fn features(call: &mut Call<'_, '_>) -> Result<Vec<String>, Fault> {
     let manager = manager(call)?;
-    let sig = jni_sig!("()[Landroid/content/pm/FeatureInfo;");
-    let features = call.object(&manager, jni_str!("getSystemAvailableFeatures"), &sig, &[])?;
+    let sig = c"()[Landroid/content/pm/FeatureInfo;";
+    let features = call.object(&manager, c"getSystemAvailableFeatures", sig, &[])?;
     // The version of OpenGL ES is among them, without a name.
     call.each(features, FEATURES_MAX, &mut |call, feature| {
-        call.text_field(&feature, jni_str!("name"))
+        call.text_field(&feature, c"name")
     })
 }
 
 /// Who signs the app now. Those of before a rotation are not among them: the signing block does not name them as signers either.
 fn signers(call: &mut Call<'_, '_>) -> Result<Vec<String>, Fault> {
     let own = own(call)?;
-    let signatures = jni_sig!("[Landroid/content/pm/Signature;");
+    let signatures = c"[Landroid/content/pm/Signature;";
     let signers = if build::sdk(call)? >= PIE {
         let package = package(call, &own, GET_SIGNING_CERTIFICATES)?;
-        let sig = jni_sig!("Landroid/content/pm/SigningInfo;");
-        let signing = call.field(&package, jni_str!("signingInfo"), &sig)?;
-        let sig = jni_sig!("()[Landroid/content/pm/Signature;");
-        call.object(&signing, jni_str!("getApkContentsSigners"), &sig, &[])?
+        let sig = c"Landroid/content/pm/SigningInfo;";
+        let signing = call.field(&package, c"signingInfo", sig)?;
+        let sig = c"()[Landroid/content/pm/Signature;";
+        call.object(&signing, c"getApkContentsSigners", sig, &[])?
     } else {
         let package = package(call, &own, GET_SIGNATURES)?;
-        call.field(&package, jni_str!("signatures"), &signatures)?
+        call.field(&package, c"signatures", signatures)?
     };
     call.each(signers, SIGNERS_MAX, &mut |call, signer| {
-        let bytes = call.object(&signer, jni_str!("toByteArray"), &jni_sig!("()[B"), &[])?;
+        let bytes = call.object(&signer, c"toByteArray", c"()[B", &[])?;
         let certificate = call.bytes(bytes, CERTIFICATE_MAX)?;
         Ok(hex(digest(&SHA256, &certificate).as_ref()))
     })

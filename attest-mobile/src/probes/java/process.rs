@@ -1,7 +1,6 @@
 //! The process as its runtime sees it: who called at the start, whether a debugger is there, and its name.
 
 use attest_core::facts::{FactId, FactRef, Observation, Value};
-use jni::{jni_sig, jni_str};
 
 use super::call::Call;
 use super::family::Family;
@@ -31,25 +30,25 @@ fn ask(call: &mut Call<'_, '_>, question: &FactRef) -> Result<Observation, Fault
 
 /// The frames that led to [`super::Java::capture`], each `class.method`, the innermost first.
 fn stack(call: &mut Call<'_, '_>) -> Result<Vec<String>, Fault> {
-    let sig = jni_sig!("()[Ljava/lang/StackTraceElement;");
-    let frames = call.object(call.java.start(), jni_str!("getStackTrace"), &sig, &[])?;
+    let sig = c"()[Ljava/lang/StackTraceElement;";
+    let frames = call.object(&call.java.start(), c"getStackTrace", sig, &[])?;
     call.each(frames, FRAMES_MAX, &mut |call, frame| {
-        let class = call.text(&frame, jni_str!("getClassName"))?;
-        let method = call.text(&frame, jni_str!("getMethodName"))?;
+        let class = call.text(&frame, c"getClassName")?;
+        let method = call.text(&frame, c"getMethodName")?;
         Ok(format!("{class}.{method}"))
     })
 }
 
 fn debugged(call: &mut Call<'_, '_>) -> Result<bool, Fault> {
     let debug = call.class("android.os.Debug")?;
-    let connected = call.static_value(&debug, jni_str!("isDebuggerConnected"), &jni_sig!("()Z"), &[])?;
-    Ok(connected.z()?)
+    let connected = call.static_value(&debug, c"isDebuggerConnected", c"()Z", &[])?;
+    connected.boolean()
 }
 
 /// The name that the process was started under, as its activity thread keeps it.
 fn name(call: &mut Call<'_, '_>) -> Result<String, Fault> {
     let threads = call.class("android.app.ActivityThread")?;
-    let sig = jni_sig!("()Ljava/lang/String;");
-    let name = call.static_object(&threads, jni_str!("currentProcessName"), &sig, &[])?;
+    let sig = c"()Ljava/lang/String;";
+    let name = call.static_object(&threads, c"currentProcessName", sig, &[])?;
     call.read(name)
 }

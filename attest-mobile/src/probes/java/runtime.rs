@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use jni::objects::{Global, JClass, JClassLoader, JObject};
-use jni::{Env, JavaVM, jni_sig, jni_str};
-
+use super::attached::{Lasting, Machine};
 use super::call::Call;
 use super::fault::Fault;
+use super::jvm::{Env, Object, Of, Said};
 use crate::probes::sys::Deadline;
 
 /// Why the app's surroundings could not be remembered.
@@ -32,21 +31,15 @@ impl CaptureError {
     }
 }
 
-impl From<jni::errors::Error> for CaptureError {
-    fn from(_: jni::errors::Error) -> Self {
-        Self::Refused
-    }
-}
-
 static BEGUN: OnceLock<Arc<Java>> = OnceLock::new();
 
 /// The virtual machine, and what of the app is needed to ask it.
 #[derive(Debug)]
 pub struct Java {
-    vm: JavaVM,
-    loader: Global<JClassLoader<'static>>,
-    context: Global<JObject<'static>>,
-    start: Global<JObject<'static>>,
+    machine: Machine,
+    loader: Lasting,
+    context: Lasting,
+    start: Lasting,
 }
 
 impl Java {
@@ -57,25 +50,26 @@ impl Java {
     /// [`CaptureError`] if there is no context, or the virtual machine refused.
     pub fn capture(
         env: &mut Env<'_>,
-        entry: &JClass<'_>,
-        context: &JObject<'_>,
+        entry: &Object<'_>,
+        context: &Object<'_>,
     ) -> Result<Self, CaptureError> {
         if context.is_null() {
             return Err(CaptureError::NoContext);
         }
-        let captured = env.with_local_frame(8, |env| {
-            let loader = entry.get_class_loader(env)?;
-            let start = env.new_object(jni_str!("java/lang/Throwable"), jni_sig!("()V"), &[])?;
+        let captured = env.framed(8, |env| {
+            let sig = c"()Ljava/lang/ClassLoader;";
+            let loader = env.call(Of::Object(entry), c"getClassLoader", sig, &[])?;
+            let throwables = env.boot_class(c"java/lang/Throwable")?;
+            let start = env.create(&throwables, c"()V", &[])?;
             let context = lasting(env, context)?;
             Ok(Self {
-                vm: env.get_java_vm()?,
-                loader: env.new_global_ref(&loader)?,
-                context: env.new_global_ref(&context)?,
-                start: env.new_global_ref(&start)?,
+                machine: Machine::of(env)?,
+                loader: Lasting::new(env, &loader.nullable()?)?,
+                context: Lasting::new(env, &context)?,
+                start: Lasting::new(env, &start)?,
             })
         });
-        env.exception_clear();
-        captured
+        captured.map_err(|_| CaptureError::Refused)
     }
 
     /// Keeps this for the whole process, unless there is one already: a process has one app, and the first to begin is the
@@ -90,17 +84,17 @@ impl Java {
         BEGUN.get().cloned()
     }
 
-    pub(super) fn loader(&self) -> &JClassLoader<'static> {
-        &self.loader
+    pub(super) fn loader(&self) -> Object<'_> {
+        self.loader.object()
     }
 
-    pub(super) fn context(&self) -> &JObject<'static> {
-        &self.context
+    pub(super) fn context(&self) -> Object<'_> {
+        self.context.object()
     }
 
     /// A `Throwable` that was made, and never thrown, when the app began: it holds the stack of then.
-    pub(super) fn start(&self) -> &JObject<'static> {
-        &self.start
+    pub(super) fn start(&self) -> Object<'_> {
+        self.start.object()
     }
 
     /// Runs `ask` with the calling thread attached, which is detached afterwards if it was not attached before; refused on the
@@ -110,7 +104,7 @@ impl Java {
         deadline: &dyn Deadline,
         ask: impl FnOnce(&mut Call<'_, '_>),
     ) -> Result<(), Fault> {
-        self.vm.attach_current_thread_for_scope(|env| {
+        self.machine.attached(|env| {
             let mut call = Call {
                 env,
                 java: self,
@@ -126,39 +120,25 @@ impl Java {
 }
 
 /// The context that lives as long as the app; the one at hand while there is none yet.
-fn lasting<'local>(
-    env: &mut Env<'local>,
-    context: &JObject<'_>,
-) -> Result<JObject<'local>, jni::errors::Error> {
-    let name = jni_str!("getApplicationContext");
-    let app = env
-        .call_method(context, name, jni_sig!("()Landroid/content/Context;"), &[])
-        .and_then(jni::JValueOwned::l);
-    env.exception_clear();
-    match app {
-        Ok(app) if !app.is_null() => Ok(app),
-        _ => env.new_local_ref(context),
-    }
+fn lasting<'local>(env: &mut Env<'local>, context: &Object<'_>) -> Result<Object<'local>, Fault> {
+    let (name, sig) = (c"getApplicationContext", c"()Landroid/content/Context;");
+    let app = env.call(Of::Object(context), name, sig, &[]);
+    app.and_then(Said::object).or_else(|_| env.again(context))
 }
 
 impl Call<'_, '_> {
     /// True on the thread of the main looper. Without a main looper there is no main thread.
     fn on_main_thread(&mut self) -> Result<bool, Fault> {
         let looper = self.class("android.os.Looper")?;
-        let sig = jni_sig!("()Landroid/os/Looper;");
-        let main = match self.static_object(&looper, jni_str!("getMainLooper"), &sig, &[]) {
+        let sig = c"()Landroid/os/Looper;";
+        let main = match self.static_object(&looper, c"getMainLooper", sig, &[]) {
             Err(Fault::ABSENT) => return Ok(false),
             main => main?,
         };
-        let main = self.object(
-            &main,
-            jni_str!("getThread"),
-            &jni_sig!("()Ljava/lang/Thread;"),
-            &[],
-        )?;
+        let main = self.object(&main, c"getThread", c"()Ljava/lang/Thread;", &[])?;
         let threads = self.class("java.lang.Thread")?;
-        let sig = jni_sig!("()Ljava/lang/Thread;");
-        let current = self.static_object(&threads, jni_str!("currentThread"), &sig, &[])?;
-        self.same(&main, &current)
+        let sig = c"()Ljava/lang/Thread;";
+        let current = self.static_object(&threads, c"currentThread", sig, &[])?;
+        Ok(self.same(&main, &current))
     }
 }

@@ -4,8 +4,6 @@
 //! The two lists are not the same on any phone: compiled apps (`.odex`, `.oat`) are code without being libraries, and a library
 //! inside an APK is mapped as the APK.
 
-use std::collections::BTreeSet;
-
 use attest_core::facts::{FactId, FactRef, Observation};
 
 use super::super::answers::list;
@@ -50,13 +48,15 @@ impl Probe for Images {
 
 fn loaded() -> Observation {
     let all = images();
-    let paths: BTreeSet<String> = all
+    let mut paths: Vec<String> = all
         .value
         .iter()
         .filter(|image| !image.path.is_empty())
         .map(|image| String::from_utf8_lossy(&image.path).into_owned())
         .collect();
-    list(paths.into_iter().collect(), all.truncated)
+    paths.sort_unstable();
+    paths.dedup();
+    list(paths, all.truncated)
 }
 
 fn mapped(files: &Files<'_>) -> Result<Observation, Errno> {
@@ -65,7 +65,9 @@ fn mapped(files: &Files<'_>) -> Result<Observation, Errno> {
             .value
             .iter()
             .filter(|region| region.is_executable() && region.backing() == Backing::File);
-        let paths: BTreeSet<String> = code.map(|region| region.path.to_string()).collect();
-        list(paths.into_iter().collect(), map.truncated)
+        let mut paths: Vec<String> = code.map(|region| region.path.to_string()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        list(paths, map.truncated)
     })
 }

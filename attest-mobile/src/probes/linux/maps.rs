@@ -2,8 +2,6 @@
 //!
 //! Each list has each of its items once. Memory without a file is in `maps.line` and `maps.perm` alone.
 
-use std::collections::BTreeSet;
-
 use attest_core::facts::{FactId, FactRef, Observation, Row};
 use attest_core::policy::Variables;
 
@@ -69,7 +67,11 @@ pub(super) fn with_regions<T>(
 fn observation(fact: FactId, map: &Parsed<Vec<Region<'_>>>, variables: &Variables) -> Observation {
     let all = || map.value.iter();
     let of_files = || all().filter(|region| region.backing() == Backing::File);
-    let distinct = |items: BTreeSet<String>| list(items.into_iter().collect(), map.truncated);
+    let distinct = |mut items: Vec<String>| {
+        items.sort_unstable();
+        items.dedup();
+        list(items, map.truncated)
+    };
     match fact {
         FactId::MAPS_PATH => distinct(of_files().map(|region| region.path.to_string()).collect()),
         FactId::MAPS_LINE => list(
@@ -91,8 +93,10 @@ fn observation(fact: FactId, map: &Parsed<Vec<Region<'_>>>, variables: &Variable
             None => Observation::Absent,
         },
         FactId::MAPS_ROWS => {
-            let distinct: BTreeSet<Row> = of_files().map(row).collect();
-            rows(distinct.into_iter().collect(), map.truncated)
+            let mut distinct: Vec<Row> = of_files().map(row).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            rows(distinct, map.truncated)
         }
         _ => Errno::UNFIT.into(),
     }

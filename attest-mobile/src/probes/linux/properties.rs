@@ -4,8 +4,6 @@
 //! Android lets an app read some areas only. A property in another one is absent by either view, as the API has it. Where there
 //! is no property area, as on a Linux host, every question is an error.
 
-use std::collections::BTreeMap;
-
 use attest_core::facts::{FactId, FactRef, Observation};
 
 use super::super::answers::{list, text};
@@ -87,18 +85,23 @@ impl Probe for Properties {
 
 /// What the area says. A value that could not be read is `None`.
 struct Area {
-    values: BTreeMap<String, Option<String>>,
+    /// By name, each of which stands once.
+    values: Vec<(String, Option<String>)>,
     truncated: bool,
 }
 
 impl Area {
     fn observation(&self, name: Option<&str>) -> Observation {
         let Some(name) = name else {
-            return list(self.values.keys().cloned().collect(), self.truncated);
+            let names = self.values.iter().map(|(name, _)| name.clone());
+            return list(names.collect(), self.truncated);
         };
-        match self.values.get(name) {
-            Some(Some(value)) => text(value.as_str()),
-            Some(None) => Errno::UNSTEADY.into(),
+        let found = self
+            .values
+            .binary_search_by(|(known, _)| known.as_str().cmp(name));
+        match found.ok().and_then(|at| self.values.get(at)) {
+            Some((_, Some(value))) => text(value.as_str()),
+            Some((_, None)) => Errno::UNSTEADY.into(),
             None if self.truncated => Errno::CUT.into(),
             None => Observation::Absent,
         }
@@ -112,7 +115,7 @@ fn area(files: &Files<'_>, root: &str) -> Result<Area, Errno> {
         names => names?,
     };
     let mut area = Area {
-        values: BTreeMap::new(),
+        values: Vec::new(),
         truncated: names.truncated,
     };
     let mut left = MAX_BYTES;
@@ -129,6 +132,10 @@ fn area(files: &Files<'_>, root: &str) -> Result<Area, Errno> {
             Err(errno) => return Err(errno),
         }
     }
+    // Of a name that stands twice the last value counts.
+    area.values.reverse();
+    area.values.sort_by(|(left, _), (right, _)| left.cmp(right));
+    area.values.dedup_by(|(left, _), (right, _)| left == right);
     Ok(area)
 }
 
@@ -148,7 +155,7 @@ fn add(files: &Files<'_>, path: &[u8], area: &mut Area, left: usize) -> Result<u
         area.truncated |= !is_whole;
         for property in found.map(|found| found.value).unwrap_or_default() {
             let value = property.value.map(std::borrow::Cow::into_owned);
-            area.values.insert(property.name.into_owned(), value);
+            area.values.push((property.name.into_owned(), value));
         }
         break;
     }
