@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::encoding::{EncodingError, base64url, from_base64url_array};
 use crate::fleet::{FleetSecret, KeyUse, RandomError, random_array};
 use crate::jose::MacKey;
+use crate::json::{FromJson, Json};
 
 /// A random 128-bit registration id. It says nothing about the phone; `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +66,12 @@ impl<'de> Deserialize<'de> for DeviceId {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         let text = String::deserialize(reader)?;
         Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl FromJson for DeviceId {
+    fn from_json(json: Json) -> Option<Self> {
+        Self::parse(json.text()?).ok()
     }
 }
 

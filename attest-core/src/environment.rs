@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::words_from_json;
+
 /// Which world a gateway, a policy and a token belong to. A mismatch is refused before policy is consulted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -44,6 +46,10 @@ impl Environment {
             _ => None,
         }
     }
+}
+
+words_from_json! {
+    Environment => Development Production;
 }
 
 impl fmt::Display for Environment {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::TokenKind;
+use crate::json::{FromJson, Json, Members, words_from_json};
 use crate::token::binding::Bind;
 
 /// Prefix of every problem `type`.
@@ -33,6 +34,23 @@ pub enum RetryClass {
     StepUp,
     /// Wait as `Retry-After` says.
     Later,
+}
+
+impl RetryClass {
+    /// The word used in refusals.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::FreshToken => "fresh-token",
+            Self::StrongerToken => "stronger-token",
+            Self::Renew => "renew",
+            Self::Enroll => "enroll",
+            Self::RefreshPolicy => "refresh-policy",
+            Self::StepUp => "step-up",
+            Self::Later => "later",
+        }
+    }
 }
 
 macro_rules! problem_codes {
@@ -244,6 +262,48 @@ impl Problem {
     pub fn code(&self) -> Option<ProblemCode> {
         ProblemCode::parse(self.type_uri.strip_prefix(TYPE_PREFIX)?)
     }
+}
+
+impl FromJson for MissingStrength {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            token: members.take("token")?,
+            bind: members.take_or("bind", Vec::new())?,
+        })
+    }
+}
+
+impl FromJson for StepUpRequest {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            id: members.take("id")?,
+            kind: members.take("kind")?,
+            issuer: members.take("issuer")?,
+        })
+    }
+}
+
+impl FromJson for Problem {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            type_uri: members.take("type")?,
+            title: members.take("title")?,
+            status: members.take("status")?,
+            retry: members.take("retry")?,
+            support: members.take("support")?,
+            missing: members.take("missing")?,
+            step_up: members.take("step_up")?,
+            retry_after_s: members.take("retry_after_s")?,
+        })
+    }
+}
+
+words_from_json! {
+    RetryClass => None FreshToken StrongerToken Renew Enroll RefreshPolicy StepUp Later;
+    StepUpKind => Proof User;
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::challenge::Challenge;
 use crate::delivery::{DeliveryError, DeliveryShare, SealedSessionKey};
 use crate::device::DeviceId;
 use crate::encoding::{base64url, from_base64url, from_base64url_array, sha256_base64url};
-use crate::jose::jws::read_claims;
+use crate::jose::jws::read_tree;
 use crate::jose::{Algorithm, Compact, JwkSet, JwsError, MacKey, Unsigned};
+use crate::json::{FromJson, Json, Members};
 use crate::redacted::Redacted;
 
 /// Media type of a response.
@@ -62,6 +63,28 @@ impl ResponseClaims {
     /// [`JwsError::Json`] if it cannot be written.
     pub fn prepare(&self, kid: &str) -> Result<Unsigned, JwsError> {
         Unsigned::new(Algorithm::Es256, TYP, Some(kid), self)
+    }
+}
+
+impl FromJson for ResponseClaims {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            evidence_digest: members.take("evh")?,
+            device_thumbprint: members.take("jkt")?,
+            ticket_digest: members.take("tkh")?,
+            iat: members.take("iat")?,
+            exp: members.take("exp")?,
+            renew_after_s: members.take("renew_after_s")?,
+            enroll_after_s: members.take("enroll_after_s")?,
+            device: members.take("dev")?,
+            audience: members.take("aud")?,
+            policy_version: members.take("pol")?,
+            ticket: members.take("ticket")?,
+            share: members.take("share")?,
+            sealed: members.take("sealed")?,
+            attestation: members.take("attestation")?,
+        })
     }
 }
 
@@ -160,7 +183,7 @@ fn verify(text: &str, expected: &Expected<'_>) -> Result<ResponseClaims, Respons
     jws.header().expect_typ(TYP)?;
     let kid = jws.header().kid.as_deref().ok_or(JwsError::UnknownKey)?;
     let key = expected.response_keys.find(kid).ok_or(JwsError::UnknownKey)?;
-    let claims: ResponseClaims = read_claims(&jws.verify(&key)?)?;
+    let claims = ResponseClaims::from_json(read_tree(&jws.verify(&key)?)?).ok_or(JwsError::Json)?;
     let matches = claims.evidence_digest == expected.evidence_digest
         && claims.device_thumbprint == expected.device_thumbprint
         && claims.ticket_digest == sha256_base64url(claims.ticket.as_bytes());

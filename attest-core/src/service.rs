@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::Purpose;
 use crate::device::DeviceId;
+use crate::json::{FromJson, Json, Members};
 
 /// `POST challenge`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,4 +96,38 @@ pub struct PolicyBundle {
     pub delegated: BTreeMap<String, String>,
     /// The targets that phones need, by name.
     pub artifacts: BTreeMap<String, String>,
+}
+
+impl FromJson for ChallengeResponse {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            challenge: members.take("challenge")?,
+            expires_in_s: members.take("expires_in_s")?,
+        })
+    }
+}
+
+impl FromJson for EvidenceResponse {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            response: members.take("response")?,
+        })
+    }
+}
+
+impl FromJson for PolicyBundle {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            roots: members.take_or("roots", Vec::new())?,
+            more: members.take_or("more", false)?,
+            timestamp: members.take("timestamp")?,
+            snapshot: members.take("snapshot")?,
+            targets: members.take("targets")?,
+            delegated: members.take_or("delegated", BTreeMap::new())?,
+            artifacts: members.take("artifacts")?,
+        })
+    }
 }

@@ -129,6 +129,10 @@ pub trait Clock: Send + Sync {
     fn wall_s(&self) -> u64;
     /// A clock that never goes back and counts while the phone sleeps.
     fn monotonic_ms(&self) -> u64;
+    /// The same in microseconds, as fine as it is known: probes are measured by it.
+    fn monotonic_us(&self) -> u64 {
+        self.monotonic_ms().saturating_mul(1000)
+    }
 }
 
 /// Wakes futures.

@@ -14,6 +14,7 @@ mod http;
 pub mod machine;
 mod notice;
 mod policy;
+pub mod probes;
 mod request;
 mod signal;
 

@@ -1,11 +1,11 @@
 //! Device policy on the phone: taken only if the chain of roots that begins with the configured one vouches for it, for this
 //! environment, and never older than the one that was active before. A policy that has expired stays in force.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use attest_core::bundle::{self, BundleError, Kept, Offered, Vouched};
 use attest_core::jose::{Jwk, JwkSet};
+use attest_core::json::{FromJson as _, Json};
 use attest_core::policy::{
     CompiledDevice, DevicePolicy, ENGINE_VERSION, PolicyReadError, Requirement, Variables,
 };
@@ -100,7 +100,7 @@ pub(crate) struct ActivePolicy {
     pub(crate) age: PolicyAge,
     /// When the first of what vouches for it expires, Unix seconds.
     pub(crate) expires_s: u64,
-    origins: BTreeSet<String>,
+    origins: Vec<String>,
 }
 
 impl ActivePolicy {
@@ -110,7 +110,7 @@ impl ActivePolicy {
 
     /// Whether any requirement is about this origin: no other origin ever sees a token.
     pub(crate) fn names(&self, origin: &str) -> bool {
-        self.origins.contains(origin)
+        self.origins.iter().any(|known| known == origin)
     }
 
     pub(crate) fn requirement(&self, method: &str, target: &Target<'_>) -> Option<&Requirement> {
@@ -255,7 +255,7 @@ impl Offer {
     }
 
     fn compile(&self, device: &str, expires_s: u64) -> Result<ActivePolicy, PolicyFault> {
-        let policy = DevicePolicy::from_json(device.as_bytes()).map_err(|error| {
+        let (policy, keys) = DevicePolicy::read(device.as_bytes()).map_err(|error| {
             if let PolicyReadError::Unsupported { needed } = error {
                 PolicyFault::Engine { needed }
             } else {
@@ -280,7 +280,7 @@ impl Offer {
                 needed: policy.engine_min,
             });
         }
-        let response_keys = response_keys(&policy)?;
+        let response_keys = response_keys(keys)?;
         let origins = policy
             .requirements
             .iter()
@@ -310,12 +310,12 @@ impl Offer {
 }
 
 /// Keys of kinds that this version does not know are left out; a symmetric one is never taken.
-fn response_keys(policy: &DevicePolicy) -> Result<JwkSet, PolicyFault> {
-    let usable = |key: &serde_json::Value| {
-        let jwk: Jwk = serde_json::from_value(key.clone()).ok()?;
+fn response_keys(keys: Vec<Json>) -> Result<JwkSet, PolicyFault> {
+    let usable = |key| {
+        let jwk = Jwk::from_json(key)?;
         (jwk.kid.is_some() && jwk.point().is_ok() && jwk.verifying_key().is_ok()).then_some(jwk)
     };
-    let keys: Vec<Jwk> = policy.response_keys.iter().filter_map(usable).collect();
+    let keys: Vec<Jwk> = keys.into_iter().filter_map(usable).collect();
     if keys.is_empty() {
         Err(PolicyFault::NoResponseKey)
     } else {

@@ -3,6 +3,8 @@
 
 #[path = "seeds/platform.rs"]
 mod platform;
+#[path = "seeds/probes.rs"]
+mod probes;
 
 use std::error::Error;
 use std::fs;
@@ -54,6 +56,7 @@ fn main() -> Result<()> {
     support_code()?;
     platform::app_attest()?;
     platform::play_integrity()?;
+    probes::probes()?;
     documents()
 }
 

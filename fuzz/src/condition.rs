@@ -121,7 +121,11 @@ impl FactSource for Counting {
         match &counted.answer {
             Observation::Value(Value::List(_)) => Answer::List(counted),
             Observation::Value(Value::Rows(_)) => Answer::Rows(counted),
-            Observation::Value(Value::Text(_) | Value::Integer(_) | Value::Boolean(_)) | Observation::Absent | Observation::Error(_) => {
+            Observation::Value(Value::Text(_) | Value::Integer(_) | Value::Boolean(_))
+            | Observation::ListHead(_)
+            | Observation::RowsHead(_)
+            | Observation::Absent
+            | Observation::Error(_) => {
                 counted.answer.answer()
             }
         }

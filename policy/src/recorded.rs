@@ -20,6 +20,7 @@ use thiserror::Error;
 pub use self::{
     facts::RecordedFacts,
     scan::{Finding, Scanner},
+    stated::Observed,
 };
 
 /// The largest recording that is read, in bytes: a phone's full memory map is some hundred KiB.

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("attest-core", &[], &[]),
     ("attest-policy", &["attest-core"], &[]),
     ("attest-mobile", &["attest-core"], &[]),
+    ("attest-mobile-library", &["attest-core", "attest-mobile"], &[]),
     ("attest-gateway", &["attest-core", "attest-policy"], &[]),
     (
         "attest",

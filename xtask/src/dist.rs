@@ -80,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
 }
 
 /// As Cargo reads them in `CARGO_ENCODED_RUSTFLAGS`, which it prefers: a path may hold a space.
-fn remapped(workspace: &Workspace) -> OsString {
+pub(crate) fn remapped(workspace: &Workspace) -> OsString {
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map_or_else(
         || std::env::home_dir().unwrap_or_default().join(".cargo"),

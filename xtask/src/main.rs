@@ -3,6 +3,7 @@
 //! missing clients from the system's own packages.
 
 mod accuracy;
+mod android;
 mod bench;
 mod clients;
 mod console;
@@ -11,6 +12,7 @@ mod deploy;
 mod dist;
 mod fuzz;
 mod marker;
+mod mobile;
 mod outcome;
 mod packages;
 mod soak;
@@ -45,6 +47,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Scans recorded devices with the shipped packs and prints how accurate they are.
     Accuracy,
+    /// Lints, links and examines the phone's library, without NDK or Xcode.
+    Mobile(mobile::Arguments),
     /// Loads a gateway for minutes, with genuine and hostile clients, and prints what was seen.
     Soak(soak::Arguments),
 }
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(arguments) => fuzz::run(&workspace, &arguments),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Accuracy => accuracy::run(&workspace),
+        Chore::Mobile(arguments) => mobile::run(&workspace, &arguments),
         Chore::Soak(arguments) => soak::run(&workspace, &arguments),
     };
     if succeeded {

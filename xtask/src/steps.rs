@@ -5,6 +5,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::android;
 use crate::clients;
 use crate::console::say;
 use crate::deny::{self, Tool};
@@ -38,9 +39,9 @@ impl Run<'_> {
     /// The one set of features that lints, tests and fuzz targets are built with.
     fn features(&self) -> &'static [&'static str] {
         if self.cxx && !self.quick {
-            &["--features", "attest-fuzz/libfuzzer"]
+            &["--features", "attest-fuzz/libfuzzer,attest-mobile-library/dev"]
         } else {
-            &[]
+            &["--features", "attest-mobile-library/dev"]
         }
     }
 
@@ -148,6 +149,11 @@ pub(crate) fn clients(run: &mut Run<'_>) -> Outcome {
         succeeds(&mut command),
         "curl, h2load, grpcio, websockets, sslyze and python-tuf",
     )
+}
+
+/// The Java side against the native library.
+pub(crate) fn android(run: &mut Run<'_>) -> Outcome {
+    android::run(run.workspace, run.features())
 }
 
 /// Whether the tests had what makes and signs apps.

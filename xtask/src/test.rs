@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "fmt",
         what: "formatting",
@@ -63,6 +63,12 @@ const STEPS: [Step; 11] = [
         what: "tools that make and sign apps for the tests",
         quick: false,
         run: steps::apps,
+    },
+    Step {
+        name: "android",
+        what: "the native library under a virtual machine with Android's framework classes",
+        quick: false,
+        run: steps::android,
     },
     Step {
         name: "corpus",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{FromJson, Json, Members};
+
 /// Verified metadata and the policy in force. It is verified again whenever it is read: storage vouches for nothing.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +79,44 @@ impl Kept {
     pub fn activate(&mut self, offered: Vouched) {
         self.active = Some(offered);
         self.newest = None;
+    }
+}
+
+impl FromJson for Kept {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        let kept = Self {
+            since: members.take("since")?,
+            roots: members.take("roots")?,
+            active: members.take("active")?,
+            newest: members.take("newest")?,
+        };
+        members.all_known(kept)
+    }
+}
+
+impl FromJson for Vouched {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        let vouched = Self {
+            root: members.take("root")?,
+            timestamp: members.take("timestamp")?,
+            snapshot: members.take("snapshot")?,
+            targets: members.take("targets")?,
+            device: members.take("device")?,
+        };
+        members.all_known(vouched)
+    }
+}
+
+impl FromJson for Newest {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        let newest = Self {
+            timestamp: members.take("timestamp")?,
+            snapshot: members.take("snapshot")?,
+        };
+        members.all_known(newest)
     }
 }
 

@@ -11,6 +11,6 @@ mod value;
 pub use self::{
     reference::{FactRef, FactRefError, MAX_PARAM_BYTES},
     registry::{Fact, FactId, Kind, Origin, Platform, Platforms, View},
-    source::{Answer, FactMap, FactSource, NOT_OBSERVED, Observation, RowList, TextList},
+    source::{Answer, FactMap, FactSource, Head, NOT_OBSERVED, Observation, RowList, TextList},
     value::{Row, Value},
 };

@@ -27,8 +27,6 @@ pub struct Fact {
     pub platforms: Platforms,
     /// Who knows the answer.
     pub origin: Origin,
-    /// What it means.
-    pub about: &'static str,
 }
 
 /// The type of a fact's answer.
@@ -69,6 +67,8 @@ pub enum View {
     Libc,
     /// By direct system call.
     Syscall,
+    /// By direct system call of another process of the app, in which nobody else's code was loaded.
+    Isolated,
     /// As sealed in the ticket, signed by the hardware key.
     Ticket,
     /// As stated by the request's token.
@@ -76,7 +76,14 @@ pub enum View {
 }
 
 impl View {
-    const ALL: [Self; 5] = [Self::Java, Self::Libc, Self::Syscall, Self::Ticket, Self::Token];
+    const ALL: [Self; 6] = [
+        Self::Java,
+        Self::Libc,
+        Self::Syscall,
+        Self::Isolated,
+        Self::Ticket,
+        Self::Token,
+    ];
 
     /// The word used in a policy.
     #[must_use]
@@ -85,6 +92,7 @@ impl View {
             Self::Java => "java",
             Self::Libc => "libc",
             Self::Syscall => "syscall",
+            Self::Isolated => "isolated",
             Self::Ticket => "ticket",
             Self::Token => "token",
         }
@@ -166,6 +174,12 @@ impl FactId {
         FACTS.get(usize::from(self.0)).unwrap_or(&FACTS[0])
     }
 
+    /// What it means, for people.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        MEANINGS.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
     /// The name in a policy.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -224,8 +238,10 @@ macro_rules! facts {
             views: &[$(View::$view),*],
             platforms: Platforms::$platforms,
             origin: Origin::$origin,
-            about: $about,
         }),+];
+
+        // Apart from the table, so that phones go without.
+        static MEANINGS: [&str; FACTS.len()] = [$($about),+];
     };
     (@param) => { None };
     (@param $param:literal) => { Some($param) };
@@ -252,7 +268,7 @@ facts! {
     BUILD_SECURITY_PATCH "build.security_patch" Text [Java] Android Device "The security patch level as the system states it.";
     OS_VERSION "os.version" Text [Java] Both Device "The release of the operating system.";
     // 2 paths.
-    PATH_EXISTS "path.exists" ("path") Boolean [Java Libc Syscall] Both Device "Whether something is at this path.";
+    PATH_EXISTS "path.exists" ("path") Boolean [Java Libc Syscall Isolated] Both Device "Whether something is at this path.";
     PATH_TYPE "path.type" ("path") Text [Libc Syscall] Both Device "`file`, `dir`, `link`, `char`, `block`, `fifo` or `socket`.";
     PATH_MODE "path.mode" ("path") Integer [Libc Syscall] Both Device "Permission bits.";
     PATH_OWNER_UID "path.owner_uid" ("path") Integer [Libc Syscall] Both Device "The owner's uid.";
@@ -263,6 +279,7 @@ facts! {
     PATH_ENTRIES "path.entries" ("directory") List [Java Libc Syscall] Both Device "The names in a directory, at most 1,024.";
     PATH_LINES "path.lines" ("file") List [Java Libc Syscall] Both Device "The lines of a text file, at most 64 KiB.";
     PATH_MOUNT_FLAGS "path.mount_flags" ("path") Integer [Libc Syscall] Both Device "The flags of `statfs`.";
+    PATH_CAN_CREATE "path.can_create" ("directory") Boolean [Libc Syscall] Both Device "Whether the app can make a file in this directory: it tries, and removes what it made. At most 8 in one scan.";
     APP_DATA_DIR "app.data_dir" Text [Java Libc Syscall] Both Device "The app's data directory.";
     APP_APK_PATH "app.apk_path" Text [Java Libc Syscall] Android Device "The path of the app's base APK.";
     APP_NATIVE_DIR "app.native_dir" Text [Java] Android Device "The directory of the app's native libraries.";
@@ -275,8 +292,8 @@ facts! {
     MAPS_OWN_APK "maps.own_apk" Text [Libc Syscall] Android Device "The path from which the app's own APK is mapped.";
     MAPS_ROWS "maps.rows" Rows {path perm dev ino} [Libc Syscall] Android Device "The mapped files, one row each: path, permissions such as `r-xp`, device number such as `fe:00`, inode.";
     // 4 mounts.
-    MOUNTS_LINE "mounts.line" List [Libc Syscall] Android Device "The rows of the mount table.";
-    MOUNTS_ROWS "mounts.rows" Rows {source target type options} [Libc Syscall] Android Device "The mount table, one row each: what is mounted, where, its file system and its options.";
+    MOUNTS_LINE "mounts.line" List [Libc Syscall Isolated] Android Device "The rows of the mount table.";
+    MOUNTS_ROWS "mounts.rows" Rows {source target type options} [Libc Syscall Isolated] Android Device "The mount table, one row each: what is mounted, where, its file system and its options.";
     // 5 file descriptors.
     FD_PATH "fd.path" List [Libc Syscall] Both Device "The targets of the open file descriptors.";
     FD_CANARY "fd.canary" Text [Libc Syscall] Both Device "The real path of a file that was made through the platform's own API.";
@@ -295,7 +312,7 @@ facts! {
     // 7 identity.
     ID_PACKAGE "id.package" Text [Java Libc Syscall] Both Device "The package name, on iOS the bundle identifier.";
     ID_UID "id.uid" Integer [Java Libc Syscall] Both Device "The uid.";
-    ID_USER_ID "id.user_id" Integer [Java] Android Device "The Android user: uid / 100000.";
+    ID_USER_ID "id.user_id" Integer [Java Libc Syscall] Android Device "The Android user: uid / 100000.";
     ID_PPID "id.ppid" Integer [Libc Syscall] Both Device "The parent process.";
     ID_TEAM "id.team" Text [Libc] Ios Device "The team identifier of the code signature.";
     // 8 package manager.
@@ -322,6 +339,10 @@ facts! {
     APK_ENTRY_EXISTS "apk.entry_exists" ("entry") Boolean [Java Libc Syscall] Android Device "Whether the APK has this entry.";
     APK_SAME_FILE "apk.same_file" Boolean [Syscall] Android Device "Whether the mapped APK is the file that a direct open reaches.";
     BUNDLE_ENTRY_EXISTS "bundle.entry_exists" ("entry") Boolean [Java Libc Syscall] Ios Device "Whether the app's bundle has this file, such as `embedded.mobileprovision`.";
+    PROVISION_TEAMS "provision.teams" List [Libc Syscall] Ios Device "The teams of the app's provisioning profile; absent, like all of the profile, from apps of the App Store.";
+    PROVISION_DEBUGGING "provision.debugging" Boolean [Libc Syscall] Ios Device "Whether the profile allows debugging (`get-task-allow`).";
+    PROVISION_DEVICES "provision.devices" Integer [Libc Syscall] Ios Device "How many devices the profile names.";
+    PROVISION_ALL_DEVICES "provision.all_devices" Boolean [Libc Syscall] Ios Device "Whether the profile is for all devices, as an enterprise's is.";
     // 12 code.
     CODE_TEXT_MEMORY "code.text_memory" ("library") Text [Libc Syscall] Both Device "The hash of a library's code in memory.";
     CODE_TEXT_DISK "code.text_disk" ("library") Text [Libc Syscall] Both Device "The hash of a library's code on disk.";

@@ -1,6 +1,6 @@
 //! How answers reach the evaluator: borrowed, so that a lookup never allocates.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -9,6 +9,7 @@ use serde::{
 };
 
 use super::{FactRef, Row, Value};
+use crate::sorted::Sorted;
 
 /// The error number of a fact that nobody asked the platform about.
 pub const NOT_OBSERVED: i32 = -1;
@@ -48,6 +49,10 @@ pub trait TextList: fmt::Debug {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// False if more items follow, nobody knows how many.
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// Rows that are borrowed cell by cell, so that a source may keep them in any form.
@@ -60,6 +65,10 @@ pub trait RowList: fmt::Debug {
     /// True without any row.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// False if more rows follow, nobody knows how many.
+    fn is_whole(&self) -> bool {
+        true
     }
 }
 
@@ -113,11 +122,48 @@ impl<const N: usize> TextList for [&str; N] {
     }
 }
 
-/// What a probe observed, owned. In a policy's tests: a value, `null` for absent, `{error: 13}` for an error.
+/// The beginning of a list that goes on, nobody knows how far: what is in it is there, and what is not may follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head<T>(pub Vec<T>);
+
+impl TextList for Head<String> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn item(&self, index: usize) -> Option<&str> {
+        self.0.item(index)
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+}
+
+impl RowList for Head<Row> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cell(&self, row: usize, column: &str) -> Option<&str> {
+        self.0.cell(row, column)
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+}
+
+/// What a probe observed, owned. In a policy's tests: a value, `null` for absent, `{error: 13}` for an error, `{head: […]}` for the
+/// beginning of a list or of rows that goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
     /// A value.
     Value(Value),
+    /// The beginning of a list.
+    ListHead(Head<String>),
+    /// The beginning of rows.
+    RowsHead(Head<Row>),
     /// There is no such thing.
     Absent,
     /// The probe failed with this error number.
@@ -134,6 +180,8 @@ impl Observation {
             Self::Value(Value::Boolean(flag)) => Answer::Boolean(*flag),
             Self::Value(Value::List(items)) => Answer::List(items),
             Self::Value(Value::Rows(rows)) => Answer::Rows(rows),
+            Self::ListHead(items) => Answer::List(items),
+            Self::RowsHead(rows) => Answer::Rows(rows),
             Self::Absent => Answer::Absent,
             Self::Error(errno) => Answer::Error(*errno),
         }
@@ -150,14 +198,18 @@ impl Serialize for Observation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Value(value) => value.serialize(serializer),
+            Self::ListHead(Head(items)) => member(serializer, "head", items),
+            Self::RowsHead(Head(rows)) => member(serializer, "head", rows),
             Self::Absent => serializer.serialize_unit(),
-            Self::Error(errno) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("error", errno)?;
-                map.end()
-            }
+            Self::Error(errno) => member(serializer, "error", errno),
         }
     }
+}
+
+fn member<S: Serializer>(serializer: S, name: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, value)?;
+    map.end()
 }
 
 impl<'de> Deserialize<'de> for Observation {
@@ -202,12 +254,20 @@ impl<'de> Visitor<'de> for ObservationVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Observation, A::Error> {
-        match map.next_entry::<String, i32>()? {
-            Some((key, errno)) if key == "error" => match map.next_key::<String>()? {
-                None => Ok(Observation::Error(errno)),
-                Some(_) => Err(A::Error::custom("only `error` may stand here")),
+        let observation = match map.next_key::<String>()?.as_deref() {
+            Some("error") => Observation::Error(map.next_value()?),
+            Some("head") => match map.next_value()? {
+                Value::List(items) => Observation::ListHead(Head(items)),
+                Value::Rows(rows) => Observation::RowsHead(Head(rows)),
+                Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => {
+                    return Err(A::Error::custom("only a list has a head"));
+                }
             },
-            _ => Err(A::Error::custom("expected {error: number}")),
+            _ => return Err(A::Error::custom("expected {error: number}")),
+        };
+        match map.next_key::<String>()? {
+            None => Ok(observation),
+            Some(_) => Err(A::Error::custom("nothing else may stand here")),
         }
     }
 }
@@ -221,7 +281,7 @@ impl schemars::JsonSchema for Observation {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let value = generator.subschema_for::<Value>();
         schemars::json_schema!({
-            "description": "A value, null for absent, or the error number of a probe that failed.",
+            "description": "A value, null for absent, the error number of a probe that failed, or the head of a list that goes on.",
             "anyOf": [
                 value,
                 {
@@ -230,6 +290,13 @@ impl schemars::JsonSchema for Observation {
                     "items": { "type": "object", "additionalProperties": { "type": ["string", "integer"] } },
                 },
                 { "type": "null" },
+                {
+                    "description": "What is known of a list or of rows that goes on, nobody knows how far.",
+                    "type": "object",
+                    "properties": { "head": { "type": "array", "items": { "type": ["string", "integer", "object"] } } },
+                    "required": ["head"],
+                    "additionalProperties": false,
+                },
                 {
                     "type": "object",
                     "properties": { "error": { "type": "integer" } },
@@ -243,7 +310,7 @@ impl schemars::JsonSchema for Observation {
 
 /// Observations by question: the phone's collected answers, or those a policy's test states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FactMap(BTreeMap<FactRef, Observation>);
+pub struct FactMap(Sorted<FactRef, Observation>);
 
 impl FactMap {
     /// Stores an observation and returns the one it replaced.
@@ -259,7 +326,7 @@ impl FactMap {
     /// True if the question was answered.
     #[must_use]
     pub fn contains(&self, fact: &FactRef) -> bool {
-        self.0.contains_key(fact)
+        self.0.contains(fact)
     }
 
     /// The number of observations.
@@ -285,6 +352,52 @@ impl FactSource for FactMap {
 
 impl FromIterator<(FactRef, Observation)> for FactMap {
     fn from_iter<I: IntoIterator<Item = (FactRef, Observation)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        let mut map = Self::default();
+        for (fact, observation) in iter {
+            map.0.insert(fact, observation);
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observations_are_read_as_they_are_written() {
+        let check = |written: &str, expect: Option<Observation>| {
+            let read = serde_json::from_str::<Observation>(written).ok();
+            assert_eq!(read, expect, "{written}");
+            if let Some(read) = read {
+                assert_eq!(serde_json::to_string(&read).unwrap(), written);
+            }
+        };
+        let row = Row::from([("path".to_owned(), "/a".to_owned())]);
+        check("7", Some(Value::Integer(7).into()));
+        check(r#"["a"]"#, Some(Value::List(vec!["a".into()]).into()));
+        check("null", Some(Observation::Absent));
+        check(r#"{"error":13}"#, Some(Observation::Error(13)));
+        check(
+            r#"{"head":["a"]}"#,
+            Some(Observation::ListHead(Head(vec!["a".into()]))),
+        );
+        check(r#"{"head":[]}"#, Some(Observation::ListHead(Head(Vec::new()))));
+        check(
+            r#"{"head":[{"path":"/a"}]}"#,
+            Some(Observation::RowsHead(Head(vec![row]))),
+        );
+        for refused in [
+            "{}",
+            r#"{"head":"a"}"#,
+            r#"{"head":{"head":["a"]}}"#,
+            r#"{"head":null}"#,
+            r#"{"head":["a"],"error":13}"#,
+            r#"{"error":13,"error":13}"#,
+            r#"{"error":["a"]}"#,
+            r#"{"other":13}"#,
+        ] {
+            check(refused, None);
+        }
     }
 }

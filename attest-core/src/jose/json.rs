@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// Nesting deeper than this is refused. The deepest condition that a policy may hold needs 51 levels.
-const MAX_DEPTH: u8 = 64;
+pub(super) const MAX_DEPTH: u8 = 64;
 /// An object with more members than this is refused, so that the scan stays linear in practice.
-const MAX_MEMBERS: usize = 256;
+pub(super) const MAX_MEMBERS: usize = 256;
 
 /// What is wrong with a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

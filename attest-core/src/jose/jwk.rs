@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::json::scan_object;
 use super::key::{Algorithm, MacKey, VerifyingKey};
 use crate::encoding::{base64url, from_base64url, from_base64url_array, sha256};
+use crate::json::{FromJson, Json, Members};
+use crate::redacted::Redacted;
 
 /// A key file or set member larger than this is refused unread.
 const MAX_JWK_BYTES: usize = 4 * 1024;
@@ -73,7 +75,7 @@ pub struct Jwk {
     pub y: Option<String>,
     /// Symmetric key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub k: Option<crate::redacted::Redacted<String>>,
+    pub k: Option<Redacted<String>>,
     /// Intended use.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
@@ -197,6 +199,23 @@ impl Jwk {
             .filter(|secret| secret.len() >= MIN_MAC_BYTES)
             .ok_or(JwkError::Material)?;
         Ok(MacKey::new(&secret))
+    }
+}
+
+impl FromJson for Jwk {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            kty: members.take("kty")?,
+            crv: members.take("crv")?,
+            x: members.take("x")?,
+            y: members.take("y")?,
+            k: members.take::<Option<String>>("k")?.map(Redacted::new),
+            key_use: members.take("use")?,
+            key_ops: members.take("key_ops")?,
+            alg: members.take("alg")?,
+            kid: members.take("kid")?,
+        })
     }
 }
 

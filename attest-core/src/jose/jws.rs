@@ -2,13 +2,12 @@
 //!
 //! Minting goes through [`Unsigned`]: `signing_input` for keys that live elsewhere, `attach` for what they return.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
-use super::json::{JsonError, read_object};
+use super::json::{JsonError, MAX_DEPTH, MAX_MEMBERS, read_object};
 use super::key::{Algorithm, MacKey, VerifyingKey};
 use crate::encoding::{base64url, from_base64url};
+use crate::json::{self, Fault, Json, Members, Most};
 
 /// Hard bound of a token of this system (DESIGN section 3).
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024;
@@ -92,59 +91,25 @@ pub struct Header {
     pub kid: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct HeaderWire<'a> {
-    #[serde(borrow)]
-    alg: Cow<'a, str>,
-    #[serde(borrow, default)]
-    typ: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    kid: Option<Cow<'a, str>>,
-    #[serde(default)]
-    crit: Present,
-    #[serde(default)]
-    b64: Present,
-    #[serde(default)]
-    zip: Present,
-    #[serde(default)]
-    jwk: Present,
-    #[serde(default)]
-    jku: Present,
-    #[serde(default)]
-    x5c: Present,
-    #[serde(default)]
-    x5u: Present,
-}
-
-/// Whether a member stands in the object, whatever its value.
-#[derive(Default)]
-struct Present(bool);
-
-impl<'de> Deserialize<'de> for Present {
-    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(reader).map(|_| Self(true))
-    }
-}
-
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, JwsError> {
-        let wire: HeaderWire<'_> = read_object(json)?;
-        if wire.crit.0 || wire.b64.0 || wire.zip.0 {
+        let mut members = Members::of(read_tree(json)?).ok_or(JwsError::Json)?;
+        // Read first, so that a header without or with a strange one is no JSON of ours, whatever else it has.
+        let alg: String = members.take("alg").ok_or(JwsError::Json)?;
+        let typ = members.take("typ").ok_or(JwsError::Json)?;
+        let kid = members.take("kid").ok_or(JwsError::Json)?;
+        if members.has_any(&["crit", "b64", "zip"]) {
             return Err(JwsError::Crit);
         }
-        if wire.jwk.0 || wire.jku.0 || wire.x5c.0 || wire.x5u.0 {
+        if members.has_any(&["jwk", "jku", "x5c", "x5u"]) {
             return Err(JwsError::EmbeddedKey);
         }
-        let alg = match wire.alg.as_ref() {
+        let alg = match alg.as_str() {
             "HS256" => Algorithm::Hs256,
             "ES256" => Algorithm::Es256,
             _ => return Err(JwsError::Alg),
         };
-        Ok(Self {
-            alg,
-            typ: wire.typ.map(Cow::into_owned),
-            kid: wire.kid.map(Cow::into_owned),
-        })
+        Ok(Self { alg, typ, kid })
     }
 
     /// Refuses any `typ` but `expected`, compared as RFC 7515 section 4.1.9 says: without case, `application/` optional.
@@ -245,6 +210,21 @@ impl<'a> Compact<'a> {
 /// [`JwsError::Json`] and [`JwsError::Ambiguous`].
 pub fn read_claims<T: for<'de> Deserialize<'de>>(payload: &[u8]) -> Result<T, JwsError> {
     Ok(read_object(payload)?)
+}
+
+/// Reads a header or payload as a tree, refusing duplicate members at any depth.
+///
+/// # Errors
+/// [`JwsError::Json`] and [`JwsError::Ambiguous`].
+pub(crate) fn read_tree(text: &[u8]) -> Result<Json, JwsError> {
+    let most = Most {
+        depth: MAX_DEPTH.into(),
+        members: MAX_MEMBERS,
+    };
+    json::read_within(text, most).map_err(|fault| match fault {
+        Fault::Malformed => JwsError::Json,
+        Fault::Ambiguous => JwsError::Ambiguous,
+    })
 }
 
 #[derive(Serialize)]

@@ -162,27 +162,27 @@ pub struct AtLeast {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    fact: Option<String>,
+    pub(super) fact: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    op: Option<String>,
+    pub(super) op: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
+    pub(super) value: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
-    columns: Option<Vec<ColumnTest>>,
+    pub(super) columns: Option<Vec<ColumnTest>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    except: Option<Except>,
+    pub(super) except: Option<Except>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    all: Option<Vec<Condition>>,
+    pub(super) all: Option<Vec<Condition>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    any: Option<Vec<Condition>>,
+    pub(super) any: Option<Vec<Condition>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    not: Option<Box<Condition>>,
+    pub(super) not: Option<Box<Condition>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    at_least: Option<AtLeast>,
+    pub(super) at_least: Option<AtLeast>,
 }
 
 impl Written {

@@ -338,7 +338,9 @@ impl DetectorSet {
 /// The first 16 bytes of SHA-256 over the sorted ids, each followed by a zero byte, in base64url.
 #[must_use]
 pub fn evaluated_digest<'a>(ids: impl Iterator<Item = &'a str>) -> String {
-    let sorted: BTreeSet<&str> = ids.collect();
+    let mut sorted: Vec<&str> = ids.collect();
+    sorted.sort_unstable();
+    sorted.dedup();
     let parts: Vec<&[u8]> = sorted.iter().flat_map(|id| [id.as_bytes(), &[0]]).collect();
     let digest = encoding::sha256(&parts);
     encoding::base64url(digest.first_chunk::<16>().unwrap_or(&[0; 16]))

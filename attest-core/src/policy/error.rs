@@ -346,11 +346,13 @@ const MAX_ERRORS: usize = 200;
 
 impl Errors {
     pub(super) fn push(&mut self, path: impl fmt::Display, fault: impl Into<Fault>) {
+        self.add(&path, fault.into());
+    }
+
+    fn add(&mut self, path: &dyn fmt::Display, fault: Fault) {
         if self.0.len() < MAX_ERRORS {
-            self.0.push(PolicyError {
-                path: path.to_string(),
-                fault: fault.into(),
-            });
+            let path = path.to_string();
+            self.0.push(PolicyError { path, fault });
         }
     }
 

@@ -21,6 +21,7 @@ pub use self::differs::MAX_DIFFERING_ITEMS;
 use self::{build::Builder, comparison::Comparison};
 use super::{Condition, PolicyError, Variables, error::Errors};
 use crate::facts::{FactRef, FactSource, Platform};
+use crate::sorted::Sorted;
 
 /// The deepest nesting of conditions.
 pub const MAX_DEPTH: usize = 16;
@@ -105,7 +106,7 @@ pub enum Side {
 #[derive(Debug, Clone)]
 pub struct Scope<'a> {
     side: Side,
-    lists: BTreeMap<&'a str, Arc<[String]>>,
+    lists: Sorted<&'a str, Arc<[String]>>,
     variables: Variables,
 }
 
@@ -120,10 +121,14 @@ impl<'a> Scope<'a> {
         };
         Self {
             side,
-            lists: lists
-                .iter()
-                .map(|(name, items)| (name.as_str(), sorted(items)))
-                .collect(),
+            // A map has each of its names once.
+            lists: Sorted::distinct(
+                lists
+                    .iter()
+                    .map(|(name, items)| (name.as_str(), sorted(items)))
+                    .collect(),
+            )
+            .unwrap_or_default(),
             variables,
         }
     }

@@ -18,6 +18,7 @@ mod matcher;
 mod newer;
 mod operator;
 mod pattern;
+mod phone;
 mod predicate;
 mod route;
 mod rule;

@@ -1,13 +1,13 @@
 //! Variables such as `${package}`: a closed set of names that each phone fills in, and `${policy.NAME}`, which the policy
 //! itself gives. All are escaped where they meet a pattern; what a value says is never filled in again.
 
-use std::collections::BTreeMap;
+use crate::sorted::Sorted;
 
 /// The values of the variables on one phone. A known variable without a value makes its clause inconclusive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables {
-    of_phone: BTreeMap<&'static str, String>,
-    of_policy: BTreeMap<String, String>,
+    of_phone: Sorted<&'static str, String>,
+    of_policy: Sorted<String, String>,
 }
 
 /// Why a text with variables could not be filled in.
@@ -63,7 +63,7 @@ impl Variables {
     /// True for a variable that a policy may use, whether or not it has a value here.
     fn knows(&self, name: &str) -> bool {
         match name.strip_prefix(OF_POLICY) {
-            Some(name) => self.of_policy.contains_key(name),
+            Some(name) => self.of_policy.contains(name),
             None => Self::NAMES.contains(&name),
         }
     }

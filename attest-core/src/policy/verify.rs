@@ -8,6 +8,7 @@ use super::{
     error::Errors,
 };
 use crate::environment::Environment;
+use crate::sorted::Sorted;
 
 pub(super) fn engine(needed: u32, errors: &mut Errors) {
     if needed > ENGINE_VERSION {
@@ -108,7 +109,7 @@ pub(super) fn named(name: &str, path: &str, errors: &mut Errors) {
 }
 
 pub(super) fn unique<'a>(ids: impl Iterator<Item = &'a str>, what: &str, errors: &mut Errors) {
-    let mut seen = BTreeMap::new();
+    let mut seen = Sorted::default();
     for (index, id) in ids.enumerate() {
         let path = format!("{what}[{index}].id");
         named(id, &path, errors);

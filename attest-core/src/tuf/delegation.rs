@@ -1,12 +1,11 @@
 //! What a targets role hands on, and to whom. A delegation that could be read in two ways is refused with the metadata it stands in.
 
-use std::collections::BTreeSet;
-
 use super::{
     RoleName,
-    json::Json,
     schema::{KeyHolders, Keys, holders, keys},
 };
+use crate::json::Json;
+use crate::sorted::Sorted;
 
 /// The most bits of a path's hash that choose one of the roles of a succinct delegation.
 const MAX_BITS: u64 = 32;
@@ -45,8 +44,9 @@ pub(super) fn delegations(written: &Json) -> Option<Vec<Delegation>> {
                 .iter()
                 .map(|role| delegation(role, &keys))
                 .collect::<Option<_>>()?;
-            let names: BTreeSet<&str> = read.iter().map(|role| role.name.as_str()).collect();
-            (names.len() == read.len()).then_some(read)
+            let names = read.iter().map(|role| (role.name.as_str(), ()));
+            Sorted::distinct(names.collect())?;
+            Some(read)
         }
     }
 }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{self, UnparsedPublicKey};
 
-use super::json::Json;
+use crate::json::Json;
 
 /// `SEQUENCE { SEQUENCE { ecPublicKey, prime256v1 }, BIT STRING … }` up to the point.
 const P256_PREFIX: [u8; 26] = [

@@ -7,7 +7,6 @@
 mod bounds;
 mod delegation;
 mod error;
-mod json;
 mod key;
 mod role;
 mod schema;

@@ -1,32 +1,31 @@
 //! Metadata as it is read: only what a client needs, unknown members ignored as the specification asks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     RoleName, TufError,
     delegation::{Delegation, delegations},
-    json::{self, Json},
     key::{PublicKey, from_hex},
     time::unix_seconds,
 };
+use crate::json::{self, Json};
+use crate::sorted::Sorted;
 
 /// Metadata that was read and not yet verified.
 pub(super) struct Envelope {
     pub(super) role: RoleName,
     pub(super) signed: Json,
     /// By key id, of which none stands twice (4.2): so the work to verify is bounded by the keys that may sign.
-    signatures: BTreeMap<String, Vec<u8>>,
+    signatures: Sorted<String, Vec<u8>>,
 }
 
 /// Keys by id; `None` for those of kinds unknown here.
-pub(super) type Keys = BTreeMap<String, Option<PublicKey>>;
+pub(super) type Keys = Sorted<String, Option<PublicKey>>;
 
 /// Keys and how many of them have to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
 pub(super) struct KeyHolders {
     /// By key id; those of kinds unknown here are left out.
-    keys: BTreeMap<String, PublicKey>,
+    keys: Sorted<String, PublicKey>,
     threshold: usize,
 }
 
@@ -56,13 +55,13 @@ pub(super) struct Timestamp {
 pub(super) struct Snapshot {
     pub(super) common: Common,
     /// By `role.json`.
-    pub(super) meta: BTreeMap<String, MetaFile>,
+    pub(super) meta: Sorted<String, MetaFile>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Targets {
     pub(super) common: Common,
-    pub(super) targets: BTreeMap<String, TargetFile>,
+    pub(super) targets: Sorted<String, TargetFile>,
     pub(super) delegations: Vec<Delegation>,
 }
 
@@ -92,7 +91,9 @@ struct Hashes {
 
 impl Envelope {
     pub(super) fn read(role: RoleName, bytes: &[u8]) -> Result<Self, TufError> {
-        let Some(Json::Object(mut members)) = json::read(bytes) else {
+        // A fraction has no canonical form, wherever it stands.
+        let tree = json::read(bytes).filter(|tree| tree.canonical().is_some());
+        let Some(Json::Object(mut members)) = tree else {
             return Err(TufError::Malformed { role });
         };
         let field = |field| TufError::Field {
@@ -100,7 +101,7 @@ impl Envelope {
             field,
         };
         let signed = members.remove("signed").ok_or_else(|| field("signed"))?;
-        let mut signatures = BTreeMap::new();
+        let mut signatures = Vec::new();
         for signature in members
             .get("signatures")
             .and_then(Json::list)
@@ -111,11 +112,9 @@ impl Envelope {
                 return Err(field("signatures"));
             };
             // An empty signature stands for one that is still to come.
-            let signature = from_hex(sig).unwrap_or_default();
-            if signatures.insert(id.to_owned(), signature).is_some() {
-                return Err(field("signatures"));
-            }
+            signatures.push((id.to_owned(), from_hex(sig).unwrap_or_default()));
         }
+        let signatures = Sorted::distinct(signatures).ok_or_else(|| field("signatures"))?;
         if signed.member("_type").and_then(Json::text) != Some(role.kind()) {
             return Err(field("_type"));
         }
@@ -138,19 +137,21 @@ impl Envelope {
 
     /// Refuses it unless enough distinct keys of `holders` signed it. A key under two ids counts once.
     pub(super) fn verify(&self, holders: &KeyHolders) -> Result<(), TufError> {
+        let role = || self.role.clone();
         let message = self.signed.canonical();
-        let mut signed: BTreeSet<&PublicKey> = BTreeSet::new();
-        for (id, key) in &holders.keys {
+        let message = message.ok_or_else(|| TufError::Malformed { role: role() })?;
+        let mut signed: Vec<&PublicKey> = Vec::new();
+        for (id, key) in holders.keys.iter() {
             if let Some(signature) = self.signatures.get(id)
-                && !signed.contains(key)
+                && !signed.contains(&key)
                 && key.verifies(&message, signature)
             {
-                signed.insert(key);
+                signed.push(key);
             }
         }
         if signed.len() < holders.threshold {
             return Err(TufError::Threshold {
-                role: self.role.clone(),
+                role: role(),
                 signed: signed.len(),
                 needed: holders.threshold,
             });
@@ -217,32 +218,22 @@ impl Envelope {
     pub(super) fn snapshot(&self) -> Result<Snapshot, TufError> {
         let meta = self.signed.member("meta").and_then(Json::object);
         let meta = meta.ok_or_else(|| self.field("meta"))?;
-        let read = |(name, file): (&String, &Json)| Some((name.clone(), meta_file(file)?));
         Ok(Snapshot {
             common: self.common()?,
-            meta: meta
-                .iter()
-                .map(read)
-                .collect::<Option<_>>()
-                .ok_or_else(|| self.field("meta"))?,
+            meta: each(meta, meta_file).ok_or_else(|| self.field("meta"))?,
         })
     }
 
     pub(super) fn targets(&self) -> Result<Targets, TufError> {
         let targets = self.signed.member("targets").and_then(Json::object);
         let targets = targets.ok_or_else(|| self.field("targets"))?;
-        let read = |(name, file): (&String, &Json)| Some((name.clone(), target_file(file)?));
         let delegations = match self.signed.member("delegations") {
             None => Vec::new(),
             Some(written) => delegations(written).ok_or_else(|| self.field("delegations"))?,
         };
         Ok(Targets {
             common: self.common()?,
-            targets: targets
-                .iter()
-                .map(read)
-                .collect::<Option<_>>()
-                .ok_or_else(|| self.field("targets"))?,
+            targets: each(targets, target_file).ok_or_else(|| self.field("targets"))?,
             delegations,
         })
     }
@@ -325,12 +316,16 @@ impl Hashes {
 }
 
 pub(super) fn keys(parent: &Json) -> Option<Keys> {
-    let keys = parent.member("keys")?.object()?;
-    Some(
-        keys.iter()
-            .map(|(id, key)| (id.clone(), PublicKey::read(key)))
-            .collect(),
-    )
+    each(parent.member("keys")?.object()?, |key| Some(PublicKey::read(key)))
+}
+
+/// What `read` makes of each member; `None` if it makes nothing of one.
+fn each<T>(members: &Sorted<String, Json>, read: fn(&Json) -> Option<T>) -> Option<Sorted<String, T>> {
+    let mut read_all = Vec::new();
+    for (name, value) in members.iter() {
+        read_all.push((name.clone(), read(value)?));
+    }
+    Sorted::distinct(read_all)
 }
 
 /// `1.0` or `1.0.31`: anything of the first major version.
@@ -345,16 +340,18 @@ fn first_major(spec: &str) -> bool {
 pub(super) fn holders(role: &Json, keys: &Keys) -> Option<KeyHolders> {
     let threshold = role.member("threshold")?.unsigned()?;
     let ids = role.member("keyids")?.list()?;
-    let (mut named, mut held) = (BTreeSet::new(), BTreeMap::new());
+    let mut named = Vec::new();
     for id in ids {
-        let id = id.text()?;
-        named.insert(id).then_some(())?;
+        named.push((id.text()?, ()));
+    }
+    let mut held = Vec::new();
+    for (id, ()) in Sorted::distinct(named)?.into_entries() {
         if let Some(Some(key)) = keys.get(id) {
-            held.insert(id.to_owned(), key.clone());
+            held.push((id.to_owned(), key.clone()));
         }
     }
     Some(KeyHolders {
-        keys: held,
+        keys: Sorted::distinct(held)?,
         threshold: usize::try_from(threshold)
             .ok()
             .filter(|threshold| *threshold > 0)?,

@@ -2,13 +2,12 @@
 //!
 //! Clause numbers are those of the TUF specification 1.0, section 5 (the client workflow).
 
-use std::collections::BTreeMap;
-
 use super::{
     RoleName, TargetFile, TufError,
     delegation::Delegation,
     schema::{Common, Envelope, KeyHolders, MetaFile, Root, Snapshot, Targets, Timestamp},
 };
+use crate::sorted::Sorted;
 
 /// Verified metadata, as of one moment.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub struct TrustedSet {
     root: Root,
     timestamp: Option<Timestamp>,
     snapshot: Option<Snapshot>,
-    targets: BTreeMap<RoleName, Delegate>,
+    targets: Sorted<RoleName, Delegate>,
 }
 
 /// A targets role, and who vouched for its keys; `None` stands for the root.
@@ -50,7 +49,7 @@ impl TrustedSet {
             root,
             timestamp: None,
             snapshot: None,
-            targets: BTreeMap::new(),
+            targets: Sorted::default(),
         })
     }
 
@@ -154,7 +153,7 @@ impl TrustedSet {
         let envelope = Envelope::read(RoleName::Snapshot, bytes)?;
         let next = envelope.snapshot()?;
         envelope.verify(holders_of(&self.root, &RoleName::Snapshot)?)?;
-        for (entry, trusted) in self.snapshot.iter().flat_map(|snapshot| &snapshot.meta) {
+        for (entry, trusted) in self.snapshot.iter().flat_map(|snapshot| snapshot.meta.iter()) {
             let role = || RoleName::named(entry.strip_suffix(".json").unwrap_or(entry));
             match next.meta.get(entry) {
                 None => return Err(TufError::Removed { role: role() }),
@@ -206,7 +205,7 @@ impl TrustedSet {
         self.live(role, next.common)?;
         // What an earlier copy of this role vouched for is asked for again.
         self.targets
-            .retain(|_, below| below.delegator.as_ref() != Some(role));
+            .retain(|below| below.delegator.as_ref() != Some(role));
         let delegate = Delegate {
             delegator: delegator.cloned(),
             targets: next,
@@ -232,7 +231,7 @@ impl TrustedSet {
         self.targets
             .get(role)
             .into_iter()
-            .flat_map(|trusted| trusted.targets.targets.keys().map(String::as_str))
+            .flat_map(|trusted| trusted.targets.targets.iter().map(|(name, _)| name.as_str()))
     }
 
     /// The version of a role, if it is trusted.
@@ -259,7 +258,7 @@ impl TrustedSet {
         upper
             .into_iter()
             .flatten()
-            .chain(self.targets.values().map(|trusted| trusted.targets.common))
+            .chain(self.targets.iter().map(|(_, trusted)| trusted.targets.common))
             .fold(self.root.common.expires_s, |least, common| {
                 least.min(common.expires_s)
             })

@@ -3,8 +3,6 @@
 //! What it was given and refused changes nothing that was trusted before. Metadata that was verified is kept at once, even if a later
 //! role fails, as the specification asks.
 
-use std::collections::BTreeSet;
-
 use super::{Bounds, Freshness, RoleName, TargetFile, TrustedSet, TufError};
 
 /// What is wanted next.
@@ -70,7 +68,7 @@ struct Search {
     target: String,
     /// Still to visit, the next one last.
     open: Vec<Visit>,
-    visited: BTreeSet<RoleName>,
+    visited: Vec<RoleName>,
     found_in: Option<RoleName>,
 }
 
@@ -207,7 +205,7 @@ impl Updater {
                 role: RoleName::Targets,
                 delegator: None,
             }],
-            visited: BTreeSet::new(),
+            visited: Vec::new(),
             found_in: None,
         });
         self.go_on();
@@ -284,11 +282,11 @@ impl Updater {
                 self.phase = Phase::KeptTargets(visit);
                 return;
             };
-            if targets.targets.contains_key(&search.target) {
+            if targets.targets.contains(search.target.as_str()) {
                 search.found_in = Some(visit.role);
                 break;
             }
-            search.visited.insert(visit.role.clone());
+            search.visited.push(visit.role.clone());
             let mut below = Vec::new();
             for delegation in &targets.delegations {
                 let Some(role) = delegation.role_of(&search.target) else {

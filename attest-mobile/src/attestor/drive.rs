@@ -1,8 +1,9 @@
 //! Carries out the machine's effects one after the other until there is nothing left to do. Every wait on the host is bounded.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-use futures_util::future::{Either, select};
+use std::task::{Context, Poll};
 
 use super::Inner;
 use crate::foreign::{BoxFuture, KeyError, StorageError, TransportError};
@@ -35,8 +36,11 @@ struct Tether<'a> {
 impl Drop for Tether<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.inner.machine().abandon();
-            self.inner.changed.change();
+            // Where something is dropped nothing unwinds: a panic would end the app.
+            drop(catch_unwind(AssertUnwindSafe(|| {
+                self.inner.machine().abandon();
+                self.inner.changed.change();
+            })));
         }
     }
 }
@@ -113,11 +117,29 @@ impl Inner {
     }
 
     /// What `call` returns, `None` if it takes longer than configured.
-    async fn bounded<T>(&self, call: BoxFuture<'_, T>) -> Option<T> {
+    async fn bounded<T: Send>(&self, mut call: BoxFuture<'_, T>) -> Option<T> {
+        let mut returned = None;
+        let mut returns = |context: &mut Context<'_>| {
+            if let Poll::Ready(value) = call.as_mut().poll(context) {
+                returned = Some(value);
+            }
+            returned.is_some()
+        };
+        self.in_time(&mut returns).await;
+        returned
+    }
+
+    /// Asks whether something has ended until it has, or the time for a call is over.
+    async fn in_time(&self, has_ended: &mut (dyn FnMut(&mut Context<'_>) -> bool + Send)) {
         let ends_ms = self.now().after_ms(self.settings.config.call_timeout_ms);
-        match select(call, self.host.timer.sleep_until(ends_ms)).await {
-            Either::Left((value, _)) => Some(value),
-            Either::Right(((), _)) => None,
-        }
+        let mut timer = self.host.timer.sleep_until(ends_ms);
+        poll_fn(|context| {
+            if has_ended(context) || timer.as_mut().poll(context).is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 }

@@ -118,7 +118,7 @@ impl Attestor {
     /// # Errors
     /// [`AttestError`] if there is none within the configured patience.
     pub async fn ready(&self) -> Result<(), AttestError> {
-        self.until(|inner, now| inner.machine().session_step(now))
+        self.until(&mut |inner, now| inner.machine().session_step(now))
             .await
             .map(|_| ())
     }
@@ -154,8 +154,8 @@ impl Attestor {
     ) -> Result<Authorization, AttestError> {
         let mut key_was_gone = false;
         loop {
-            let step = |inner: &Inner, now| inner.machine().authorize(request, demand, now, inner.rng());
-            let to_sign = match self.until(step).await? {
+            let mut step = |inner: &Inner, now| inner.machine().authorize(request, demand, now, inner.rng());
+            let to_sign = match self.until(&mut step).await? {
                 Settled::Ready(authorization) => return Ok(authorization),
                 Settled::Sign(to_sign) => to_sign,
             };
@@ -212,7 +212,10 @@ impl Attestor {
     }
 
     /// Takes steps until one settles, waiting for work in between.
-    async fn until(&self, mut step: impl FnMut(&Inner, Now) -> Step) -> Result<Settled, AttestError> {
+    async fn until(
+        &self,
+        step: &mut (dyn FnMut(&Inner, Now) -> Step + Send),
+    ) -> Result<Settled, AttestError> {
         let config = &self.inner.settings.config;
         let begun_ms = self.inner.now().monotonic_ms;
         let patience_ends_ms = begun_ms.saturating_add(config.patience_ms);

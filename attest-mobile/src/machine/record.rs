@@ -3,7 +3,8 @@
 
 use attest_core::bundle::{Kept, MAX_BUNDLE_BYTES, MAX_KEPT_ROOT_BYTES};
 use attest_core::device::DeviceId;
-use serde::{Deserialize, Serialize};
+use attest_core::json::{self, FromJson, Json, Members};
+use serde::Serialize;
 
 use super::time::{Anchor, TimeFloor};
 use crate::policy::PolicyAge;
@@ -21,7 +22,7 @@ const FORMAT: u8 = 1;
 const POLICY_FORMAT: u8 = 2;
 
 /// A registration at the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Registration {
     pub(crate) device: DeviceId,
     /// Thumbprint of the key that was enrolled.
@@ -30,8 +31,7 @@ pub(crate) struct Registration {
     pub(crate) enroll_at_s: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct StateRecord {
     format: u8,
     scope: String,
@@ -39,7 +39,6 @@ pub(crate) struct StateRecord {
     pub(crate) policy_version: u64,
     pub(crate) policy_issued_at_s: u64,
     pub(crate) clock: Option<Anchor>,
-    #[serde(default)]
     pub(crate) floor: Option<TimeFloor>,
 }
 
@@ -66,7 +65,7 @@ impl StateRecord {
         if blob.len() > STATE_BYTES_MAX {
             return None;
         }
-        let record: Self = serde_json::from_slice(blob).ok()?;
+        let record: Self = json::read_as(blob)?;
         (record.format == FORMAT && record.scope == scope).then_some(record)
     }
 
@@ -78,8 +77,7 @@ impl StateRecord {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct PolicyRecord {
     format: u8,
     scope: String,
@@ -101,8 +99,48 @@ impl PolicyRecord {
         if blob.len() > POLICY_BYTES_MAX {
             return None;
         }
-        let record: Self = serde_json::from_slice(blob).ok()?;
+        let record: Self = json::read_as(blob)?;
         (record.format == POLICY_FORMAT && record.scope == scope).then_some(record)
+    }
+}
+
+impl FromJson for Registration {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            device: members.take("device")?,
+            thumbprint: members.take("thumbprint")?,
+            enroll_at_s: members.take("enroll_at_s")?,
+        })
+    }
+}
+
+impl FromJson for StateRecord {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        let record = Self {
+            format: members.take("format")?,
+            scope: members.take("scope")?,
+            registration: members.take("registration")?,
+            policy_version: members.take("policy_version")?,
+            policy_issued_at_s: members.take("policy_issued_at_s")?,
+            clock: members.take("clock")?,
+            floor: members.take("floor")?,
+        };
+        members.all_known(record)
+    }
+}
+
+impl FromJson for PolicyRecord {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        let record = Self {
+            format: members.take("format")?,
+            scope: members.take("scope")?,
+            kept: members.take("kept")?,
+            etag: members.take("etag")?,
+        };
+        members.all_known(record)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Replies of the attestation service, read into what the call returns or a [`Failure`]. Anything else than a small, well
 //! formed answer is a failure, never a panic.
 
+use attest_core::json::{self, FromJson};
 use attest_core::problem::{MAX_PROBLEM_BYTES, MEDIA_TYPE, Problem, TYPE_PREFIX};
-use serde::de::DeserializeOwned;
 
 use crate::failure::{Call, Failure, ServiceRefusal};
 use crate::foreign::TransportError;
@@ -35,15 +35,12 @@ pub(super) fn request(
 }
 
 /// The JSON that `call` answers with status 200.
-pub(super) fn read<T: DeserializeOwned>(
-    call: Call,
-    reply: Result<HttpReply, TransportError>,
-) -> Result<T, Failure> {
+pub(super) fn read<T: FromJson>(call: Call, reply: Result<HttpReply, TransportError>) -> Result<T, Failure> {
     let reply = reply?;
     if reply.status != 200 {
         return Err(refusal(call, &reply));
     }
-    serde_json::from_slice(&reply.body).map_err(|_| Failure::Unreadable { call })
+    json::read_as(&reply.body).ok_or(Failure::Unreadable { call })
 }
 
 /// Why a reply is not the answer.
@@ -74,7 +71,7 @@ pub(super) fn problem(reply: &HttpReply) -> Option<Problem> {
     {
         return None;
     }
-    let problem: Problem = serde_json::from_slice(&reply.body).ok()?;
+    let problem: Problem = json::read_as(&reply.body)?;
     problem.type_uri.starts_with(TYPE_PREFIX).then_some(problem)
 }
 

@@ -4,7 +4,8 @@
 //! wall clock only bridges restarts, until the first session of the process says better. What has expired is judged by a floor
 //! that does not look at the wall clock at all.
 
-use serde::{Deserialize, Serialize};
+use attest_core::json::{FromJson, Json, Members};
+use serde::Serialize;
 
 /// What the phone's clocks show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +24,22 @@ impl Now {
 }
 
 /// A moment of which the service's time was known, as persisted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Anchor {
     server_s: u64,
     wall_s: u64,
     monotonic_ms: u64,
+}
+
+impl FromJson for Anchor {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            server_s: members.take("server_s")?,
+            wall_s: members.take("wall_s")?,
+            monotonic_ms: members.take("monotonic_ms")?,
+        })
+    }
 }
 
 /// The service's clock as the phone knows it.
@@ -73,10 +85,20 @@ impl ServerClock {
 const DISAGREEMENT_S: u64 = 5;
 
 /// A moment that has certainly passed: metadata that had expired by then has expired. It never goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct TimeFloor {
     server_s: u64,
     monotonic_ms: u64,
+}
+
+impl FromJson for TimeFloor {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = Members::of(json)?;
+        Some(Self {
+            server_s: members.take("server_s")?,
+            monotonic_ms: members.take("monotonic_ms")?,
+        })
+    }
 }
 
 /// One response raises the floor by no more than this beyond the time that passed: a service that is wrong for a moment must not

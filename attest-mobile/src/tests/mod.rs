@@ -2,6 +2,7 @@
 
 mod attacks;
 mod hostile;
+mod leaves;
 mod policies;
 mod repository;
 mod retries;

@@ -55,22 +55,20 @@ impl Scanner {
         Ok(Self::new(compiled.device, platform))
     }
 
+    /// The detectors, ready for a phone with these variables.
+    ///
+    /// # Errors
+    /// What is wrong with the policy; nothing if it was compiled before.
+    pub fn detectors(&mut self, variables: &Variables) -> Result<&DetectorSet, Vec<PolicyError>> {
+        compiled(&mut self.compiled, &self.policy, self.platform, variables)
+    }
+
     /// Every conclusion about a record, clear ones too, in the policy's order.
     ///
     /// # Errors
     /// What is wrong with the policy; nothing if it was compiled before.
     pub fn scan<'a>(&'a mut self, record: &'a Record) -> Result<Vec<Finding<'a>>, Vec<PolicyError>> {
-        let fresh = match self.compiled.take() {
-            Some((variables, set)) if variables == record.variables => (variables, set),
-            _ => {
-                let policy = self
-                    .policy
-                    .clone()
-                    .compile(self.platform, record.variables.clone())?;
-                (record.variables.clone(), policy.detectors().clone())
-            }
-        };
-        let (_, set) = self.compiled.insert(fresh);
+        let set = compiled(&mut self.compiled, &self.policy, self.platform, &record.variables)?;
         let severity = |id: &str| {
             let detectors = self.policy.detectors.iter();
             detectors
@@ -90,4 +88,21 @@ impl Scanner {
             })
             .collect())
     }
+}
+
+/// The detectors for these variables, compiled anew only if they are others than before.
+fn compiled<'a>(
+    kept: &'a mut Option<(Variables, DetectorSet)>,
+    policy: &DevicePolicy,
+    platform: Platform,
+    variables: &Variables,
+) -> Result<&'a DetectorSet, Vec<PolicyError>> {
+    let fresh = match kept.take() {
+        Some((of, set)) if of == *variables => (of, set),
+        _ => {
+            let policy = policy.clone().compile(platform, variables.clone())?;
+            (variables.clone(), policy.detectors().clone())
+        }
+    };
+    Ok(&kept.insert(fresh).1)
 }

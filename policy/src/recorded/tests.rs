@@ -1,4 +1,4 @@
-use attest_core::facts::FactSource;
+use attest_core::facts::{FactSource, Head, Observation, Value};
 use proptest::{collection, prelude::*, sample};
 
 use super::*;
@@ -192,6 +192,49 @@ fn what_nobody_knows_is_noted_and_does_no_harm() {
     assert_eq!(recording.notes[0], "[0].moon is not known and not read");
 }
 
+/// What any phone may have observed of some facts.
+fn any_observed() -> impl Strategy<Value = Observed> {
+    let text = || "[ -~äß\u{202e}\\n\"]{0,12}";
+    let row = collection::btree_map("path|dev|ino", text(), 0..3);
+    let observation = move |kind| {
+        let value = match kind {
+            0 => text().prop_map(Value::Text).boxed(),
+            1 => any::<i64>().prop_map(Value::Integer).boxed(),
+            2 => collection::vec(text(), 0..4).prop_map(Value::List).boxed(),
+            _ => collection::vec(row.clone(), 1..4).prop_map(Value::Rows).boxed(),
+        };
+        let head = collection::vec(text(), 0..4).prop_map(move |items| match kind {
+            2 => Observation::ListHead(Head(items)),
+            _ => Observation::Absent,
+        });
+        prop_oneof![
+            value.prop_map(Observation::from),
+            head,
+            Just(Observation::Absent),
+            (1..200_i32).prop_map(Observation::Error),
+        ]
+    };
+    let facts = [
+        ("prop(a)b)@libc", 0),
+        ("proc.tracer_pid@syscall", 1),
+        ("id.uid", 1),
+        ("maps.path", 2),
+        ("maps.rows@libc", 3),
+    ]
+    .map(|(fact, kind)| (Just(fact.parse::<FactRef>().unwrap()), observation(kind)));
+    let variables = collection::hash_map(sample::select(&Variables::NAMES[..]), text(), 0..4);
+    (sample::subsequence(facts.to_vec(), 0..=5), variables).prop_flat_map(|(facts, variables)| {
+        let variables = variables
+            .into_iter()
+            .fold(Variables::default(), |all, (name, value)| all.with(name, value));
+        facts.prop_map(move |facts| Observed {
+            platform: Platform::Android,
+            variables: variables.clone(),
+            facts: facts.into_iter().collect(),
+        })
+    })
+}
+
 /// JSON that is made of the members that records have, each with any value.
 fn any_record() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
@@ -233,6 +276,18 @@ fn any_record() -> impl Strategy<Value = Json> {
 }
 
 proptest! {
+    #[test]
+    fn what_is_written_is_read_as_the_same(observed in any_observed()) {
+        let written = serde_json::to_string(&observed).unwrap();
+        let (record, again) = (observed.record(), only(&written));
+        prop_assert_eq!(&record.variables, &again.variables);
+        for (fact, _) in observed.facts.iter() {
+            let fact = fact.to_string();
+            prop_assert_eq!(answered(&record, &fact), answered(&again, &fact), "{}", written);
+        }
+        prop_assert_eq!(record.facts.len(), again.facts.len());
+    }
+
     #[test]
     fn any_text_is_read_without_panic(bytes in collection::vec(any::<u8>(), 0..200)) {
         drop(read(&bytes, Platform::Android));

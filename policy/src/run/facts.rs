@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use attest_core::{
-    facts::{Answer, FactId, FactRef, FactSource, Kind, Observation, Row, Value, View},
+    facts::{Answer, FactId, FactRef, FactSource, Head, Kind, Observation, Row, Value, View},
     policy::{CompiledGateway, Mode},
 };
 
@@ -52,7 +52,7 @@ pub(super) fn read_facts(
 
 /// A column that the fact does not have, and its row.
 pub(crate) fn strange_column(fact: FactId, observation: &Observation) -> Option<(usize, &str)> {
-    let Observation::Value(Value::Rows(rows)) = observation else {
+    let (Observation::Value(Value::Rows(rows)) | Observation::RowsHead(Head(rows))) = observation else {
         return None;
     };
     let known = fact.entry().columns;
@@ -64,15 +64,21 @@ pub(crate) fn strange_column(fact: FactId, observation: &Observation) -> Option<
 
 /// True if an observation is one that such a fact can have. Rows of which there are none are written as an empty list.
 pub(crate) fn fits(kind: Kind, observation: &Observation) -> bool {
-    matches!((kind, observation), (Kind::Rows, Observation::Value(Value::List(items))) if items.is_empty())
+    matches!((kind, observation), (Kind::Rows, Observation::Value(Value::List(items)) | Observation::ListHead(Head(items))) if items.is_empty())
         || matches!(
             (kind, observation),
             (_, Observation::Absent | Observation::Error(_))
                 | (Kind::Text, Observation::Value(Value::Text(_)))
                 | (Kind::Integer, Observation::Value(Value::Integer(_)))
                 | (Kind::Boolean, Observation::Value(Value::Boolean(_)))
-                | (Kind::List, Observation::Value(Value::List(_)))
-                | (Kind::Rows, Observation::Value(Value::Rows(_)))
+                | (
+                    Kind::List,
+                    Observation::Value(Value::List(_)) | Observation::ListHead(_)
+                )
+                | (
+                    Kind::Rows,
+                    Observation::Value(Value::Rows(_)) | Observation::RowsHead(_)
+                )
         )
 }
 

@@ -143,7 +143,7 @@ fn rows_of(answer: Answer<'_>) -> Option<&dyn RowList> {
     static NONE: Vec<crate::facts::Row> = Vec::new();
     match answer {
         Answer::Rows(rows) => Some(rows),
-        Answer::List(items) if items.is_empty() => Some(&NONE),
+        Answer::List(items) if items.is_empty() && items.is_whole() => Some(&NONE),
         Answer::Text(_)
         | Answer::Integer(_)
         | Answer::Boolean(_)

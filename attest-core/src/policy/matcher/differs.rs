@@ -43,7 +43,7 @@ pub(super) fn differs(left: Answer<'_>, right: Answer<'_>, except: Option<&ItemT
 #[inline(never)]
 fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
     let (mut room, mut seen) = ([""; N], [false; N]);
-    let (mut filled, mut unknown) = (0, false);
+    let (mut filled, mut unknown) = (0, !short.is_whole());
     for (slot, item) in room.iter_mut().zip(short.iter()) {
         // An unknown item leaves an empty place, which only makes the outcome less certain.
         *slot = item.unwrap_or_default();

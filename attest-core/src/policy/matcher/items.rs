@@ -61,9 +61,18 @@ impl<'a> Items<'a> {
         self.list.len()
     }
 
-    /// How many items are not read.
+    /// How many items are not read at most.
     pub(super) fn unread(&self) -> usize {
-        self.list.len().saturating_sub(MAX_ITEMS_READ)
+        if self.list.is_whole() {
+            self.list.len().saturating_sub(MAX_ITEMS_READ)
+        } else {
+            usize::MAX
+        }
+    }
+
+    /// True if no item follows those that the list has.
+    pub(super) fn is_whole(&self) -> bool {
+        self.list.is_whole()
     }
 
     pub(super) fn quantified(&self, each: Each, test: &TextTest, negated: bool) -> Outcome {
@@ -98,7 +107,7 @@ impl<'a> Items<'a> {
             if item.is_some() || self.except.is_none() {
                 certain += 1;
             } else {
-                open += 1;
+                open = open.saturating_add(1);
             }
         }
         holds_for(test, certain, open)

@@ -80,13 +80,13 @@ impl RowsOver {
             Self::Each(Each::None) => any(rows, test, true).negated(),
             Self::Each(Each::All) => any(rows, test, false).negated(),
             Self::Count(number) => {
-                let mut open = rows.len().saturating_sub(MAX_ITEMS_READ);
+                let mut open = unread(rows);
                 let mut certain = 0;
                 for row in 0..rows.len().min(MAX_ITEMS_READ) {
                     match test.counts(rows, row, true) {
                         Some(true) => certain += 1,
                         Some(false) => {}
-                        None => open += 1,
+                        None => open = open.saturating_add(1),
                     }
                 }
                 Outcome::known(holds_for(number, certain, open))
@@ -112,8 +112,17 @@ impl RowsOver {
     }
 }
 
+/// How many rows are not read at most.
+fn unread(rows: &dyn RowList) -> usize {
+    if rows.is_whole() {
+        rows.len().saturating_sub(MAX_ITEMS_READ)
+    } else {
+        usize::MAX
+    }
+}
+
 fn any(rows: &dyn RowList, test: &RowTest, wanted: bool) -> Outcome {
-    let mut open = rows.len() > MAX_ITEMS_READ;
+    let mut open = unread(rows) > 0;
     for row in 0..rows.len().min(MAX_ITEMS_READ) {
         match test.counts(rows, row, wanted) {
             Some(true) => return Outcome::True,

@@ -49,7 +49,8 @@ pub(super) fn signed_by(signed: &Value, keys: &[&Key]) -> Vec<u8> {
 
 /// The text of a value with its members in order, whatever order a `Value` keeps them in.
 pub(super) fn in_order(value: &Value) -> Vec<u8> {
-    json::read(value.to_string().as_bytes()).unwrap().canonical()
+    let tree = crate::json::read(value.to_string().as_bytes());
+    tree.and_then(|tree| tree.canonical()).unwrap()
 }
 
 pub(super) fn role_of(keys: &[&Key], threshold: u64) -> Value {

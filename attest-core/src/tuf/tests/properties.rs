@@ -47,12 +47,12 @@ proptest! {
     fn a_changed_byte_says_nothing_new(file in 0_usize..4, at in any::<prop::sample::Index>(), to in any::<u8>()) {
         let (mut repository, names) = served();
         let bytes = repository.files.get_mut(names[file]).unwrap();
-        let before = json::read(bytes);
+        let before = crate::json::read(bytes);
         let index = at.index(bytes.len());
         prop_assume!(bytes[index] != to);
         bytes[index] = to;
-        let after = json::read(bytes);
-        let signed = |read: &Option<json::Json>| read.as_ref().and_then(|read| read.member("signed").cloned());
+        let after = crate::json::read(bytes);
+        let signed = |read: &Option<crate::json::Json>| read.as_ref().and_then(|read| read.member("signed").cloned());
         let same = signed(&before) == signed(&after);
         let outcome = Client::of(&repository).refresh(&repository);
         prop_assert!(outcome.is_err() || same, "byte {index} of {} became {to}", names[file]);
@@ -77,8 +77,8 @@ proptest! {
 
     #[test]
     fn the_canonical_form_is_stable_and_holds_the_same_value(value in any_json()) {
-        let read = json::read(value.to_string().as_bytes()).unwrap();
-        let pretty = json::read(serde_json::to_string_pretty(&value).unwrap().as_bytes()).unwrap();
+        let read = crate::json::read(value.to_string().as_bytes()).unwrap();
+        let pretty = crate::json::read(serde_json::to_string_pretty(&value).unwrap().as_bytes()).unwrap();
         prop_assert_eq!(&read, &pretty);
         prop_assert_eq!(read.canonical(), pretty.canonical());
     }
@@ -86,7 +86,7 @@ proptest! {
     /// The canonical form tells values apart, so one signature is good for one value.
     #[test]
     fn other_values_have_other_canonical_forms(one in any_json(), other in any_json()) {
-        let read = |value: &Value| json::read(value.to_string().as_bytes()).unwrap();
+        let read = |value: &Value| crate::json::read(value.to_string().as_bytes()).unwrap();
         let (one, other) = (read(&one), read(&other));
         prop_assert_eq!(one == other, one.canonical() == other.canonical());
     }

@@ -270,7 +270,7 @@ fn with_meaning(fact: &str) -> String {
     let about = fact
         .parse::<attest_core::facts::FactRef>()
         .ok()
-        .map(|fact| fact.fact().entry().about);
+        .map(|fact| fact.fact().about());
     about.map_or_else(|| fact.to_owned(), |about| format!("{fact}: {about}"))
 }
 

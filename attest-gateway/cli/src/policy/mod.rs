@@ -26,6 +26,8 @@ use std::io;
 use clap::{Args, Subcommand};
 
 pub(crate) use self::input::{count, line};
+#[cfg(feature = "dev")]
+pub(crate) use self::scan::scanner;
 use crate::out::{Exit, Out};
 
 /// Write policies, look through them, test, build, compare and explain them; sign, publish and undo them.

@@ -102,7 +102,7 @@ impl From<Finding<'_>> for Found {
 
 impl Scan {
     pub(super) fn run(&self, out: &mut Out<'_>) -> io::Result<Exit> {
-        let mut scanner = match self.scanner() {
+        let mut scanner = match scanner(self.platform.into(), self.policy.as_deref()) {
             Ok(scanner) => scanner,
             Err(problems) => {
                 for problem in problems {
@@ -146,21 +146,6 @@ impl Scan {
         Ok(exit)
     }
 
-    /// The detectors to run, or why there are none, a line each.
-    fn scanner(&self) -> Result<Scanner, Vec<String>> {
-        let platform = self.platform.into();
-        let told = |problems: &[Problem]| problems.iter().map(policy_input::line).collect();
-        let Some(file) = &self.policy else {
-            return Scanner::shipped(platform).map_err(|problems| told(&problems));
-        };
-        let Analysed { analysis, .. } =
-            policy_input::analysed(file).map_err(|unreadable| vec![unreadable.to_string()])?;
-        match analysis.compiled {
-            Some(compiled) => Ok(Scanner::new(compiled.device, platform)),
-            None => Err(told(&analysis.problems)),
-        }
-    }
-
     /// The records of a file, and what is to be said about it.
     fn read(&self, file: &Path) -> (Vec<Record>, Vec<(Told, String)>) {
         let unusable = |error: RecordError| (Told::Error(error.code()), error.to_string());
@@ -177,6 +162,20 @@ impl Scan {
                 vec![(Told::Error("recording-unreadable"), error.to_string())],
             ),
         }
+    }
+}
+
+/// The detectors of a policy or pack, without one of all packs that ship; or why there are none, a line each.
+pub(crate) fn scanner(platform: Platform, policy: Option<&Path>) -> Result<Scanner, Vec<String>> {
+    let told = |problems: &[Problem]| problems.iter().map(policy_input::line).collect();
+    let Some(file) = policy else {
+        return Scanner::shipped(platform).map_err(|problems| told(&problems));
+    };
+    let Analysed { analysis, .. } =
+        policy_input::analysed(file).map_err(|unreadable| vec![unreadable.to_string()])?;
+    match analysis.compiled {
+        Some(compiled) => Ok(Scanner::new(compiled.device, platform)),
+        None => Err(told(&analysis.problems)),
     }
 }
 

@@ -34,5 +34,8 @@ mod replay;
 mod repository;
 mod scan;
 mod support;
+// Android's probes run on Linux; the command is of the development build.
+#[cfg(all(target_os = "linux", feature = "dev"))]
+mod this_machine;
 mod verify;
 mod workshop;

@@ -195,7 +195,7 @@ fn kept<T>(
         None => (union, None),
         Some(View::Ticket) => (ticket, Some(FindingSource::Ticket)),
         Some(View::Token) => (token, Some(FindingSource::Token)),
-        Some(View::Java | View::Libc | View::Syscall) => return None,
+        Some(View::Java | View::Libc | View::Syscall | View::Isolated) => return None,
     };
     Some(cell.get_or_init(|| make(source)))
 }

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use super::*;
-use crate::facts::{Answer, FactSource, Kind, RowList, TextList};
+use crate::facts::{Answer, FactSource, Head, Kind, Observation, RowList, TextList};
 
 /// As many items or rows as are wanted, each of them the same; counts what is read.
 #[derive(Debug, Clone)]
@@ -150,6 +150,65 @@ fn an_item_that_is_not_known_decides_nothing() {
         r#"{"fact":"maps.path@libc","op":"differs","from":"maps.path@syscall"}"#,
         [F, I],
     );
+}
+
+#[test]
+fn of_what_goes_on_only_what_is_there_decides() {
+    let check = |clause: &str, expect: Outcome| {
+        let items = |items: &[&str]| Head(items.iter().map(|item| (*item).to_owned()).collect());
+        let row = Row::from([
+            ("path".to_owned(), "a".to_owned()),
+            ("perm".to_owned(), "r".to_owned()),
+        ]);
+        let facts: FactMap = [
+            ("maps.path", Observation::ListHead(items(&["a", "b"]))),
+            ("maps.line", Value::List(vec!["a".into(), "b".into()]).into()),
+            ("maps.dev", Value::List(vec!["c".into()]).into()),
+            ("fd.path", Observation::ListHead(items(&[]))),
+            ("maps.rows", Observation::RowsHead(Head(vec![row]))),
+            ("mounts.rows", Observation::ListHead(items(&[]))),
+        ]
+        .map(|(fact, observation)| (fact.parse().unwrap(), observation))
+        .into_iter()
+        .collect();
+        assert_eq!(on_phone(clause).evaluate(&facts), expect, "{clause}");
+    };
+    let list = |op: &str, value: &str| format!(r#"{{"fact":"maps.path","op":"{op}","value":{value}}}"#);
+    check(&list("any_eq", r#""b""#), T);
+    check(&list("any_eq", r#""c""#), I);
+    check(&list("none_eq", r#""b""#), F);
+    check(&list("none_eq", r#""c""#), I);
+    check(&list("all_eq", r#""a""#), F);
+    check(&list("all_in", r#"["a","b"]"#), I);
+    check(&list("count_ge", "2"), T);
+    check(&list("count_ge", "3"), I);
+    check(&list("count_eq", "2"), I);
+    check(&list("count_eq", "1"), F);
+    check(&list("count_lt", "2"), F);
+    let except = r#"{"fact":"maps.path","op":"count_ge","value":2,"except":{"op":"eq","value":"b"}}"#;
+    check(except, I);
+    let differs = |from: &str| format!(r#"{{"fact":"maps.path","op":"differs","from":"{from}"}}"#);
+    check(&differs("maps.line"), I);
+    check(&differs("maps.dev"), T);
+    check(&differs("fd.path"), I);
+    let row = |op: &str, path: &str| {
+        format!(
+            r#"{{"fact":"maps.rows","op":"{op}","where":[{{"column":"path","op":"eq","value":"{path}"}}]}}"#
+        )
+    };
+    check(&row("any_row", "a"), T);
+    check(&row("any_row", "b"), I);
+    check(&row("none_row", "a"), F);
+    check(&row("none_row", "b"), I);
+    check(&row("all_row", "a"), I);
+    check(&row("all_row", "b"), F);
+    check(r#"{"fact":"maps.rows","op":"count_ge","value":1}"#, T);
+    check(r#"{"fact":"maps.rows","op":"count_ge","value":2}"#, I);
+    check(
+        r#"{"fact":"mounts.rows","op":"none_row","where":[{"column":"type","op":"eq","value":"tmpfs"}]}"#,
+        I,
+    );
+    check(r#"{"fact":"mounts.rows","op":"count_le","value":0}"#, I);
 }
 
 /// Clauses of every form, over facts of the phone.

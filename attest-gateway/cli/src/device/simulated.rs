@@ -1,4 +1,4 @@
-//! `attest device`: a simulated phone for QA and load. It is the SDK itself over real HTTP, with a software key, the facts of a
+//! A simulated phone for QA and load. It is the SDK itself over real HTTP, with a software key, the facts of a
 //! profile and, if asked, simulated hardware, so a gateway takes it for exactly what its policy takes such phones for.
 
 use std::collections::BTreeMap;
@@ -23,23 +23,19 @@ use serde::Serialize;
 use crate::clock::Stopwatch;
 use crate::out::{Exit, Out};
 
-/// Sends requests as a simulated phone does: enrols, mints, follows refusals.
+/// Which phone, and what it sends.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  attest device --gateway http://127.0.0.1:8470 --app bank-android\n  \
-                        attest device --gateway http://127.0.0.1:8470 --app bank-android --profile cloner \\\n    \
-                        --method POST --path /v1/payments --requests 100 --concurrency 4 --json\n  \
-                        attest device --gateway http://127.0.0.1:8470 --app bank-android --path /v1/balance --print-token \\\n    \
-                        | curl -H @- http://127.0.0.1:8470/v1/balance\n\n\
-                        Exit codes: 0 every request was answered by the backend, 1 some were refused or failed, \
-                        2 wrong arguments or no gateway."
-)]
-pub(crate) struct Device {
+pub(super) struct Simulated {
     /// The gateway, as http://host:port.
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        required = false,
+        required_unless_present = "itself"
+    )]
     gateway: String,
     /// The app's id in the gateway's policy.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", required = false, required_unless_present = "itself")]
     app: String,
     /// What the phone looks like to detectors: genuine, cloner, new-cloner, emulator, rooted or repackaged.
     #[arg(long, default_value = "genuine")]
@@ -86,9 +82,6 @@ pub(crate) struct Device {
     /// serves is taken, which only a test may do.
     #[arg(long, value_name = "FILE")]
     root: Option<std::path::PathBuf>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
     /// Enrol, then print the header lines that one such request needs instead of sending it, for curl and its like.
     #[arg(long)]
     print_token: bool,
@@ -143,16 +136,16 @@ struct Latency {
     p99: u64,
 }
 
-impl Device {
-    pub(crate) fn run(self, out: &mut Out<'_>) -> io::Result<Exit> {
+impl Simulated {
+    pub(super) fn run(self, json: bool, out: &mut Out<'_>) -> io::Result<Exit> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
         if self.print_token {
-            return match runtime.block_on(Box::pin(self.token(out))) {
+            return match runtime.block_on(Box::pin(self.token(json, out))) {
                 Ok(headers) => {
-                    if self.json {
+                    if json {
                         let headers: BTreeMap<_, _> = headers.into_iter().collect();
                         let text = serde_json::to_string(&headers).map_err(io::Error::other)?;
                         writeln!(out.out, "{text}")?;
@@ -169,9 +162,9 @@ impl Device {
                 }
             };
         }
-        match runtime.block_on(Box::pin(self.load(out))) {
+        match runtime.block_on(Box::pin(self.load(json, out))) {
             Ok(summary) => {
-                if self.json {
+                if json {
                     let text = serde_json::to_string(&summary).map_err(io::Error::other)?;
                     writeln!(out.out, "{text}")?;
                 } else {
@@ -188,8 +181,8 @@ impl Device {
     }
 
     /// The headers of one request, its `Authorization` included.
-    async fn token(&self, out: &mut Out<'_>) -> Result<Headers, String> {
-        let phone = self.phone(out).await?;
+    async fn token(&self, json: bool, out: &mut Out<'_>) -> Result<Headers, String> {
+        let phone = self.phone(json, out).await?;
         let AppCall {
             method,
             path,
@@ -201,8 +194,8 @@ impl Device {
         Ok(headers)
     }
 
-    async fn phone(&self, out: &mut Out<'_>) -> Result<Phone, String> {
-        let root = self.policy_root(out).await?;
+    async fn phone(&self, json: bool, out: &mut Out<'_>) -> Result<Phone, String> {
+        let root = self.policy_root(json, out).await?;
         let mut options = PhoneOptions::new(self.gateway.clone(), self.app.clone(), root);
         options.platform = self.platform.unwrap_or(if self.app.contains("ios") {
             Platform::Ios
@@ -231,10 +224,10 @@ impl Device {
         Ok(Evidence::Hardware { roots, chip })
     }
 
-    async fn load(&self, out: &mut Out<'_>) -> Result<Summary, String> {
-        let phone = self.phone(out).await?;
+    async fn load(&self, json: bool, out: &mut Out<'_>) -> Result<Summary, String> {
+        let phone = self.phone(json, out).await?;
         let _fresh = phone.keep_fresh();
-        let bar = self.progress();
+        let bar = self.progress(json);
         let left = Arc::new(AtomicU64::new(self.requests));
         let begun = Stopwatch::start();
         let senders: Vec<_> = (0..self.concurrency)
@@ -289,8 +282,8 @@ impl Device {
         }
     }
 
-    fn progress(&self) -> ProgressBar {
-        let target = if self.json || !io::stderr().is_terminal() {
+    fn progress(&self, json: bool) -> ProgressBar {
+        let target = if json || !io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
@@ -301,7 +294,7 @@ impl Device {
     }
 
     /// The first root of the policy repository: from a file, or as the gateway serves them in development.
-    async fn policy_root(&self, out: &mut Out<'_>) -> Result<Vec<u8>, String> {
+    async fn policy_root(&self, json: bool, out: &mut Out<'_>) -> Result<Vec<u8>, String> {
         if let Some(path) = &self.root {
             let root = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             root_version(&root).map_err(|error| format!("{}: {error} [{}]", path.display(), error.code()))?;
@@ -320,7 +313,7 @@ impl Device {
                 self.gateway, reply.status
             ));
         }
-        if !self.json {
+        if !json {
             // Only a hint; the result does not depend on it.
             let _unheard = writeln!(
                 out.err,

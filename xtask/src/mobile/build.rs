@@ -1,0 +1,153 @@
+//! The commands that lint and link for a target, with everything that must be set for them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::rules::SONAME;
+use super::target::{IOS, Product, Target};
+use super::tools::Tools;
+use crate::console::say;
+use crate::dist;
+use crate::workspace::{Workspace, typed};
+
+/// What phones get of this project.
+const PACKAGES: [&str; 3] = ["attest-core", "attest-mobile", LIBRARY];
+const LIBRARY: &str = "attest-mobile-library";
+/// Everything reachable, or nothing could be seen of it.
+const FEATURES: &str = "attest-mobile-library/whole";
+
+/// How Android's library is linked. A build with the NDK passes the same.
+const LINK: [&str; 6] = [
+    // Phones with large pages load nothing else.
+    "-zmax-page-size=16384",
+    // Half the size of relocations; known since Android 6.
+    "--pack-dyn-relocs=android",
+    "--hash-style=gnu",
+    // Functions that are the same are one.
+    "--icf=all",
+    // attest-mobile/library/src/generator.rs.
+    "--wrap=ring_core_0_17_14__p256_point_mul_base",
+    "--wrap=ring_core_0_17_14__p256_point_mul_base_vartime",
+];
+
+/// How everything is compiled, the standard library too. A build with the NDK passes the same.
+const COMPILE: [&str; 4] = [
+    // Panics unwind from calls: tables that are right at every instruction are for profilers.
+    "-Zuse-sync-unwind=yes",
+    // A panic while something is dropped ends the process, so that nothing has to clean up behind it. What we drop does not panic.
+    "-Zpanic-in-drop=abort",
+    // A panic reaches the app by its message, which never had a place in it.
+    "-Zlocation-detail=none",
+    // Nothing is shown by `{:?}` on a phone.
+    "-Zfmt-debug=none",
+];
+
+/// What the code generator is told. Cutting out what occurs twice costs a row in the unwinder's tables, too; a second look finds more.
+const GENERATE: [&str; 4] = [
+    "-Cllvm-args=-outliner-benefit-threshold=28",
+    "-Cllvm-args=-machine-outliner-reruns=1",
+    "-Cllvm-args=-tail-merge-size=2",
+    "-Cllvm-args=-inline-threshold=25",
+];
+
+/// Lints all that phones get of this project, warnings being errors; whether that held.
+pub(crate) fn lint(workspace: &Workspace, tools: &Tools, target: &Target) -> bool {
+    let mut clippy = cargo(workspace, tools, target, "clippy");
+    for package in PACKAGES {
+        clippy.args(["--package", package]);
+    }
+    clippy.args(["--features", FEATURES, "--", "-D", "warnings"]);
+    ran(&mut clippy)
+}
+
+/// Builds the target's library as it is shipped; where it is, or `None` if it does not build. `stand_ins` has the libraries of the
+/// platform.
+pub(crate) fn link(
+    workspace: &Workspace,
+    tools: &Tools,
+    target: &Target,
+    stand_ins: Option<&Path>,
+) -> Option<PathBuf> {
+    let (kind, name) = match target.product {
+        Product::Nothing => return None,
+        Product::Shared => ("cdylib", SONAME),
+        Product::Static => ("staticlib", "libattest.a"),
+    };
+    let mut build = cargo(workspace, tools, target, "rustc");
+    build.args([
+        "--profile",
+        "mobile",
+        "--package",
+        LIBRARY,
+        "--features",
+        FEATURES,
+        "--crate-type",
+        kind,
+        "--",
+    ]);
+    build.args(GENERATE);
+    if let Some(stand_ins) = stand_ins {
+        build
+            .args(["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-L"])
+            .arg(stand_ins);
+        for argument in LINK {
+            build.arg(format!("-Clink-arg={argument}"));
+        }
+        build.arg(format!("-Clink-arg=-soname={SONAME}"));
+        // What is not in the stand-ins is told by its own rule, all of it and with what to do.
+        build.arg("-Clink-arg=--unresolved-symbols=ignore-all");
+    }
+    // Paths of this machine are nobody's business, and their length would change the size.
+    let mut flags = dist::remapped(workspace);
+    flags.push("\u{1f}--remap-path-prefix=");
+    flags.push(&tools.source);
+    flags.push("=/rust");
+    for flag in COMPILE {
+        flags.push("\u{1f}");
+        flags.push(flag);
+    }
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags);
+    ran(&mut build).then(|| tools.folder.join(target.triple).join("mobile").join(name))
+}
+
+fn cargo(workspace: &Workspace, tools: &Tools, target: &Target, chore: &str) -> Command {
+    let mut cargo = workspace.cargo([
+        chore,
+        "--locked",
+        "-Zbuild-std=std,panic_unwind",
+        "-Zbuild-std-features=optimize_for_size",
+    ]);
+    cargo
+        .args(["--target", target.triple])
+        .arg("--target-dir")
+        .arg(&tools.folder);
+    // The compiler builds its own standard library, which is not stable to ask for.
+    cargo.env("RUSTC_BOOTSTRAP", "1");
+    cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", &tools.source);
+    let suffix = target.triple.replace('-', "_");
+    cargo.env(format!("CC_{suffix}"), &tools.clang);
+    let mut flags = vec![
+        format!("--target={}", target.clang),
+        "-nostdlibinc".to_owned(),
+        "-DRING_CORE_NOSTDLIBINC=1".to_owned(),
+        // What a debugger would read names paths of this machine, and a static library keeps it.
+        "-g0".to_owned(),
+    ];
+    flags.extend(target.defines.iter().map(|define| (*define).to_owned()));
+    if target.is_apple() {
+        flags.push(format!(
+            "-isystem {}",
+            tools.apple_sdk.join("usr/include").display()
+        ));
+        cargo
+            .env("SDKROOT", &tools.apple_sdk)
+            .env("IPHONEOS_DEPLOYMENT_TARGET", IOS);
+    }
+    cargo.env(format!("CFLAGS_{suffix}"), flags.join(" "));
+    cargo
+}
+
+fn ran(command: &mut Command) -> bool {
+    say(format!("  $ {}", typed(command)));
+    command.status().is_ok_and(|status| status.success())
+}
