@@ -32,6 +32,10 @@ impl Probe for Mounts {
         Lifetime::Seconds(60)
     }
 
+    fn takes(&self, question: &FactRef) -> bool {
+        by_view::native(question).is_some()
+    }
+
     fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
         by_view::answer(questions, scope, answers, &|files, questions| {
             read(files, questions).unwrap_or_else(|errno| vec![errno.into(); questions.len()])
