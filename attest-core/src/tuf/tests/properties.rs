@@ -70,9 +70,11 @@ proptest! {
         let (mut repository, names) = served();
         let mut metadata: Value = serde_json::from_slice(&repository.files[names[file]]).unwrap();
         let members: Vec<String> = metadata["signed"].as_object().unwrap().keys().cloned().collect();
-        metadata["signed"][member.get(&members)] = value;
+        let member = member.get(&members);
+        let same = metadata["signed"][member] == value;
+        metadata["signed"][member] = value;
         repository.files.insert(names[file].to_owned(), metadata.to_string().into_bytes());
-        prop_assert!(Client::of(&repository).refresh(&repository).is_err());
+        prop_assert!(Client::of(&repository).refresh(&repository).is_err() || same);
     }
 
     #[test]

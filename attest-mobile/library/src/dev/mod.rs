@@ -142,7 +142,7 @@ fn captured(env: &Env<'_>, entry: &JClass<'_>, context: &JObject<'_>) -> Result<
 }
 
 fn begin(
-    env: &mut Env<'_>,
+    env: &Env<'_>,
     entry: &JClass<'_>,
     context: &JObject<'_>,
     questions: &JString<'_>,
