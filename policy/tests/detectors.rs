@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use attest_core::facts::FactId;
+use attest_core::facts::{FactId, FactRef};
 use attest_policy::{
     DetectorSource, PackSource,
     packs::{SHIPPED, shipped},
@@ -99,7 +99,7 @@ fn coverage_names_what_exists_and_leaves_no_detector_out() {
     for (signal, rest) in coverage(&document) {
         for word in rest.split('`').skip(1).step_by(2) {
             assert!(
-                ids.contains(word) || FactId::named(word).is_some(),
+                ids.contains(word) || FactId::named(word).is_some() || word.parse::<FactRef>().is_ok(),
                 "{signal}: `{word}` is neither a detector nor a fact"
             );
             named.insert(word.to_owned());
