@@ -8,7 +8,7 @@
 //!   the context and who called. It reads nothing else, so that it may be called on the main thread.
 //! - A scan attaches its thread and detaches it afterwards. On the main thread nothing is asked: `EWOULDBLOCK`.
 //! - Every question has a local frame of its own, every item of a list another; no reference outlives it.
-//! - Every exception is cleared and becomes an error number ([`fault`] has the table); none reaches the app.
+//! - Every exception is cleared and becomes an error number (`fault.rs` has the table); none reaches the app.
 //! - Lists and texts have caps, and one that is longer is an error, never a shorter one.
 //!
 //! `gl.renderer` and `gl.vendor` stay unanswered: without a context of its own there is nothing to ask, and making one loads the
