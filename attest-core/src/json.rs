@@ -1,15 +1,17 @@
-//! JSON as phones read it: one reader for all that they are sent, and from its tree into each type. What a generated reader takes for
-//! each type, this takes once.
+//! JSON as phones read and write it: one reader for all that they are sent, and from its tree into each type; one writer for all that
+//! they send and keep. What generated code takes for each type, this takes once.
 //!
 //! A member that stands twice is refused at any depth, so that no other reader sees another value. What is read in this way reads the
 //! same through serde, which hosts use, except that structs are objects and never lists.
 
 mod from;
 mod parse;
+mod write;
 
 pub(crate) use self::from::words_from_json;
 pub use self::from::{FromJson, Members};
 pub(crate) use self::parse::{Fault, Most};
+pub use self::write::written;
 use crate::sorted::Sorted;
 
 /// A JSON value with its members in byte order.
@@ -67,12 +69,16 @@ impl Json {
         }
     }
 
-    pub(crate) fn unsigned(&self) -> Option<u64> {
+    pub(crate) fn integer(&self) -> Option<i128> {
         if let Self::Integer(number) = self {
-            u64::try_from(*number).ok()
+            Some(*number)
         } else {
             None
         }
+    }
+
+    pub(crate) fn unsigned(&self) -> Option<u64> {
+        self.integer()?.try_into().ok()
     }
 
     pub(crate) fn boolean(&self) -> Option<bool> {

@@ -1,12 +1,11 @@
 //! Bodies of the attestation service's calls, as JSON. Both sides read them from here.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::Purpose;
 use crate::device::DeviceId;
 use crate::json::{FromJson, Json, Members};
+use crate::sorted::Sorted;
 
 /// `POST challenge`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,9 +92,9 @@ pub struct PolicyBundle {
     pub targets: String,
     /// Metadata of delegated roles that phones need, by role.
     #[serde(default)]
-    pub delegated: BTreeMap<String, String>,
+    pub delegated: Sorted<String, String>,
     /// The targets that phones need, by name.
-    pub artifacts: BTreeMap<String, String>,
+    pub artifacts: Sorted<String, String>,
 }
 
 impl FromJson for ChallengeResponse {
@@ -126,7 +125,7 @@ impl FromJson for PolicyBundle {
             timestamp: members.take("timestamp")?,
             snapshot: members.take("snapshot")?,
             targets: members.take("targets")?,
-            delegated: members.take_or("delegated", BTreeMap::new())?,
+            delegated: members.take_or("delegated", Sorted::default())?,
             artifacts: members.take("artifacts")?,
         })
     }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use attest_core::bundle::{DEVICE_TARGET, Kept, Offered, take};
 use attest_core::policy::DevicePolicy;
 use attest_core::service::PolicyBundle;
+use attest_core::sorted::Sorted;
 use attest_policy::repository::{KeyKind, RoleKey, development};
 use ring::rand::SystemRandom;
 
@@ -28,7 +29,7 @@ pub fn bundle(data: &[u8]) -> bool {
         timestamp: text(&repository.timestamp),
         snapshot: text(&repository.snapshot),
         targets: repository.metadata.get("targets").map(|bytes| text(bytes)).unwrap_or_default(),
-        artifacts: BTreeMap::from([(DEVICE_TARGET.to_owned(), device.to_owned())]),
+        artifacts: Sorted::from([(DEVICE_TARGET.to_owned(), device.to_owned())]),
         ..PolicyBundle::default()
     };
     let arrives = |bundle: &PolicyBundle| {

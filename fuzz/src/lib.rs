@@ -44,6 +44,7 @@ bodies! {
     jws_tampered,
     own_field,
     path_pattern,
+    pattern,
     play_integrity,
     policy_source,
     probe_apple,

@@ -303,7 +303,7 @@ fn lists(
     path: &str,
     report: &mut Report,
 ) -> BTreeMap<String, Vec<String>> {
-    let mut lists = device.lists.clone();
+    let mut lists: BTreeMap<_, _> = device.lists.clone().into_entries().into_iter().collect();
     if !own {
         let made_up = [SIGNER, MADE_UP, "TEAM123456", MADE_UP];
         let of_app = APP_LISTS.into_iter().zip(made_up);

@@ -264,8 +264,11 @@ impl PolicySource {
             requirements,
             response_keys: self.response_keys.clone(),
             limits: self.limits.into(),
-            lists: self.lists_named(|name| self.detectors.iter().any(|one| one.when.names_list(name))),
-            values: self.values_of_detectors(),
+            lists: self
+                .lists_named(|name| self.detectors.iter().any(|one| one.when.names_list(name)))
+                .into_iter()
+                .collect(),
+            values: self.values_of_detectors().into_iter().collect(),
         }
     }
 

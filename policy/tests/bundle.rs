@@ -12,6 +12,7 @@ use attest_core::bundle::{DEVICE_TARGET, Kept, MAX_BUNDLE_BYTES, Offered, take};
 use attest_core::facts::Platform;
 use attest_core::policy::{DevicePolicy, MAX_DEPTH, MAX_POLICY_BYTES, Variables};
 use attest_core::service::PolicyBundle;
+use attest_core::sorted::Sorted;
 use attest_policy::repository::{KeyKind, RoleKey, development};
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ fn delivered(device: &[u8], kind: KeyKind) -> Result<Vec<u8>, &'static str> {
         timestamp: text(&made.timestamp),
         snapshot: text(&made.snapshot),
         targets: text(&made.metadata["targets"]),
-        artifacts: BTreeMap::from([(DEVICE_TARGET.to_owned(), text(device))]),
+        artifacts: Sorted::from([(DEVICE_TARGET.to_owned(), text(device))]),
         ..PolicyBundle::default()
     };
     let sent = serde_json::to_string(&bundle).unwrap();

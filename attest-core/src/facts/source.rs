@@ -9,6 +9,7 @@ use serde::{
 };
 
 use super::{FactRef, Row, Value};
+use crate::json::{FromJson, Json, Members};
 use crate::sorted::Sorted;
 
 /// The error number of a fact that nobody asked the platform about.
@@ -272,6 +273,25 @@ impl<'de> Visitor<'de> for ObservationVisitor {
     }
 }
 
+impl FromJson for Observation {
+    fn from_json(json: Json) -> Option<Self> {
+        let mut members = match json {
+            Json::Null => return Some(Self::Absent),
+            Json::Object(_) => Members::of(json)?,
+            Json::Boolean(_) | Json::Integer(_) | Json::Fraction | Json::Text(_) | Json::List(_) => {
+                return Value::from_json(json).map(Self::Value);
+            }
+        };
+        let observation = match members.take_or("head", None)? {
+            Some(Value::List(items)) => Self::ListHead(Head(items)),
+            Some(Value::Rows(rows)) => Self::RowsHead(Head(rows)),
+            Some(Value::Text(_) | Value::Integer(_) | Value::Boolean(_)) => return None,
+            None => Self::Error(members.take("error")?),
+        };
+        members.all_known(observation)
+    }
+}
+
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Observation {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -363,14 +383,21 @@ impl FromIterator<(FactRef, Observation)> for FactMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     #[test]
     fn observations_are_read_as_they_are_written() {
         let check = |written: &str, expect: Option<Observation>| {
             let read = serde_json::from_str::<Observation>(written).ok();
             assert_eq!(read, expect, "{written}");
+            assert_eq!(
+                json::read_as::<Observation>(written.as_bytes()),
+                expect,
+                "{written}"
+            );
             if let Some(read) = read {
                 assert_eq!(serde_json::to_string(&read).unwrap(), written);
+                assert_eq!(json::written(&read).unwrap(), written.as_bytes());
             }
         };
         let row = Row::from([("path".to_owned(), "/a".to_owned())]);

@@ -2,15 +2,18 @@
 //!
 //! Read by a visitor of its own, so that an error keeps its place; numbers with a fraction are never accepted.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
 
+use crate::json::{FromJson, Json};
+use crate::sorted::Sorted;
+
 /// One row of a fact with columns: text by the name of its column.
-pub type Row = BTreeMap<String, String>;
+pub type Row = Sorted<String, String>;
 
 /// A value in a policy or an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +126,7 @@ impl<'de> Deserialize<'de> for Item {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Item, A::Error> {
-                let mut row = Row::new();
+                let mut row = Row::default();
                 while let Some((column, cell)) = map.next_entry::<String, Self::Value>()? {
                     let Item::Text(text) = cell else {
                         return Err(serde::de::Error::custom("a column holds text or an integer"));
@@ -136,6 +139,39 @@ impl<'de> Deserialize<'de> for Item {
             }
         }
         deserializer.deserialize_any(ItemVisitor)
+    }
+}
+
+impl FromJson for Value {
+    fn from_json(json: Json) -> Option<Self> {
+        Some(match json {
+            Json::Text(text) => Self::Text(text),
+            Json::Integer(number) => Self::Integer(number.try_into().ok()?),
+            Json::Boolean(flag) => Self::Boolean(flag),
+            Json::List(items) if matches!(items.first(), Some(Json::Object(_))) => {
+                Self::Rows(items.into_iter().map(row).collect::<Option<_>>()?)
+            }
+            Json::List(items) => Self::List(items.into_iter().map(item).collect::<Option<_>>()?),
+            Json::Null | Json::Fraction | Json::Object(_) => return None,
+        })
+    }
+}
+
+fn row(json: Json) -> Option<Row> {
+    let Json::Object(cells) = json else { return None };
+    cells
+        .into_entries()
+        .into_iter()
+        .map(|(column, cell)| Some((column, item(cell)?)))
+        .collect()
+}
+
+/// A text; integers are kept as their decimal text.
+fn item(json: Json) -> Option<String> {
+    match json {
+        Json::Text(text) => Some(text),
+        Json::Integer(number) => Some(number.to_string()),
+        Json::Null | Json::Boolean(_) | Json::Fraction | Json::List(_) | Json::Object(_) => None,
     }
 }
 
@@ -161,11 +197,13 @@ impl schemars::JsonSchema for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     #[test]
     fn reads_each_shape_and_refuses_the_rest() {
         let check = |input: &str, expect: Option<Value>| {
             assert_eq!(serde_json::from_str::<Value>(input).ok(), expect, "{input}");
+            assert_eq!(json::read_as::<Value>(input.as_bytes()), expect, "{input}");
         };
         check(r#""a""#, Some(Value::Text("a".into())));
         check("-3", Some(Value::Integer(-3)));

@@ -258,13 +258,13 @@ impl Unsigned {
         kid: Option<&str>,
         claims: &T,
     ) -> Result<Self, JwsError> {
-        let header = serde_json::to_vec(&HeaderOut {
+        let header = json::written(&HeaderOut {
             alg: alg.as_str(),
             typ,
             kid,
         })
-        .map_err(|_| JwsError::Json)?;
-        let payload = serde_json::to_vec(claims).map_err(|_| JwsError::Json)?;
+        .ok_or(JwsError::Json)?;
+        let payload = json::written(claims).ok_or(JwsError::Json)?;
         let mut text = base64url(header);
         text.push('.');
         text.push_str(&base64url(payload));

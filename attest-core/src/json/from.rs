@@ -1,7 +1,5 @@
 //! From a tree to types: each takes its members out of an object by name.
 
-use std::collections::BTreeMap;
-
 use super::Json;
 use crate::sorted::Sorted;
 
@@ -76,6 +74,12 @@ impl FromJson for u64 {
     }
 }
 
+impl FromJson for i32 {
+    fn from_json(json: Json) -> Option<Self> {
+        json.integer()?.try_into().ok()
+    }
+}
+
 impl FromJson for u32 {
     fn from_json(json: Json) -> Option<Self> {
         json.unsigned()?.try_into().ok()
@@ -120,14 +124,26 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-impl<T: FromJson> FromJson for BTreeMap<String, T> {
+impl<T: FromJson, const N: usize> FromJson for [T; N] {
+    fn from_json(json: Json) -> Option<Self> {
+        Vec::from_json(json)?.try_into().ok()
+    }
+}
+
+impl<L: FromJson, R: FromJson> FromJson for (L, R) {
+    fn from_json(json: Json) -> Option<Self> {
+        let [left, right] = FromJson::from_json(json)?;
+        Some((L::from_json(left)?, R::from_json(right)?))
+    }
+}
+
+impl<T: FromJson> FromJson for Sorted<String, T> {
     fn from_json(json: Json) -> Option<Self> {
         if let Json::Object(members) = json {
-            let mut read = Self::new();
-            for (name, value) in members.into_entries() {
-                read.insert(name, T::from_json(value)?);
-            }
-            Some(read)
+            let members = members.into_entries().into_iter();
+            members
+                .map(|(name, value)| Some((name, T::from_json(value)?)))
+                .collect()
         } else {
             None
         }

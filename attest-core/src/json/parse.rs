@@ -122,14 +122,18 @@ impl Parser<'_> {
         }
         let mut bytes = Vec::new();
         loop {
+            let plain = self.rest.iter();
+            let plain = plain.take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            let (plain, rest) = self.rest.split_at(plain.count());
+            bytes.extend_from_slice(plain);
+            self.rest = rest;
             match self.next()? {
                 b'"' => return String::from_utf8(bytes).map_err(|_| Fault::Malformed),
                 b'\\' => {
                     let character = self.escaped()?;
                     bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                0..=0x1f => return Err(Fault::Malformed),
-                byte => bytes.push(byte),
+                _ => return Err(Fault::Malformed),
             }
         }
     }

@@ -3,8 +3,6 @@
 //! A detector that this engine does not understand is `unsupported` and reported so; it is never skipped and never
 //! counts as clear.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -306,14 +304,17 @@ impl DetectorSet {
         found.matcher.as_ref()
     }
 
-    /// Every question that must be answered before a scan.
+    /// Every question that must be answered before a scan, once and in order.
     #[must_use]
-    pub fn facts(&self) -> BTreeSet<&FactRef> {
-        self.detectors
+    pub fn facts(&self) -> Vec<&FactRef> {
+        let matchers = self
+            .detectors
             .iter()
-            .filter_map(|detector| detector.matcher.as_ref())
-            .flat_map(Matcher::facts)
-            .collect()
+            .filter_map(|detector| detector.matcher.as_ref());
+        let mut facts: Vec<_> = matchers.flat_map(Matcher::facts).collect();
+        facts.sort_unstable();
+        facts.dedup();
+        facts
     }
 
     /// The digest of the ids in this set, as tokens carry it: it says which detectors are clear when not reported.

@@ -79,7 +79,7 @@ impl DevicePolicy {
         errors: &mut Errors,
     ) -> (DetectorSet, RequirementTable) {
         engine(self.engine_min, errors);
-        lists(&self.lists, errors);
+        lists(self.lists.len(), self.lists.iter(), errors);
         values(&self.values, errors);
         self.limits.verify(errors);
         bounded("detectors", self.detectors.len(), MAX_DETECTORS, errors);
@@ -93,7 +93,11 @@ impl DevicePolicy {
         for (index, detector) in self.detectors.iter().enumerate() {
             reason(&detector.why, &format!("detectors[{index}].why"), errors);
         }
-        let scope = Scope::new(Side::Device(platform), &self.lists, self.variables(variables));
+        let scope = Scope::new(
+            Side::Device(platform),
+            self.lists.iter(),
+            self.variables(variables),
+        );
         let detectors = DetectorSet::compile_at(&self.detectors, platform, &scope, strict, errors);
         let mut requirements = Vec::new();
         for (index, requirement) in self.requirements.iter().enumerate() {

@@ -12,6 +12,7 @@ use super::{
     Route, Rule, detector::first_engine,
 };
 use crate::environment::Environment;
+use crate::sorted::Sorted;
 
 /// The largest policy text that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 1024 * 1024;
@@ -59,11 +60,11 @@ pub struct DevicePolicy {
     #[serde(default)]
     pub limits: DeviceLimits,
     /// The lists that detectors name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub lists: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Sorted::is_empty")]
+    pub lists: Sorted<String, Vec<String>>,
     /// The values of `${policy.NAME}`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub values: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Sorted::is_empty")]
+    pub values: Sorted<String, String>,
 }
 
 /// What gateways get: apps, rules and routes.
@@ -152,6 +153,9 @@ pub enum PolicyReadError {
     /// Not JSON of the expected form.
     #[error("not a policy: {0}")]
     Malformed(#[source] serde_json::Error),
+    /// The same, where phones read it: what is wrong with it is not told.
+    #[error("not a policy")]
+    Unreadable,
     /// Made for a newer engine.
     #[error("needs engine {needed}, this is engine {ENGINE_VERSION}")]
     Unsupported {
@@ -166,7 +170,7 @@ impl PolicyReadError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::TooLarge => "policy-too-large",
-            Self::Malformed(_) => "policy-malformed",
+            Self::Malformed(_) | Self::Unreadable => "policy-malformed",
             Self::Unsupported { .. } => "engine-unsupported",
         }
     }

@@ -42,7 +42,7 @@ impl GatewayPolicy {
     pub fn compile(self) -> Result<CompiledGateway, Vec<PolicyError>> {
         let mut errors = Errors::default();
         engine(self.engine_min, &mut errors);
-        lists(&self.lists, &mut errors);
+        lists(self.lists.len(), self.lists.iter(), &mut errors);
         self.limits.verify(&mut errors);
         self.verify_parts(&mut errors);
         let rules = self.compile_rules(&mut errors);
@@ -348,7 +348,7 @@ impl CompiledGateway {
         self.policy.apps.iter().find(|app| app.id == id)
     }
 
-    /// What the rules of a route decide over these facts. Allocates nothing unless a rule fires.
+    /// What the rules of a route decide over these facts. Allocates nothing unless a rule fires, but for patterns.
     #[must_use]
     pub fn decide(
         &self,

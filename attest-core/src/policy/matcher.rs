@@ -15,7 +15,7 @@ mod differs;
 mod items;
 mod rows;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 pub use self::differs::MAX_DIFFERING_ITEMS;
 use self::{build::Builder, comparison::Comparison};
@@ -113,7 +113,11 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// A scope with these lists and variables.
     #[must_use]
-    pub fn new(side: Side, lists: &'a BTreeMap<String, Vec<String>>, variables: Variables) -> Self {
+    pub fn new(
+        side: Side,
+        lists: impl IntoIterator<Item = (&'a String, &'a Vec<String>)>,
+        variables: Variables,
+    ) -> Self {
         let sorted = |items: &[String]| {
             let mut items = items.to_vec();
             items.sort_unstable();
@@ -124,7 +128,7 @@ impl<'a> Scope<'a> {
             // A map has each of its names once.
             lists: Sorted::distinct(
                 lists
-                    .iter()
+                    .into_iter()
                     .map(|(name, items)| (name.as_str(), sorted(items)))
                     .collect(),
             )
@@ -186,7 +190,7 @@ impl Matcher {
         self.verdict(source).outcome
     }
 
-    /// Whether the condition holds, and which clause decided. Allocates nothing.
+    /// Whether the condition holds, and which clause decided. Allocates for patterns alone.
     #[must_use]
     pub fn verdict(&self, source: &dyn FactSource) -> Verdict {
         self.walk(0, source)

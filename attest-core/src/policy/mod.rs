@@ -20,6 +20,7 @@ mod operator;
 mod pattern;
 mod phone;
 mod predicate;
+mod regex;
 mod route;
 mod rule;
 mod trust;
@@ -50,7 +51,6 @@ pub use self::{
         Outcome, Scope, Side, Verdict,
     },
     pattern::{PathPattern, PathPatternError},
-    predicate::MAX_REGEX_BYTES,
     route::{
         Bind, CompiledRoute, Require, Requirement, RequirementTable, Route, RouteLimits, RouteTable,
         TokenKind, WhenPolicyStale, WhenStoreDown,

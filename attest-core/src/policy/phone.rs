@@ -1,13 +1,11 @@
 //! A device policy as phones read it. What is read in this way reads the same through serde, with which hosts write and explain it.
 
-use serde::de::Error as _;
-
 use super::{
     AtLeast, Bind, Category, ColumnTest, Condition, Detector, DeviceLimits, DevicePolicy, ENGINE_VERSION,
     Except, MAX_POLICY_BYTES, Mode, PolicyReadError, Requirement, Severity, TokenKind, condition::Written,
     detector::first_engine,
 };
-use crate::facts::{Platform, Row, Value};
+use crate::facts::Platform;
 use crate::json::{self, FromJson, Json, Members, words_from_json};
 
 impl DevicePolicy {
@@ -16,18 +14,19 @@ impl DevicePolicy {
     /// # Errors
     /// [`PolicyReadError`] if it is too large, malformed or made for a newer engine. What is malformed is not told further.
     pub fn read(json: &[u8]) -> Result<(Self, Vec<Json>), PolicyReadError> {
-        let malformed = || PolicyReadError::Malformed(serde_json::Error::custom("no device policy"));
         if json.len() > MAX_POLICY_BYTES {
             return Err(PolicyReadError::TooLarge);
         }
-        let mut members = json::read(json).and_then(Members::of).ok_or_else(malformed)?;
+        let mut members = json::read(json)
+            .and_then(Members::of)
+            .ok_or(PolicyReadError::Unreadable)?;
         let needed = members
             .take_or("engine_min", first_engine())
-            .ok_or_else(malformed)?;
+            .ok_or(PolicyReadError::Unreadable)?;
         if needed > ENGINE_VERSION {
             return Err(PolicyReadError::Unsupported { needed });
         }
-        of(members, needed).ok_or_else(malformed)
+        of(members, needed).ok_or(PolicyReadError::Unreadable)
     }
 }
 
@@ -128,39 +127,6 @@ impl FromJson for Except {
             value: members.take("value")?,
         };
         members.all_known(except)
-    }
-}
-
-impl FromJson for Value {
-    fn from_json(json: Json) -> Option<Self> {
-        Some(match json {
-            Json::Text(text) => Self::Text(text),
-            Json::Integer(number) => Self::Integer(number.try_into().ok()?),
-            Json::Boolean(flag) => Self::Boolean(flag),
-            Json::List(items) if matches!(items.first(), Some(Json::Object(_))) => {
-                Self::Rows(items.into_iter().map(row).collect::<Option<_>>()?)
-            }
-            Json::List(items) => Self::List(items.into_iter().map(item).collect::<Option<_>>()?),
-            Json::Null | Json::Fraction | Json::Object(_) => return None,
-        })
-    }
-}
-
-fn row(json: Json) -> Option<Row> {
-    let Json::Object(cells) = json else { return None };
-    let mut row = Row::new();
-    for (column, cell) in cells.into_entries() {
-        row.insert(column, item(cell)?);
-    }
-    Some(row)
-}
-
-/// A text; integers are kept as their decimal text.
-fn item(json: Json) -> Option<String> {
-    match json {
-        Json::Text(text) => Some(text),
-        Json::Integer(number) => Some(number.to_string()),
-        Json::Null | Json::Boolean(_) | Json::Fraction | Json::List(_) | Json::Object(_) => None,
     }
 }
 

@@ -1,18 +1,12 @@
 //! What one clause asks of one value, prebuilt: sets are sorted, patterns compiled, versions parsed.
 //!
-//! A predicate is total and runs in time linear in the value; it never allocates and never panics.
+//! A predicate is total and runs in time linear in the value; it never panics, and allocates for patterns alone.
 
 use std::sync::Arc;
 
-use regex_lite::{Regex, RegexBuilder};
-
-use super::{Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, operator::Base};
+use super::{Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, operator::Base, regex::Regex};
 use crate::facts::{Kind, Value};
 
-/// The largest compiled regular expression, in bytes; a policy holds many, a phone has little.
-pub const MAX_REGEX_BYTES: usize = 64 * 1024;
-
-const MAX_REGEX_NESTING: u32 = 24;
 const MAX_VERSION_PARTS: usize = 8;
 
 #[derive(Debug, Clone)]
@@ -245,14 +239,9 @@ fn one_of(mut items: Vec<String>, fold: Fold) -> TextTest {
 }
 
 fn regex(pattern: &str, fold: Fold) -> Result<Regex, Fault> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(fold == Fold::IgnoreCase)
-        .size_limit(MAX_REGEX_BYTES)
-        .nest_limit(MAX_REGEX_NESTING)
-        .build()
-        .map_err(|error| Fault::Regex {
-            message: error.to_string(),
-        })
+    Regex::new(pattern, fold == Fold::IgnoreCase).map_err(|message| Fault::Regex {
+        message: message.to_owned(),
+    })
 }
 
 fn integer(base: Base, value: &Value) -> Option<IntegerTest> {

@@ -1,6 +1,6 @@
 //! Rules: the first enforced rule that holds decides; shadow rules are recorded and change nothing.
 //!
-//! Deciding allocates nothing unless a rule's condition holds. A rule fires only on a condition that is true.
+//! Deciding allocates nothing but for patterns unless a rule's condition holds. A rule fires only on a condition that is true.
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};

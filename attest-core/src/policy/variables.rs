@@ -116,7 +116,7 @@ mod tests {
             .with_policy("host", "a.b");
         let check = |input: &str, expect: Result<&str, Unfilled>| {
             assert_eq!(
-                variables.fill(input, regex_lite::escape),
+                variables.fill(input, super::super::regex::escape),
                 expect.map(str::to_owned),
                 "{input}"
             );

@@ -1,7 +1,5 @@
 //! Verification of fields that device and gateway policy share.
 
-use std::collections::BTreeMap;
-
 use super::{
     ENGINE_VERSION, Fault, MAX_LIST_ITEMS, MAX_TEXT_BYTES, PathPattern, PathPatternError, Variables,
     document::{MAX_KEYS, MAX_LISTS},
@@ -16,8 +14,12 @@ pub(super) fn engine(needed: u32, errors: &mut Errors) {
     }
 }
 
-pub(super) fn lists(named_lists: &BTreeMap<String, Vec<String>>, errors: &mut Errors) {
-    bounded("lists", named_lists.len(), MAX_LISTS, errors);
+pub(super) fn lists<'a>(
+    count: usize,
+    named_lists: impl Iterator<Item = (&'a String, &'a Vec<String>)>,
+    errors: &mut Errors,
+) {
+    bounded("lists", count, MAX_LISTS, errors);
     for (name, items) in named_lists {
         let path = format!("lists.{name}");
         named(name, &path, errors);
@@ -30,9 +32,9 @@ pub(super) fn lists(named_lists: &BTreeMap<String, Vec<String>>, errors: &mut Er
     }
 }
 
-pub(super) fn values(named_values: &BTreeMap<String, String>, errors: &mut Errors) {
+pub(super) fn values(named_values: &Sorted<String, String>, errors: &mut Errors) {
     bounded("values", named_values.len(), MAX_LISTS, errors);
-    for (name, value) in named_values {
+    for (name, value) in named_values.iter() {
         let path = format!("values.{name}");
         named(name, &path, errors);
         if value.len() > MAX_TEXT_BYTES {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use attest_core::bundle::{DEVICE_TARGET, MAX_BUNDLE_BYTES, MAX_BUNDLE_ROOTS};
 use attest_core::encoding::{base64url, sha256};
 use attest_core::service::PolicyBundle;
+use attest_core::sorted::Sorted;
 use attest_policy::repository::{Repository, RepositoryError};
 use bytes::Bytes;
 
@@ -109,8 +110,8 @@ impl Published {
             timestamp: text("timestamp", Some(&repository.timestamp))?,
             snapshot: text("snapshot", Some(&repository.snapshot))?,
             targets: text("targets", repository.metadata.get("targets"))?,
-            delegated: BTreeMap::new(),
-            artifacts: BTreeMap::from([(DEVICE_TARGET.to_owned(), device)]),
+            delegated: Sorted::default(),
+            artifacts: Sorted::from([(DEVICE_TARGET.to_owned(), device)]),
         };
         let rest = serde_json::to_string(&behind).unwrap_or_default();
         let rest = rest

@@ -146,7 +146,7 @@ impl FromJson for PolicyRecord {
 
 /// The bytes of a record. Plain members always serialise; an empty blob, which no reader accepts, stands for the contrary.
 pub(crate) fn write<T: Serialize>(record: &T) -> Vec<u8> {
-    serde_json::to_vec(record).unwrap_or_default()
+    json::written(record).unwrap_or_default()
 }
 
 #[cfg(test)]

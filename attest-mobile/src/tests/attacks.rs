@@ -3,6 +3,7 @@
 
 use attest_core::bundle::DEVICE_TARGET;
 use attest_core::service::PolicyBundle;
+use attest_core::sorted::Sorted;
 use serde_json::json;
 
 use super::repository::{Repository, Role, signed_by};
@@ -127,7 +128,9 @@ fn what_is_spoiled_on_the_way() {
     on_the_way("tuf-target-length", |bundle, _| {
         bundle.artifacts.insert(DEVICE_TARGET.to_owned(), "{}".to_owned());
     });
-    on_the_way("bundle-policy-missing", |bundle, _| bundle.artifacts.clear());
+    on_the_way("bundle-policy-missing", |bundle, _| {
+        bundle.artifacts = Sorted::default()
+    });
     // Truncated, and without end.
     on_the_way("tuf-malformed", |bundle, _| bundle.timestamp.truncate(100));
     on_the_way("tuf-length-mismatch", |bundle, _| bundle.targets.truncate(100));
@@ -149,7 +152,7 @@ fn what_is_spoiled_on_the_way() {
         *bundle = {
             let mut other = Repository::new();
             other.versions = [100; 3];
-            other.offer(&bundle.artifacts[DEVICE_TARGET]);
+            other.offer(bundle.artifacts.get(DEVICE_TARGET).unwrap());
             other.bundle(1)
         };
     });

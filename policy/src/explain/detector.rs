@@ -73,7 +73,7 @@ pub fn detector(
     let device = alive.device();
     let scope = Scope::new(
         Side::Device(running.platform),
-        &device.lists,
+        device.lists.iter(),
         device.variables(of_phone),
     );
     let set = DetectorSet::compile(std::slice::from_ref(&running), running.platform, &scope)

@@ -201,7 +201,9 @@ fn any_observed() -> impl Strategy<Value = Observed> {
             0 => text().prop_map(Value::Text).boxed(),
             1 => any::<i64>().prop_map(Value::Integer).boxed(),
             2 => collection::vec(text(), 0..4).prop_map(Value::List).boxed(),
-            _ => collection::vec(row.clone(), 1..4).prop_map(Value::Rows).boxed(),
+            _ => collection::vec(row.clone().prop_map(|cells| cells.into_iter().collect()), 1..4)
+                .prop_map(Value::Rows)
+                .boxed(),
         };
         let head = collection::vec(text(), 0..4).prop_map(move |items| match kind {
             2 => Observation::ListHead(Head(items)),

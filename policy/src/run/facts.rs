@@ -57,7 +57,10 @@ pub(crate) fn strange_column(fact: FactId, observation: &Observation) -> Option<
     };
     let known = fact.entry().columns;
     rows.iter().enumerate().find_map(|(index, row)| {
-        let strange = row.keys().find(|column| !known.contains(&column.as_str()))?;
+        let strange = row
+            .iter()
+            .find(|(column, _)| !known.contains(&column.as_str()))?
+            .0;
         Some((index, strange.as_str()))
     })
 }

@@ -132,6 +132,9 @@ fn cargo(workspace: &Workspace, tools: &Tools, target: &Target, chore: &str) -> 
         "-DRING_CORE_NOSTDLIBINC=1".to_owned(),
         // What a debugger would read names paths of this machine, and a static library keeps it.
         "-g0".to_owned(),
+        // No panic passes through it.
+        "-fno-asynchronous-unwind-tables".to_owned(),
+        "-fno-unwind-tables".to_owned(),
     ];
     flags.extend(target.defines.iter().map(|define| (*define).to_owned()));
     if target.is_apple() {

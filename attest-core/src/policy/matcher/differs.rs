@@ -30,9 +30,9 @@ pub(super) fn differs(left: Answer<'_>, right: Answer<'_>, except: Option<&ItemT
             };
             // The room on the stack fits the list, because clearing it costs more than comparing a short one.
             match short.len() {
-                0..=64 => sets_differ::<64>(&short, &long),
-                65..=512 => sets_differ::<512>(&short, &long),
-                513..=MAX_DIFFERING_ITEMS => sets_differ::<MAX_DIFFERING_ITEMS>(&short, &long),
+                0..=64 => sets_differ_within::<64>(&short, &long),
+                65..=512 => sets_differ_within::<512>(&short, &long),
+                513..=MAX_DIFFERING_ITEMS => sets_differ_within::<MAX_DIFFERING_ITEMS>(&short, &long),
                 _ => Outcome::Inconclusive,
             }
         }
@@ -41,8 +41,12 @@ pub(super) fn differs(left: Answer<'_>, right: Answer<'_>, except: Option<&ItemT
 }
 
 #[inline(never)]
-fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
-    let (mut room, mut seen) = ([""; N], [false; N]);
+fn sets_differ_within<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
+    sets_differ(short, long, &mut [""; N], &mut [false; N])
+}
+
+#[inline(never)]
+fn sets_differ<'a>(short: &Items<'a>, long: &Items<'a>, room: &mut [&'a str], seen: &mut [bool]) -> Outcome {
     let (mut filled, mut unknown) = (0, !short.is_whole());
     for (slot, item) in room.iter_mut().zip(short.iter()) {
         // An unknown item leaves an empty place, which only makes the outcome less certain.
@@ -74,8 +78,8 @@ fn sets_differ<const N: usize>(short: &Items<'_>, long: &Items<'_>) -> Outcome {
     }
     // Of equal items only the first is ever seen.
     let mut previous = None;
-    for (item, seen) in sorted.iter().zip(&seen) {
-        if previous != Some(item) && !seen {
+    for (item, seen) in sorted.iter().zip(seen.iter()) {
+        if previous != Some(item) && !*seen {
             return Outcome::True;
         }
         previous = Some(item);

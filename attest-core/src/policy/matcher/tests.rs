@@ -3,6 +3,8 @@
 mod bounds;
 mod forms;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;

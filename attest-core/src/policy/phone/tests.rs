@@ -143,7 +143,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
     ] {
         assert!(matches!(
             DevicePolicy::read(text.as_bytes()),
-            Err(PolicyReadError::Malformed(_))
+            Err(PolicyReadError::Unreadable)
         ));
     }
 }

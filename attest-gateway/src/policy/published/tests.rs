@@ -42,7 +42,7 @@ fn a_phone_gets_the_roots_that_it_lacks() {
         let first = bundle.roots.first().map(|root| root.trim_end());
         assert_eq!((bundle.roots.len(), bundle.more, first), expect, "{roots} {held}");
         assert_eq!(bundle.artifacts.len(), 1);
-        assert!(bundle.artifacts.contains_key(DEVICE_TARGET) && bundle.delegated.is_empty());
+        assert!(bundle.artifacts.contains(DEVICE_TARGET) && bundle.delegated.is_empty());
     };
     check(1, 0, 1, (0, false, None));
     check(1, 0, 9, (0, false, None));

@@ -1,7 +1,8 @@
 //! The two messages, as JSON that is read strictly.
 
 use attest_core::facts::{FactMap, FactRef, Observation};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use attest_core::json::{self, FromJson, Json, Members};
+use serde::Serialize;
 
 use super::IsolatedError;
 
@@ -10,7 +11,7 @@ const VERSION: u32 = 1;
 pub const QUESTIONS_MAX: usize = 1024;
 
 /// Tells one exchange from every other one: 128 random bits of whoever asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Nonce([u8; 16]);
 
@@ -22,38 +23,44 @@ impl Nonce {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
 pub(super) struct Questions {
     version: u32,
     nonce: Nonce,
     questions: Vec<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
 pub(super) struct Answers {
     version: u32,
     nonce: Nonce,
     answers: Vec<(String, Observation)>,
 }
 
-/// The part of a message that every version has.
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
+impl FromJson for Nonce {
+    fn from_json(json: Json) -> Option<Self> {
+        FromJson::from_json(json).map(Self)
+    }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IsolatedError> {
-    let Versioned { version } = serde_json::from_slice(bytes).map_err(|_| IsolatedError::Malformed)?;
-    if version != VERSION {
-        return Err(IsolatedError::Version(version));
+/// The nonce of a message, and what it lists as `name`.
+fn parse<T: FromJson>(bytes: &[u8], name: &str) -> Result<(Nonce, Vec<T>), IsolatedError> {
+    let mut members = json::read(bytes)
+        .and_then(Members::of)
+        .ok_or(IsolatedError::Malformed)?;
+    // Every version has one; what else another has nobody knows.
+    match members.take("version") {
+        Some(VERSION) => {}
+        Some(other) => return Err(IsolatedError::Version(other)),
+        None => return Err(IsolatedError::Malformed),
     }
-    serde_json::from_slice(bytes).map_err(|_| IsolatedError::Malformed)
+    let mut rest = || Some((members.take("nonce")?, members.take(name)?));
+    let read = rest().ok_or(IsolatedError::Malformed)?;
+    members.all_known(read).ok_or(IsolatedError::Malformed)
 }
 
 fn print(message: &impl Serialize) -> Result<Vec<u8>, IsolatedError> {
-    serde_json::to_vec(message).map_err(|_| IsolatedError::Malformed)
+    json::written(message).ok_or(IsolatedError::Malformed)
 }
 
 impl Questions {
@@ -69,7 +76,12 @@ impl Questions {
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, IsolatedError> {
-        parse(bytes)
+        let (nonce, questions) = parse(bytes, "questions")?;
+        Ok(Self {
+            version: VERSION,
+            nonce,
+            questions,
+        })
     }
 
     pub(super) fn print(&self) -> Result<Vec<u8>, IsolatedError> {
@@ -103,7 +115,12 @@ impl Answers {
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, IsolatedError> {
-        parse(bytes)
+        let (nonce, answers) = parse(bytes, "answers")?;
+        Ok(Self {
+            version: VERSION,
+            nonce,
+            answers,
+        })
     }
 
     pub(super) fn print(&self) -> Result<Vec<u8>, IsolatedError> {

@@ -8,8 +8,6 @@
 //! addresses instead of code; code that is changed and changed back between two scans; what a changed kernel or a hook in the
 //! same view makes of the copy; memory that may be run but not read, of which nothing is said.
 
-use std::collections::BTreeMap;
-
 use attest_core::facts::{FactId, FactRef, Observation};
 
 use super::super::answers::{boolean, text};
@@ -53,14 +51,18 @@ impl Probe for Code {
 
     fn answer(&self, questions: &[&FactRef], scope: &Scope<'_>, answers: &mut Answers) {
         by_view::answer(questions, scope, answers, &|files, questions| {
-            let mut known: BTreeMap<&str, Result<Digests, Errno>> = BTreeMap::new();
+            let mut known: Vec<(&str, Result<Digests, Errno>)> = Vec::new();
             let mut observations = Vec::new();
             for question in questions {
                 let library = question.param().unwrap_or_default();
-                let read = known.entry(library).or_insert_with(|| of(files, library));
+                if !known.iter().any(|(read, _)| *read == library) {
+                    known.push((library, of(files, library)));
+                }
+                let read = known.iter().find(|(read, _)| *read == library);
                 observations.push(match read {
-                    Ok(digests) => observe(question.fact(), digests),
-                    Err(errno) => (*errno).into(),
+                    Some((_, Ok(digests))) => observe(question.fact(), digests),
+                    Some((_, Err(errno))) => (*errno).into(),
+                    None => Errno::UNFIT.into(),
                 });
             }
             observations

@@ -13,6 +13,7 @@ use crate::{
         },
         operator::{Base, Operator, Quantifier},
         predicate::{self, Fold, Predicate, TextTest},
+        regex,
         variables::Unfilled,
     },
 };
@@ -124,7 +125,7 @@ impl Builder<'_> {
             (Base::InList, Value::Text(name)) => self.named_list(name, fold),
             (base, value) => {
                 let escape = if base == Base::Matches {
-                    regex_lite::escape
+                    regex::escape
                 } else {
                     str::to_owned
                 };

@@ -188,13 +188,13 @@ fn the_own_apk_is_told_as_it_is_mapped() {
     for rows in each("maps.rows").map(super::rows) {
         let row = rows
             .iter()
-            .find(|row| row["path"].ends_with("com.bank.app-1/base.apk"))
+            .find(|row| row.get("path").unwrap().ends_with("com.bank.app-1/base.apk"))
             .unwrap();
         assert_eq!(
-            (row["perm"].as_str(), &row["ino"]),
+            (row.get("perm").unwrap().as_str(), row.get("ino").unwrap()),
             ("r--p", &told.ino().to_string())
         );
-        let path = &row["path"];
+        let path = row.get("path").unwrap();
         let has = |fact: &str, item: &str| {
             let lists = each(fact).map(items);
             lists
@@ -203,7 +203,7 @@ fn the_own_apk_is_told_as_it_is_mapped() {
         };
         assert!(has("maps.path", path));
         assert!(has("maps.perm", &format!("r--p {path}")));
-        assert!(has("maps.dev", &format!("{} {path}", row["dev"])));
+        assert!(has("maps.dev", &format!("{} {path}", row.get("dev").unwrap())));
         assert!(has("maps.line", path));
     }
     let path = root.join("com.bank.app-1/base.apk");
@@ -317,8 +317,11 @@ fn tables_are_those_of_the_kernel() {
     assert_eq!(items(here("mounts.line")), mounts.lines().collect::<Vec<_>>());
     let rows = super::rows(here("mounts.rows"));
     assert_eq!(rows.len(), mounts.lines().count());
-    let proc = rows.iter().find(|row| row["target"] == "/proc").unwrap();
-    assert_eq!(proc["type"], "proc");
+    let proc = rows
+        .iter()
+        .find(|row| row.get("target").unwrap() == "/proc")
+        .unwrap();
+    assert_eq!(proc.get("type").unwrap(), "proc");
     let cpus = items(here("cpuinfo.line"));
     assert!(!cpus.is_empty() && cpus.iter().all(|line| line.contains(':')));
     let mut open = tempfile::NamedTempFile::new().unwrap();
@@ -334,5 +337,8 @@ fn tables_are_those_of_the_kernel() {
     assert!(items(told[0].clone()).contains(&path));
     let rows = super::rows(told[1].clone());
     let number = std::os::fd::AsRawFd::as_raw_fd(open.as_file()).to_string();
-    assert!(rows.iter().any(|row| row["path"] == path && row["fd"] == number));
+    assert!(
+        rows.iter()
+            .any(|row| *row.get("path").unwrap() == path && *row.get("fd").unwrap() == number)
+    );
 }
