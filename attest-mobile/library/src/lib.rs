@@ -21,14 +21,11 @@ pub mod dev;
 ))]
 #[expect(unsafe_code, reason = "ring's own multiplication of a point is called")]
 mod generator;
+pub mod surface;
 #[expect(
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 mod version;
-#[cfg(all(
-    feature = "whole",
-    any(target_os = "android", target_os = "ios", target_os = "linux")
-))]
-#[expect(unsafe_code, reason = "a name that the linker keeps is unsafe to choose")]
-mod whole;
+
+uniffi::setup_scaffolding!("attest");

@@ -10,3 +10,4 @@ pub use self::clock::SystemClock;
 pub use self::key::SoftwareKey;
 pub use self::observations::FixedObservations;
 pub use self::storage::{FileStorage, MemoryStorage};
+pub use crate::probes::sys::clock::BootClock;
