@@ -31,6 +31,10 @@ let package = Package(
             dependencies: ["AttestNative"] + frameworks,
             resources: [.copy("PrivacyInfo.xcprivacy")]
         ),
-        .testTarget(name: "AttestTests", dependencies: ["Attest", "AttestNative"] + frameworks),
+        .testTarget(
+            name: "AttestTests",
+            dependencies: ["Attest", "AttestNative"] + frameworks,
+            resources: [.copy("Support/server.py")]
+        ),
     ] + standIns
 )

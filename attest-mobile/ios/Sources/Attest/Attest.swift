@@ -15,13 +15,13 @@ import Foundation
 public final class Attest: @unchecked Sendable {
     let native: AttestNative.Attest
     let settings: AttestSettings
-    private let host: Host
+    private let host: PhoneHost
     private let lifecycle: Lifecycle
     private let lock = NSLock()
     private var isClosed = false
     private var session: RoutedSession?
 
-    private init(_ native: AttestNative.Attest, _ settings: AttestSettings, _ host: Host) {
+    private init(_ native: AttestNative.Attest, _ settings: AttestSettings, _ host: PhoneHost) {
         self.native = native
         self.settings = settings
         self.host = host
@@ -35,7 +35,7 @@ public final class Attest: @unchecked Sendable {
         try start(settings, on: .phone(settings))
     }
 
-    static func start(_ settings: AttestSettings, on host: Host) throws -> Attest {
+    static func start(_ settings: AttestSettings, on host: PhoneHost) throws -> Attest {
         if settings.qaIdentity, settings.environment == .production {
             throw AttestError.misconfigured(code: "qa-identity-in-production")
         }

@@ -59,8 +59,29 @@ final class RoutedSession: NSObject, URLSessionDataDelegate, @unchecked Sendable
         let ended = session
         session = nil
         lock.unlock()
-        ended?.invalidateAndCancel()
+        #if canImport(ObjectiveC)
+            ended?.invalidateAndCancel()
+        #else
+            if let ended { Self.retire(ended) }
+        #endif
     }
+
+    #if !canImport(ObjectiveC)
+        /// Foundation on Linux, where only tests run, crashes when it frees a session that has sent anything.
+        private static func retire(_ session: URLSession) {
+            session.getAllTasks { $0.forEach { $0.cancel() } }
+            retired.withLock { retired.sessions.append(session) }
+        }
+
+        private final class Retired: @unchecked Sendable {
+            private let lock = NSLock()
+            var sessions: [URLSession] = []
+
+            func withLock(_ work: () -> Void) { lock.withLock(work) }
+        }
+
+        private static let retired = Retired()
+    #endif
 
     private func listener(_ task: URLSessionTask) -> (any TaskListener)? {
         lock.lock()

@@ -2,7 +2,7 @@ import AttestNative
 import Foundation
 
 /// What the native library asks of the phone. Tests put their own in the place of each.
-struct Host {
+struct PhoneHost {
     var transport: any Transport
     var key: any DeviceKey
     var storage: any Storage
@@ -14,7 +14,7 @@ struct Host {
     var close: @Sendable () -> Void = {}
 
     /// The phone itself. Nothing is opened and nothing is read before the native library asks, on its own threads.
-    static func phone(_ settings: AttestSettings) -> Host {
+    static func phone(_ settings: AttestSettings) -> PhoneHost {
         let keychain = Keychain(service: "attest." + settings.app)
         let tag = "attest.key." + settings.app
         let installation = Installation(folder: settings.folder ?? standardFolder()) {
@@ -26,7 +26,7 @@ struct Host {
         let transport = SessionTransport(timeout: timeout, trust: settings.trust)
         let stepUps = StepUps(settings.stepUp)
         let appAttest = AppAttest(keychain: keychain, timeout: timeout)
-        return Host(
+        return PhoneHost(
             transport: transport,
             key: settings.qaIdentity
                 ? SoftwareKey(installation: installation, keychain: keychain)

@@ -1,0 +1,89 @@
+"""A server for tests, with or without TLS: the bank behind the gateway, and servers that misbehave by path. Prints its port, and
+ends when its standard input does."""
+import http.server, json, os, socket, ssl, sys, threading
+
+
+class Reply(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self):
+        length = int(self.headers.get("content-length", 0))
+        self.body = self.rfile.read(length).decode("utf-8", "replace")
+        name = self.path.split("?")[0].strip("/")
+        getattr(self, name.replace("-", "_"), self.echo)()
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def send(self, status, body, **headers):
+        self.send_response(status)
+        for header, value in headers.items():
+            self.send_header(header.replace("_", "-"), value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def echo(self):
+        seen = {name.lower(): value for name, value in self.headers.items()}
+        told = {"method": self.command, "path": self.path, "body": self.body, "headers": seen}
+        self.send(200, json.dumps(told).encode(), content_type="application/json")
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while True:
+                self.wfile.write(b"x" * 65536)
+        except OSError:
+            pass
+
+    def silent(self):
+        # Nothing is ever answered; the client goes away.
+        self.connection.settimeout(None)
+        self.rfile.read(1)
+        self.close_connection = True
+
+    def stuck(self):
+        self.send_response(200)
+        self.send_header("content-length", "100")
+        self.end_headers()
+        self.wfile.write(b"x")
+        self.wfile.flush()
+        self.silent()
+
+    def truncated(self):
+        self.send_response(200)
+        self.send_header("content-length", "100")
+        self.end_headers()
+        self.wfile.write(b"x")
+        self.close_connection = True
+
+    def closed(self):
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def garbage(self):
+        self.wfile.write(b"\x00\xff\x13garbage\r\n\r\n")
+        self.close_connection = True
+
+    def redirect(self):
+        self.send(302, b"", location="/echo", set_cookie="a=b; Path=/")
+
+    def long_refusal(self):
+        self.send(403, b"x" * 200_000, content_type="text/plain")
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Reply)
+server.daemon_threads = True
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    # The handshake is made by the connection's own thread.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print(server.server_address[1], flush=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+os._exit(0)
