@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::bindings::{self, Bindings};
 use crate::console::say;
 use crate::marker;
 use crate::outcome::Outcome;
@@ -40,6 +41,11 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
     if let Err(problem) = marked(workspace, &library) {
         return Outcome::Failed(problem);
     }
+    let bindings = match bindings::write(workspace, &library) {
+        Ok(bindings) => bindings,
+        Err(problem) => return Outcome::Failed(problem),
+    };
+    let maven = |workspace, library| maven(workspace, library, &bindings);
     let mut fetch = maven(workspace, &library);
     fetch.args([
         "dependency:properties",
@@ -61,11 +67,16 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
     }
 }
 
-fn maven(workspace: &Workspace, library: &Path) -> Command {
+fn maven(workspace: &Workspace, library: &Path, bindings: &Bindings) -> Command {
     let mut command = workspace.command("mvn");
     command.args(["--batch-mode", "--quiet", "--file", PROJECT]);
     command.arg(format!("-Dattest.target={}", workspace.target.display()));
     command.arg(format!("-Dattest.library={}", library.display()));
+    command.arg(format!("-Dattest.bindings={}", bindings.kotlin.display()));
+    command.arg(format!(
+        "-Dattest.binary={}",
+        workspace.binary("attest").display()
+    ));
     command
 }
 

@@ -5,6 +5,7 @@
 mod accuracy;
 mod android;
 mod bench;
+mod bindings;
 mod clients;
 mod console;
 mod deny;

@@ -42,6 +42,10 @@ impl Workspace {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = self.command(cargo);
         command.args(arguments);
+        if self.ci {
+            // Nothing is built a second time there, and what a second time would need takes gigabytes.
+            command.env("CARGO_INCREMENTAL", "0");
+        }
         command
     }
 

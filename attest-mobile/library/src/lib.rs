@@ -21,11 +21,20 @@ pub mod dev;
 ))]
 #[expect(unsafe_code, reason = "ring's own multiplication of a point is called")]
 mod generator;
+#[cfg(feature = "surface")]
 pub mod surface;
 #[expect(
     unsafe_code,
     reason = "a name that the foreign side can find is unsafe to choose"
 )]
 mod version;
+#[cfg(all(
+    feature = "whole",
+    not(feature = "surface"),
+    any(target_os = "android", target_os = "ios", target_os = "linux")
+))]
+#[expect(unsafe_code, reason = "a name that the linker keeps is unsafe to choose")]
+mod whole;
 
+#[cfg(feature = "surface")]
 uniffi::setup_scaffolding!("attest");

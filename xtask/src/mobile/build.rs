@@ -1,10 +1,12 @@
 //! The commands that lint and link for a target, with everything that must be set for them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::rules::SONAME;
-use super::target::{IOS, Product, Target};
+use super::stubs::LIBRARIES;
+use super::target::{IOS, Target};
 use super::tools::Tools;
 use crate::console::say;
 use crate::dist;
@@ -13,11 +15,18 @@ use crate::workspace::{Workspace, typed};
 /// What phones get of this project.
 const PACKAGES: [&str; 3] = ["attest-core", "attest-mobile", LIBRARY];
 const LIBRARY: &str = "attest-mobile-library";
-/// Everything reachable, or nothing could be seen of it.
-const FEATURES: &str = "attest-mobile-library/whole";
 
 /// How Android's library is linked. A build with the NDK passes the same.
-const LINK: [&str; 6] = [
+const LINK: [&str; 13] = [
+    // Texts that end alike are one.
+    "-O2",
+    "--shared",
+    "--gc-sections",
+    "--eh-frame-hdr",
+    "--strip-all",
+    // What a hook could write to is read-only before the app runs.
+    "-znow",
+    "-znoexecstack",
     // Phones with large pages load nothing else.
     "-zmax-page-size=16384",
     // Half the size of relocations; known since Android 6.
@@ -56,47 +65,34 @@ pub(crate) fn lint(workspace: &Workspace, tools: &Tools, target: &Target) -> boo
     for package in PACKAGES {
         clippy.args(["--package", package]);
     }
-    clippy.args(["--features", FEATURES, "--", "-D", "warnings"]);
+    clippy.args(["--", "-D", "warnings"]);
     ran(&mut clippy)
 }
 
-/// Builds the target's library as it is shipped; where it is, or `None` if it does not build. `stand_ins` has the libraries of the
-/// platform.
-pub(crate) fn link(
-    workspace: &Workspace,
-    tools: &Tools,
-    target: &Target,
-    stand_ins: Option<&Path>,
-) -> Option<PathBuf> {
-    let (kind, name) = match target.product {
-        Product::Nothing => return None,
-        Product::Shared => ("cdylib", SONAME),
-        Product::Static => ("staticlib", "libattest.a"),
-    };
+/// How much of the library is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What is shipped.
+    All,
+    /// What is below the surface that UniFFI makes.
+    Core,
+}
+
+/// Builds the target's library as it is shipped, for an app's linker or for [`share`]; where it is, or `None` if it does not build.
+pub(crate) fn archive(workspace: &Workspace, tools: &Tools, target: &Target, part: Part) -> Option<PathBuf> {
     let mut build = cargo(workspace, tools, target, "rustc");
     build.args([
         "--profile",
         "mobile",
         "--package",
         LIBRARY,
-        "--features",
-        FEATURES,
         "--crate-type",
-        kind,
-        "--",
+        "staticlib",
     ]);
-    build.args(GENERATE);
-    if let Some(stand_ins) = stand_ins {
-        build
-            .args(["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-L"])
-            .arg(stand_ins);
-        for argument in LINK {
-            build.arg(format!("-Clink-arg={argument}"));
-        }
-        build.arg(format!("-Clink-arg=-soname={SONAME}"));
-        // What is not in the stand-ins is told by its own rule, all of it and with what to do.
-        build.arg("-Clink-arg=--unresolved-symbols=ignore-all");
+    if part == Part::Core {
+        build.args(["--no-default-features", "--features", "whole"]);
     }
+    build.arg("--").args(GENERATE);
     // Paths of this machine are nobody's business, and their length would change the size.
     let mut flags = dist::remapped(workspace);
     flags.push("\u{1f}--remap-path-prefix=");
@@ -107,7 +103,44 @@ pub(crate) fn link(
         flags.push(flag);
     }
     build.env("CARGO_ENCODED_RUSTFLAGS", flags);
-    ran(&mut build).then(|| tools.folder.join(target.triple).join("mobile").join(name))
+    let built = tools.folder.join(target.triple).join("mobile/libattest.a");
+    ran(&mut build).then_some(built)
+}
+
+/// Links what Android loads of `archive`, with the libraries in `stand_ins` for the platform's, exporting these names and no other:
+/// linked by the compiler it would also export what only tools read.
+pub(crate) fn share(
+    tools: &Tools,
+    target: &Target,
+    archive: &Path,
+    stand_ins: &Path,
+    exports: &[String],
+) -> Result<PathBuf, String> {
+    let folder = tools.folder.join(target.triple).join("mobile");
+    let script = folder.join("exports.map");
+    let text = format!("{{ global: {}; local: *; }};\n", exports.join("; "));
+    fs::write(&script, text).map_err(|error| format!("{}: {error}", script.display()))?;
+    let library = folder.join(SONAME);
+    let mut link = Command::new(&tools.linker);
+    link.args(["-flavor", "gnu"]).args(LINK).arg("-L").arg(stand_ins);
+    link.args(exports.iter().map(|name| format!("--undefined={name}")));
+    link.arg(format!("--version-script={}", script.display()));
+    link.arg(format!("-soname={SONAME}"));
+    // What is not in the stand-ins is told by its own rule, all of it and with what to do.
+    link.arg("--unresolved-symbols=ignore-all");
+    link.arg("-o").arg(&library).arg(archive);
+    // The unwinder belongs to the library; the others are the platform's.
+    link.arg("-lunwind").arg("--as-needed");
+    link.args(
+        LIBRARIES
+            .iter()
+            .map(|name| format!("-l{}", name.trim_start_matches("lib"))),
+    );
+    if ran(&mut link) {
+        Ok(library)
+    } else {
+        Err("does not link: see the linker's words above".into())
+    }
 }
 
 fn cargo(workspace: &Workspace, tools: &Tools, target: &Target, chore: &str) -> Command {

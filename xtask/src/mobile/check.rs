@@ -7,14 +7,15 @@ use std::path::Path;
 use clap::Args;
 
 use super::archive::Static;
+use super::build::{self, Part};
 use super::elf::Shared;
 use super::rules::{self, ANDROID_LIST, EXPORT_LIST, IOS_LIST};
-use super::sizes::{self, History, Judgement};
+use super::sizes::{self, History};
+use super::stubs;
 use super::symbols::{self, Symbols, Undefined, unused};
 use super::table::{Row, table};
 use super::target::{IOS, Product, TARGETS, Target};
 use super::tools::{self, Tools};
-use super::{build, stubs};
 use crate::android::ENTRIES;
 use crate::console::say;
 use crate::marker;
@@ -129,15 +130,44 @@ fn look(workspace: &Workspace, tools: &Tools, target: &'static Target, expected:
         },
         Product::Static | Product::Nothing => None,
     };
-    let built = build::link(workspace, tools, target, stand_ins.as_deref());
-    row.link = Some(built.is_some());
-    let Some(built) = built else {
-        return row;
+    let link = |part| {
+        let archive = build::archive(workspace, tools, target, part).ok_or("does not build")?;
+        let Some(stand_ins) = &stand_ins else {
+            return Ok(archive);
+        };
+        let exports = match part {
+            Part::All => rules::exports(&expected.exports, "android"),
+            Part::Core => vec![
+                "attest_whole".to_owned(),
+                "Java_attest_mobile_Native_serve".to_owned(),
+            ],
+        };
+        build::share(tools, target, &archive, stand_ins, &exports)
     };
-    if let Err(problem) = judge(workspace, tools, target, expected, &built, &mut row) {
-        row.problems.push(problem);
+    if expected.history.knows(&core_of(target)) {
+        match link(Part::Core).map(|core| fs::metadata(core).map(|file| file.len())) {
+            Ok(Ok(size)) => {
+                say(format!("  {}: {size} bytes", core_of(target)));
+                row.core = Some(size);
+                row.sized(
+                    expected.history.judge(&core_of(target), size),
+                    "below the surface ",
+                );
+            }
+            Ok(Err(error)) => row.problems.push(error.to_string()),
+            Err(problem) => row.problems.push(problem),
+        }
     }
+    let built = link(Part::All);
+    row.link = Some(built.is_ok());
+    let judged = built.and_then(|built| judge(workspace, tools, target, expected, &built, &mut row));
+    row.problems.extend(judged.err());
     row
+}
+
+/// What the part below the surface is called in the history.
+fn core_of(target: &Target) -> String {
+    format!("{} core", target.triple)
 }
 
 /// Puts what was built under a name that nobody ships, and looks at it.
@@ -192,11 +222,7 @@ fn judge(
             "holds {root:?}, a path of this machine: build with --remap-path-prefix"
         ));
     }
-    match expected.history.judge(target.triple, size) {
-        Judgement::Steady => {}
-        Judgement::Jump(warning) => row.warnings.push(warning),
-        Judgement::TooBig(problem) => row.problems.push(problem),
-    }
+    row.sized(expected.history.judge(target.triple, size), "");
     say(format!("  {}: {size} bytes", workspace.shown(&checked)));
     tell_unused(
         if target.is_apple() {
@@ -222,10 +248,13 @@ fn record(workspace: &Workspace, arguments: &Arguments, expected: &Expected, row
     let Some(why) = &arguments.record else {
         return true;
     };
-    let mut sizes: Vec<(String, u64)> = rows
+    let all = rows
         .iter()
-        .filter_map(|row| Some((row.target.to_owned(), row.size?)))
-        .collect();
+        .filter_map(|row| Some((row.target.to_owned(), row.size?)));
+    let cores = rows
+        .iter()
+        .filter_map(|row| Some((format!("{} core", row.target), row.core?)));
+    let mut sizes: Vec<(String, u64)> = all.chain(cores).collect();
     sizes.sort();
     if sizes.len()
         < TARGETS

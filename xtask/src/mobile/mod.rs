@@ -16,6 +16,7 @@ mod tools;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::rules::{EXPORT_LIST, exports};
 use crate::workspace::Workspace;
 
 /// What to do with the phone's library.

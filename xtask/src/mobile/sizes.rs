@@ -70,6 +70,11 @@ impl History {
         })
     }
 
+    /// Whether there is a limit for `target`.
+    pub(crate) fn knows(&self, target: &str) -> bool {
+        self.limits.iter().any(|(name, _)| name == target)
+    }
+
     /// What is to be said of `bytes` for `target`.
     pub(crate) fn judge(&self, target: &str, bytes: u64) -> Judgement {
         let of = |sizes: &[(String, u64)]| {

@@ -1,5 +1,7 @@
 //! The table at the end: a line for each target, and what was not done is a dash, never a blank.
 
+use super::sizes::Judgement;
+
 /// What was seen of one target.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
@@ -11,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) link: Option<bool>,
     /// How big it is, bytes.
     pub(crate) size: Option<u64>,
+    /// How big the part below the surface is, where that has a limit of its own.
+    pub(crate) core: Option<u64>,
     /// How many symbols it uses of the platform.
     pub(crate) symbols: Option<usize>,
     /// What is wrong with it.
@@ -20,6 +24,15 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Takes what is to be said of a size, `of` this part.
+    pub(crate) fn sized(&mut self, judgement: Judgement, of: &str) {
+        match judgement {
+            Judgement::Steady => {}
+            Judgement::Jump(warning) => self.warnings.push(format!("{of}{warning}")),
+            Judgement::TooBig(problem) => self.problems.push(format!("{of}{problem}")),
+        }
+    }
+
     /// Whether nothing is wrong.
     pub(crate) fn held(&self) -> bool {
         self.problems.is_empty() && self.clippy == Some(true) && self.link != Some(false)
@@ -34,23 +47,26 @@ pub(crate) fn table(rows: &[Row]) -> String {
         Some(false) => "FAILED",
     };
     let dashed = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let line = |cells: [&str; 6]| {
-        let [target, clippy, link, size, symbols, rules] = cells;
-        format!("{target:<26} {clippy:<8} {link:<8} {size:>10} {symbols:>8}  {rules}")
+    let line = |cells: [&str; 7]| {
+        let [target, clippy, link, core, size, symbols, rules] = cells;
+        format!("{target:<26} {clippy:<8} {link:<8} {core:>10} {size:>10} {symbols:>8}  {rules}")
     };
-    let mut lines = vec![line(["target", "clippy", "link", "size", "symbols", "rules"])];
+    let mut lines = vec![line([
+        "target", "clippy", "link", "core", "size", "symbols", "rules",
+    ])];
     for row in rows {
         let rules = match (row.link, row.problems.len()) {
             (Some(true), 0) => "passed".to_owned(),
             (_, 0) => "-".to_owned(),
             (_, count) => format!("FAILED: {count}"),
         };
-        let size = dashed(row.size.map(|bytes| format!("{bytes} B")));
+        let [core, size] = [row.core, row.size].map(|size| dashed(size.map(|bytes| format!("{bytes} B"))));
         let symbols = dashed(row.symbols.map(|count| count.to_string()));
         lines.push(line([
             row.target,
             word(row.clippy),
             word(row.link),
+            &core,
             &size,
             &symbols,
             &rules,
@@ -82,16 +98,17 @@ mod tests {
             target: "arm",
             clippy: Some(true),
             link: Some(true),
+            core: None,
             size: Some(512_000),
             symbols: Some(61),
             problems,
             warnings: vec!["grew".into()],
         };
-        check(linked(vec![]), true, "arm passed passed 512000 B 61 passed");
+        check(linked(vec![]), true, "arm passed passed - 512000 B 61 passed");
         check(
             linked(vec!["is too big".into()]),
             false,
-            "arm passed passed 512000 B 61 FAILED: 1",
+            "arm passed passed - 512000 B 61 FAILED: 1",
         );
         let linted = |clippy, link| Row {
             target: "arm",
@@ -99,9 +116,13 @@ mod tests {
             link,
             ..Row::default()
         };
-        check(linted(Some(true), None), true, "arm passed - - - -");
-        check(linted(Some(false), None), false, "arm FAILED - - - -");
-        check(linted(Some(true), Some(false)), false, "arm passed FAILED - - -");
-        check(linted(None, None), false, "arm - - - - -");
+        check(linted(Some(true), None), true, "arm passed - - - - -");
+        check(linted(Some(false), None), false, "arm FAILED - - - - -");
+        check(
+            linted(Some(true), Some(false)),
+            false,
+            "arm passed FAILED - - - -",
+        );
+        check(linted(None, None), false, "arm - - - - - -");
     }
 }

@@ -131,11 +131,9 @@ const fn word(purpose: Purpose) -> &'static str {
 fn sentence(notice: &Notice) -> String {
     let number = |number: usize| number.to_string();
     match notice {
-        Notice::Started { resumed: true } => {
-            "what was kept was read: the phone was enrolled before".to_owned()
-        }
-        Notice::Started { resumed: false } => {
-            "what was kept was read: the phone was not enrolled before".to_owned()
+        Notice::Started { resumed } => {
+            let before = if *resumed { "was" } else { "was not" };
+            ["what was kept was read: the phone ", before, " enrolled before"].concat()
         }
         Notice::Discarded { blob, code } => ["kept ", blob, " was discarded: ", code].concat(),
         Notice::NotStored { blob } => [blob, " could not be written; it is kept in memory"].concat(),

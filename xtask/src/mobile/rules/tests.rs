@@ -72,8 +72,8 @@ fn each_rule_has_its_own_sentence_that_names_the_mend() {
     check(|library| library.symbol_table = true, "strip");
     check(|library| library.notes.clear(), "not for shipping");
     check(
-        |library| library.exports.push("attest_whole".to_owned()),
-        "exports `attest_whole`",
+        |library| library.exports.push("attest_more".to_owned()),
+        "exports `attest_more`",
     );
     check(
         |library| drop(library.exports.pop()),
@@ -120,7 +120,7 @@ fn an_archive_may_hold_other_names_but_not_others_of_ours() {
         ..old()
     };
     check(with("JNI_OnLoad"), Some("exports `JNI_OnLoad`"));
-    check(with("attest_whole"), Some("exports `attest_whole`"));
+    check(with("attest_more"), Some("exports `attest_more`"));
     check(
         Static {
             exports: vec![],
