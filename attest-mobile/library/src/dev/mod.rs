@@ -1,5 +1,6 @@
 //! The natives of `attest.mobile.Development`, which tests on a virtual machine call. Never shipped.
 
+mod bytes;
 mod detectors;
 
 use std::sync::Arc;
