@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use attest_mobile::Attestor;
 use attest_mobile::foreign::BoxFuture;
 use futures_channel::{mpsc, oneshot};
 use futures_util::future::{FutureExt as _, select};
@@ -30,13 +29,11 @@ pub(super) struct Executor {
 }
 
 impl Executor {
-    /// Starts the thread, with the Attestor's endless work; `None` if there is none to be had.
-    pub(super) fn start(attestor: Attestor) -> Option<Self> {
+    /// Starts the thread, with work that goes on until it is stopped; `None` if there is none to be had.
+    pub(super) fn start(endless: impl Future<Output = ()> + Send + 'static) -> Option<Self> {
         let (tasks, mut arriving) = mpsc::unbounded::<Task>();
         let run = move || {
             let mut work = FuturesUnordered::new();
-            // Without it requests would still begin and renew sessions by themselves.
-            let endless = async move { attestor.run().await };
             work.push(contained(endless));
             block_on(|context| turn(&mut arriving, &mut work, context));
         };
@@ -118,5 +115,79 @@ impl Waits {
 impl Drop for Waits {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        block_on(|context| future.as_mut().poll(context))
+    }
+
+    fn executor() -> Executor {
+        Executor::start(pending()).unwrap()
+    }
+
+    #[test]
+    fn work_runs_on_the_librarys_thread() {
+        let executor = executor();
+        let named = async { Ok(thread::current().name().map(str::to_owned)) };
+        assert_eq!(wait(executor.run(named)), Ok(Some(NAME.to_owned())));
+    }
+
+    #[test]
+    fn a_panic_is_a_typed_result_and_the_thread_goes_on() {
+        let executor = executor();
+        let panics = async { panic!("on purpose") };
+        assert_eq!(wait(executor.run::<u8>(panics)), Err(AttestError::panicked()));
+        assert_eq!(wait(executor.run(ready(Ok(7)))), Ok(7));
+        let executor = Executor::start(async { panic!("on purpose") }).unwrap();
+        assert_eq!(wait(executor.run(ready(Ok(7)))), Ok(7));
+    }
+
+    #[test]
+    fn what_waits_when_it_stops_is_told() {
+        let executor = Arc::new(executor());
+        let (begins, begun) = mpsc::channel();
+        let waiting = thread::spawn({
+            let executor = Arc::clone(&executor);
+            move || {
+                let endless = async move {
+                    begins.send(()).unwrap();
+                    pending().await
+                };
+                wait(executor.run::<u8>(endless))
+            }
+        });
+        begun.recv().unwrap();
+        executor.stop();
+        executor.stop();
+        assert_eq!(waiting.join().unwrap(), Err(AttestError::stopped()));
+        assert_eq!(wait(executor.run(ready(Ok(7)))), Err(AttestError::stopped()));
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_may_wait() {
+        let executor = executor();
+        let mut waiting: Vec<_> = (0..WAITING_MAX)
+            .map(|_| Box::pin(executor.run::<u8>(pending())))
+            .collect();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(
+            waiting
+                .iter_mut()
+                .all(|run| run.as_mut().poll(&mut context).is_pending())
+        );
+        assert_eq!(wait(executor.run(ready(Ok(7)))), Err(AttestError::busy()));
+        drop(waiting);
+        assert_eq!(wait(executor.run(ready(Ok(7)))), Ok(7));
     }
 }

@@ -83,7 +83,10 @@ impl Attest {
             };
             let attestor = Attestor::new(AttestConfig::from(config), host)
                 .map_err(|error| AttestError::misconfigured(error.code()))?;
-            let executor = Executor::start(attestor.clone()).ok_or_else(AttestError::no_thread)?;
+            let running = attestor.clone();
+            // Without it requests would still begin and renew sessions by themselves.
+            let endless = async move { running.run().await };
+            let executor = Executor::start(endless).ok_or_else(AttestError::no_thread)?;
             let core = Core {
                 attestor,
                 attempts: Attempts::default(),

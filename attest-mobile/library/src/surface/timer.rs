@@ -161,3 +161,54 @@ impl Drop for Sleep<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::super::threads::block_on;
+    use super::*;
+
+    #[derive(Default)]
+    struct SetClock(AtomicU64);
+
+    impl Clock for SetClock {
+        fn wall_s(&self) -> u64 {
+            0
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn what_sleeps_is_woken_by_the_clock_alone() {
+        const HOUR_MS: u64 = 3_600_000;
+        let clock = Arc::new(SetClock::default());
+        let timer = ThreadTimer::start(Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let mut sleeps = [HOUR_MS, HOUR_MS + 1].map(|until_ms| timer.sleep_until(until_ms));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(
+            sleeps
+                .iter_mut()
+                .all(|sleep| sleep.as_mut().poll(&mut context).is_pending())
+        );
+        clock.0.store(HOUR_MS, Ordering::SeqCst);
+        timer.look_again();
+        let [first, mut second] = sleeps;
+        let mut first = pin!(first);
+        block_on(|context| first.as_mut().poll(context));
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        drop(second);
+        assert!(
+            timer
+                .0
+                .lock()
+                .asleep
+                .iter()
+                .all(|sleeper| sleeper.until_ms <= HOUR_MS)
+        );
+    }
+}
