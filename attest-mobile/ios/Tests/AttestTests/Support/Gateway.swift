@@ -5,14 +5,16 @@ final class Gateway: @unchecked Sendable {
     let folder: URL
     let origin: String
     private let bank: Server
-    private let port: Int
+    private let relay: Server
     private var program: Program?
     private(set) var policy: TestPolicy
 
     init(_ change: (inout TestPolicy) -> Void = { _ in }) throws {
         folder = try freshFolder().appendingPathComponent("gateway")
-        port = freePort()
-        origin = "https://localhost:\(port)"
+        let port = freePort()
+        let certificate = try Authority.trusted.certificate(for: "localhost")
+        relay = try Server(relay: port, certificate: certificate)
+        origin = relay.url("")
         bank = try Server(as: "127.0.0.1")
         policy = TestPolicy(origin: origin)
         change(&policy)
@@ -20,9 +22,8 @@ final class Gateway: @unchecked Sendable {
             "gateway", "init", folder.path, "--listen", "127.0.0.1:\(port)", "--origin", origin,
             "--upstream", bank.url(""),
         ])
-        let (certificate, key) = try Authority.trusted.certificate(for: "localhost")
         var configuration = try String(contentsOf: file("attest.toml"), encoding: .utf8)
-        configuration += "\n[[tls.certificates]]\ncertificate = \"\(certificate)\"\nkey = \"\(key)\"\n"
+        configuration += "\n[[tls.certificates]]\ncertificate = \"\(certificate.certificate)\"\nkey = \"\(certificate.key)\"\n"
         try Data(configuration.utf8).write(to: file("attest.toml"))
         try writePolicy()
         try start()

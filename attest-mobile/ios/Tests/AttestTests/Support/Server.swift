@@ -7,11 +7,16 @@ final class Server: Sendable {
     private let scheme: String
     private let host: String
 
-    /// - Parameter certificate: With it the server speaks TLS.
-    init(port: Int = 0, as host: String = "localhost", certificate: (certificate: String, key: String)? = nil) throws {
+    /// - Parameters:
+    ///   - relay: The port of a gateway that everything is passed on to.
+    ///   - certificate: With it the server speaks TLS.
+    init(
+        as host: String = "localhost", relay: Int? = nil, certificate: (certificate: String, key: String)? = nil
+    ) throws {
         let script = Bundle.module.url(forResource: "server", withExtension: "py")!.path
-        let tls = certificate.map { [$0.certificate, $0.key] } ?? []
-        program = try Program("/usr/bin/python3", [script, String(port)] + tls)
+        let relayed = relay.map { ["--relay", String($0)] } ?? []
+        let tls = certificate.map { ["--certificate", $0.certificate, "--key", $0.key] } ?? []
+        program = try Program("/usr/bin/python3", [script] + relayed + tls)
         self.port = Int(try program.line(with: "")) ?? 0
         self.host = host
         scheme = certificate == nil ? "http" : "https"
