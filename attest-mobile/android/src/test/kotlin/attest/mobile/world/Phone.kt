@@ -11,6 +11,7 @@ import attest.mobile.Authorization
 import attest.mobile.Environment
 import attest.mobile.PolicyRoot
 import attest.mobile.StepUpHandler
+import attest.mobile.ffi.DeviceKey
 import attest.mobile.ffi.Storage
 import attest.mobile.host.Journal
 import attest.mobile.host.Platform
@@ -35,6 +36,9 @@ internal class Phone(private val gateway: Gateway?, private val root: ByteArray 
   var service = gateway?.service ?: "http://127.0.0.1:9/.attest/v1"
   var app = "bank-android"
   var appVersion = "4.2.0"
+  /** In place of [key]. */
+  var hardware: DeviceKey? = null
+
   /** By the computer's own clocks, as in production. */
   var hasOwnClock = false
   var origins: List<String> = emptyList()
@@ -107,7 +111,7 @@ internal class Phone(private val gateway: Gateway?, private val root: ByteArray 
     override fun folder() = folder
     override fun transport() = transport
     override fun storage(): Storage = storage
-    override fun key(storage: Storage) = key
+    override fun key(storage: Storage) = hardware ?: key
     override fun clock() = if (hasOwnClock) null else clock
   }
 
