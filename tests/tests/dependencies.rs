@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &["attest-core", "attest-gateway", "attest-mobile", "attest-policy"],
         &[],
     ),
+    ("attest-mobile-bindgen", &[], &[]),
     ("xtask", &[], &[]),
 ];
 

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
-use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bindgen_paths};
-use uniffi_bindgen::{BindgenLoader, BindgenPaths, BindgenPathsLayer, GlobalConfig};
+use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
+use uniffi_bindgen::{BindgenLoader, BindgenPaths, GlobalConfig};
 
 /// Writes what Kotlin and Swift call a built library by, or what it offers as text.
 #[derive(Debug, Parser)]
@@ -44,17 +44,8 @@ enum Language {
     Swift,
 }
 
-/// The one crate with a surface, and its configuration.
-#[derive(Debug)]
-struct Library;
-
-impl BindgenPathsLayer for Library {
-    fn get_config_path(&self, _: &str) -> Option<Utf8PathBuf> {
-        Some(CONFIG.into())
-    }
-}
-
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../library/uniffi.toml");
+/// How they are written.
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/uniffi.toml");
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -72,12 +63,6 @@ fn utf8(path: PathBuf) -> Result<Utf8PathBuf, String> {
     Utf8PathBuf::from_path_buf(path).map_err(|path| format!("{}: not UTF-8", path.display()))
 }
 
-fn paths() -> BindgenPaths {
-    let mut paths = BindgenPaths::default();
-    paths.add_layer(Library);
-    paths
-}
-
 fn bindings(library: Utf8PathBuf, languages: &[Language], out: Utf8PathBuf) -> Result<(), String> {
     let languages = languages.iter().map(|language| match language {
         Language::Kotlin => TargetLanguage::Kotlin,
@@ -88,14 +73,15 @@ fn bindings(library: Utf8PathBuf, languages: &[Language], out: Utf8PathBuf) -> R
         languages: languages.collect(),
         source: library.clone(),
         out_dir: out,
+        config_override: Some(CONFIG.into()),
         ..GenerateOptions::default()
     };
-    generate_with_bindgen_paths(options, paths()).map_err(|error| format!("{library}: {error:#}"))?;
+    generate(options).map_err(|error| format!("{library}: {error:#}"))?;
     prune(&kotlin).map_err(|error| format!("{kotlin}: {error}"))
 }
 
 fn print(library: &Utf8Path) -> Result<(), String> {
-    let loader = BindgenLoader::new(paths(), GlobalConfig::default());
+    let loader = BindgenLoader::new(BindgenPaths::default(), GlobalConfig::default());
     let read = loader
         .load_metadata(library)
         .and_then(|found| loader.load_cis(found));

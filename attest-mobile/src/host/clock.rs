@@ -6,6 +6,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::foreign::Clock;
 
+/// The wall clock, Unix seconds.
+pub(crate) fn wall_s() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 /// The system's clocks. The monotonic one begins when this is made.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
@@ -31,9 +37,7 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn wall_s(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        wall_s()
     }
 
     fn monotonic_ms(&self) -> u64 {

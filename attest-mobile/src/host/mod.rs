@@ -7,7 +7,8 @@ mod observations;
 mod storage;
 
 pub use self::clock::SystemClock;
+pub(crate) use self::clock::wall_s;
 pub use self::key::SoftwareKey;
 pub use self::observations::FixedObservations;
 pub use self::storage::{FileStorage, MemoryStorage};
-pub use crate::probes::sys::clock::BootClock;
+pub use crate::probes::sys::boot::BootClock;

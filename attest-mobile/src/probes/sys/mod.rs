@@ -21,15 +21,11 @@
     reason = "a system call is an instruction of its own and is given addresses"
 )]
 mod apple;
+#[expect(unsafe_code, reason = "the C library reads the clock")]
+pub mod boot;
 #[expect(unsafe_code, reason = "functions of the C library are foreign")]
 mod c_library;
 mod calls;
-#[expect(unsafe_code, reason = "the C library reads the clock")]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is one of the two files that may read it"
-)]
-pub mod clock;
 mod deadline;
 mod descriptors;
 #[cfg(all(

@@ -1,8 +1,7 @@
 //! The phone's clocks, of which the monotonic one counts while the phone sleeps. The standard library's does not.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::foreign::Clock;
+use crate::host::wall_s;
 
 /// Of the clocks that never go back, the one that counts while the phone sleeps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -16,8 +15,7 @@ pub struct BootClock;
 
 impl Clock for BootClock {
     fn wall_s(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_secs())
+        wall_s()
     }
 
     fn monotonic_ms(&self) -> u64 {
