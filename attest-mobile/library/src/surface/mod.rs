@@ -8,7 +8,6 @@ mod executor;
 mod failure;
 mod foreign;
 mod probes;
-mod random;
 mod records;
 mod threads;
 mod timer;
@@ -18,6 +17,7 @@ use std::sync::Arc;
 
 use attest_mobile::{AttestConfig, Attestor, Host};
 use futures_util::FutureExt as _;
+use ring::rand::SystemRandom;
 
 use self::attempts::Attempts;
 use self::diagnostics::Diary;
@@ -77,7 +77,7 @@ impl Attest {
                 step_up: foreign::step_up(step_up, &threads),
                 observations: probed.in_background(Arc::clone(&timer) as Arc<_>),
                 observer: Arc::clone(&diary) as Arc<_>,
-                random: random::source(),
+                random: Arc::new(SystemRandom::new()),
                 timer: Arc::clone(&timer) as Arc<_>,
                 clock,
             };
