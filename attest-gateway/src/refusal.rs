@@ -18,6 +18,8 @@ use crate::upstream::ResponseBody;
 
 /// Seconds that clients wait after `later` where nothing better is known.
 const RETRY_AFTER_S: u32 = 5;
+/// A scheme alone is allowed too, but Foundation on Linux ends the app's process over a challenge without a parameter.
+const CHALLENGE: &str = "Attest realm=\"attest\"";
 
 /// Why a request is refused.
 #[derive(Debug, Clone)]
@@ -169,7 +171,7 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Attest"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

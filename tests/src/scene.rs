@@ -131,8 +131,8 @@ impl Scene {
             "{text}"
         );
         assert_eq!(
-            reply.header("www-authenticate").is_some(),
-            reply.status == 401,
+            reply.header("www-authenticate"),
+            (reply.status == 401).then_some("Attest realm=\"attest\""),
             "{text}"
         );
         assert_eq!(
