@@ -1,5 +1,4 @@
 import AttestNative
-import DeviceCheck
 import Foundation
 import FoundationNetworking
 import XCTest
@@ -35,7 +34,12 @@ final class ErrorTests: PhoneTestCase {
     }
 
     func testErrorUpdateApp() async throws {
-        let phone = try Phone(Gateway { $0.more = "engine_min: 4000" })
+        let phone = try phone()
+        let newer = NewerPolicy(gateway: phone.gateway, engine: 4000)
+        phone.hooks.answered = { request, reply in
+            guard request.url.contains("/policy/bundle"), reply.status == 200 else { return reply }
+            return Reply(status: reply.status, headers: reply.headers, body: try newer.bundle(reply.body))
+        }
         let attest = try phone.start()
         let update = await error { try await attest.ready() }
         XCTAssertEqual(update, .updateApp)
@@ -43,9 +47,7 @@ final class ErrorTests: PhoneTestCase {
 
     func testErrorRefused() async throws {
         let phone = try phone()
-        phone.settings.qaIdentity = false
-        DCAppAttestService.shared.standIn = ForgedAppAttest()
-        defer { DCAppAttestService.shared.standIn = nil }
+        phone.settings.appVersion = "0.9"
         let attest = try phone.start()
         let refused = await error { try await attest.ready() }
         guard case .refused(let code, let support) = refused else { return XCTFail("\(String(describing: refused))") }
@@ -90,20 +92,10 @@ final class ErrorTests: PhoneTestCase {
     }
 
     func testProductionRefusesQa() async throws {
-        let phone = try Phone(Gateway { $0.evidence = "[app_attest]" })
+        let phone = try Phone(Gateway(production: true) { $0.evidence = "[app_attest]" })
         let attest = try phone.start()
         let refused = await error { try await attest.ready() }
-        XCTAssertEqual(refused, .misconfigured(code: "evidence-kind"))
+        XCTAssertEqual(refused, .misconfigured(code: "policy-environment"))
+        XCTAssertEqual(phone.hooks.count("key.generate"), 0)
     }
-}
-
-/// Attests with bytes that Apple never made.
-struct ForgedAppAttest: StandInAppAttest {
-    let isSupported = true
-
-    func generateKey() throws -> String { Data(repeating: 7, count: 32).base64EncodedString() }
-
-    func attestKey(_ keyId: String, clientDataHash: Data) throws -> Data { Data("forged".utf8) }
-
-    func generateAssertion(_ keyId: String, clientDataHash: Data) throws -> Data { Data("forged".utf8) }
 }

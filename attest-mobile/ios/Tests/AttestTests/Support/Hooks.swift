@@ -9,6 +9,7 @@ final class Hooks: @unchecked Sendable {
     private var made: [String] = []
     private var onMain: [String] = []
     private var instead: (@Sendable (String) throws -> Void)?
+    private var changed: (@Sendable (ServiceRequest, Reply) throws -> Reply)?
     private var replied: (@Sendable (ServiceRequest) throws -> Reply?)?
 
     /// Called before each call with its name; what it throws is what the call throws.
@@ -21,6 +22,12 @@ final class Hooks: @unchecked Sendable {
     var reply: (@Sendable (ServiceRequest) throws -> Reply?)? {
         get { lock.withLock { replied } }
         set { lock.withLock { replied = newValue } }
+    }
+
+    /// Changes what the service answered.
+    var answered: (@Sendable (ServiceRequest, Reply) throws -> Reply)? {
+        get { lock.withLock { changed } }
+        set { lock.withLock { changed = newValue } }
     }
 
     /// Names of all calls so far, such as `transport.send enroll`.
@@ -63,7 +70,9 @@ private final class HookedTransport: Transport, @unchecked Sendable {
     func send(request: ServiceRequest) throws -> Reply {
         let call = request.url.components(separatedBy: "/").last?.components(separatedBy: "?").first ?? ""
         return try hooks.call("transport.send " + call) {
-            try hooks.reply?(request) ?? inner.send(request: request)
+            if let reply = try hooks.reply?(request) { return reply }
+            let reply = try inner.send(request: request)
+            return try hooks.answered?(request, reply) ?? reply
         }
     }
 }

@@ -71,16 +71,24 @@ final class Notices: @unchecked Sendable {
 final class TestClock: Clock, @unchecked Sendable {
     private let lock = NSLock()
     private var wrongBy: Int64 = 0
+    private var passed: Int64 = 0
 
     func setWrong(bySeconds seconds: Int64) {
         lock.withLock { wrongBy = seconds }
     }
 
-    func wallS() throws -> UInt64 {
-        UInt64(Int64(Date().timeIntervalSince1970) + lock.withLock { wrongBy })
+    /// Time passes, for the phone.
+    func pass(seconds: Int64) {
+        lock.withLock { passed += seconds }
     }
 
-    func monotonicUs() throws -> UInt64 { UInt64(ProcessInfo.processInfo.systemUptime * 1_000_000) }
+    func wallS() throws -> UInt64 {
+        UInt64(Int64(Date().timeIntervalSince1970) + lock.withLock { wrongBy + passed })
+    }
+
+    func monotonicUs() throws -> UInt64 {
+        UInt64((ProcessInfo.processInfo.systemUptime + Double(lock.withLock { passed })) * 1_000_000)
+    }
 }
 
 /// What came of a request that was sent.
@@ -122,43 +130,6 @@ extension Library {
     func sent(_ request: URLRequest) async throws -> Sent {
         let (data, response) = try await plain.attestData(for: request, by: self)
         return Sent(data, response)
-    }
-}
-
-/// Tests with a phone of their own: Keychain and Secure Enclave are empty before each, and no library is open.
-class PhoneTestCase: XCTestCase {
-    private(set) nonisolated(unsafe) static var shared: Gateway?
-
-    /// One gateway for all tests that do not change it.
-    static func gateway() throws -> Gateway {
-        if let shared { return shared }
-        let made = try Gateway()
-        shared = made
-        return made
-    }
-
-    override func setUp() {
-        StandInKeychain.shared.reset()
-    }
-
-    override func tearDown() {
-        Opened.one.attest?.close()
-        StandInKeychain.shared.reset()
-    }
-
-    func phone() throws -> Phone { try Phone(Self.gateway()) }
-
-    /// The library's error of what is thrown.
-    func error(_ work: () async throws -> Void, file: StaticString = #filePath, line: UInt = #line) async -> LibraryError? {
-        do {
-            try await work()
-            XCTFail("nothing was thrown", file: file, line: line)
-            return nil
-        } catch {
-            let ours = LibraryError(error)
-            if ours == nil { XCTFail("\(error)", file: file, line: line) }
-            return ours
-        }
     }
 }
 

@@ -5,6 +5,10 @@ import Foundation
 struct TestPolicy {
     let origin: String
     var version = 1
+    /// Its gateway is never asked for more than its policy: a production policy has no origin on loopback.
+    var isProduction = false
+    /// The keys of the gateways; one of development adds its own.
+    var responseKeys = "response_keys: []"
     /// What counts as evidence from the app.
     var evidence = "[software, app_attest]"
     /// Further rules.
@@ -25,8 +29,8 @@ struct TestPolicy {
         let (x, y) = (base64url(point[1..<33]), base64url(point[33...]))
         return """
             version: \(version)
-            environment: development
-            origins: ['\(origin)']
+            environment: \(isProduction ? "production" : "development")
+            origins: ['\(isProduction ? "https://api.bank.example" : origin)']
             \(more)
             apps:
               - id: bank-ios
@@ -34,9 +38,10 @@ struct TestPolicy {
                 team: A1B2C3D4E5
                 bundle: com.example.bank
                 evidence: \(evidence)
-                app_attest_environment: development
+                app_attest_environment: \(isProduction ? "production" : "development")
+                min_version: '1.0'
             requirements: {from_routes: true}
-            response_keys: []
+            \(responseKeys)
             rules:
               - id: refused-for-all
                 mode: enforce

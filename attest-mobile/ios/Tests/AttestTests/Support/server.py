@@ -1,6 +1,6 @@
-"""A server for tests, with or without TLS: the bank behind the gateway, a relay before it, and servers that misbehave by path. Prints
+"""A server for tests, with or without TLS: the bank behind the gateway, and servers that misbehave by path. Prints
 its port, and ends when its standard input does."""
-import argparse, http.client, http.server, json, os, socket, ssl, sys, threading
+import argparse, http.server, json, os, socket, ssl, sys, threading
 
 
 class Reply(http.server.BaseHTTPRequestHandler):
@@ -76,44 +76,12 @@ class Reply(http.server.BaseHTTPRequestHandler):
         self.send(403, b"x" * 200_000, content_type="text/plain")
 
 
-class Relay(Reply):
-    """Passes everything on to the gateway and back, but for one header: Foundation on Linux ends the process at a challenge without
-    a parameter. On a phone there is no relay."""
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        context = ssl._create_unverified_context()
-        gateway = http.client.HTTPSConnection("127.0.0.1", options.relay, context=context, timeout=60)
-        try:
-            gateway.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                gateway.putheader(name, value)
-            gateway.endheaders(body)
-            reply = gateway.getresponse()
-            content = reply.read()
-        except OSError:
-            return self.closed()
-        self.send_response_only(reply.status)
-        for name, value in reply.getheaders():
-            if name.lower() == "www-authenticate" and value == "Attest":
-                value = 'Attest realm="attest"'
-            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
-                self.send_header(name, value)
-        if reply.status not in (204, 304):
-            self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PUT = do_DELETE = answer
-
-
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--port", type=int, default=0)
-arguments.add_argument("--relay", type=int)
 arguments.add_argument("--certificate")
 arguments.add_argument("--key")
 options = arguments.parse_args()
-server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Relay if options.relay else Reply)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Reply)
 server.daemon_threads = True
 if options.certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

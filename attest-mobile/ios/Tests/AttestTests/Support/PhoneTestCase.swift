@@ -1,0 +1,76 @@
+import Foundation
+import Security
+import XCTest
+
+@testable import Attest
+
+/// Tests with a phone of their own: Keychain and Secure Enclave are empty before each, and no library is open.
+class PhoneTestCase: XCTestCase {
+    private nonisolated(unsafe) static var shared: Gateway?
+    private var guardian: Guardian?
+
+    /// One gateway for all tests of a class that do not change it.
+    static func gateway() throws -> Gateway {
+        if let shared { return shared }
+        let made = try Gateway()
+        shared = made
+        return made
+    }
+
+    override class func tearDown() {
+        shared = nil
+    }
+
+    override func setUp() {
+        guardian = Guardian(name)
+        StandInKeychain.shared.reset()
+    }
+
+    override func tearDown() {
+        Opened.one.attest?.close()
+        StandInKeychain.shared.reset()
+        guardian?.rest()
+    }
+
+    func phone() throws -> Phone { try Phone(Self.gateway()) }
+
+    /// The library's error of what is thrown.
+    func error(_ work: () async throws -> Void, file: StaticString = #filePath, line: UInt = #line) async -> LibraryError? {
+        do {
+            try await work()
+            XCTFail("nothing was thrown", file: file, line: line)
+            return nil
+        } catch {
+            let ours = LibraryError(error)
+            if ours == nil { XCTFail("\(error)", file: file, line: line) }
+            return ours
+        }
+    }
+
+    /// Waits for what another thread or process does. The guardian ends the run if it never comes.
+    func eventually(_ holds: () async throws -> Bool) async throws {
+        while try await !holds() { try await Task.sleep(nanoseconds: 5_000_000) }
+    }
+}
+
+/// Ends the whole run when one test takes longer than any may, on however busy a machine: XCTest would wait for ever.
+final class Guardian {
+    private let timer: any DispatchSourceTimer
+
+    init(_ test: String) {
+        timer = DispatchSource.makeTimerSource(queue: Self.queue)
+        timer.setEventHandler {
+            FileHandle.standardError.write(Data("\(test) hangs\n".utf8))
+            _exit(70)
+        }
+        timer.schedule(deadline: .now() + Self.patience)
+        timer.resume()
+    }
+
+    func rest() {
+        timer.cancel()
+    }
+
+    private static let patience = 120.0
+    private static let queue = DispatchQueue(label: "guardian")
+}
