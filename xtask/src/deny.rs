@@ -4,11 +4,11 @@
 use std::env;
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use crate::console::say;
 use crate::outcome::Outcome;
-use crate::workspace::{Workspace, typed};
+use crate::workspace::{Workspace, succeeds, typed};
 
 const VERSION: &str = "0.20.2";
 
@@ -99,7 +99,7 @@ pub(crate) fn run(workspace: &Workspace, tool: Tool) -> Outcome {
             };
         }
     };
-    if !passes(
+    if !succeeds(
         workspace
             .command(&program)
             .args(["--locked", "check", "licenses", "bans", "sources"]),
@@ -111,7 +111,7 @@ pub(crate) fn run(workspace: &Workspace, tool: Tool) -> Outcome {
         say(absent);
         return Outcome::Passed(format!("licenses, bans, sources; {absent}"));
     }
-    if passes(
+    if succeeds(
         workspace
             .command(&program)
             .args(["--offline", "check", "advisories"]),
@@ -120,11 +120,6 @@ pub(crate) fn run(workspace: &Workspace, tool: Tool) -> Outcome {
     } else {
         Outcome::Failed("an advisory matches, see above".into())
     }
-}
-
-fn passes(command: &mut Command) -> bool {
-    say(format!("  $ {}", typed(command)));
-    command.status().is_ok_and(|status| status.success())
 }
 
 fn installed(workspace: &Workspace) -> PathBuf {

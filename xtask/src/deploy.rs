@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::console::say;
 use crate::outcome::Outcome;
 use crate::packages;
-use crate::workspace::{Workspace, typed};
+use crate::workspace::{Workspace, succeeds, typed};
 
 /// The unit's exposure may not be higher: tenths of what `systemd-analyze security` prints, 0 is best and 100 worst.
 const EXPOSURE_MAX: &str = "15";
@@ -167,14 +167,6 @@ fn has(command: &mut Command) -> bool {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    say(format!("  $ {}", typed(command)));
-    command
-        .stdin(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
 }

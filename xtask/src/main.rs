@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod android;
+mod apt;
 mod bench;
 mod bindings;
 mod clients;
@@ -14,11 +15,13 @@ mod dist;
 mod fuzz;
 mod marker;
 mod mobile;
+mod native;
 mod outcome;
 mod packages;
 mod soak;
 mod steps;
 mod stopwatch;
+mod swift;
 mod test;
 mod workspace;
 

@@ -52,6 +52,11 @@ pub(crate) fn answers(program: impl AsRef<Path>, argument: &str) -> bool {
 /// Runs a command; what it says is shown only if it fails.
 pub(crate) fn quietly(command: &mut Command) -> bool {
     say(format!("  $ {}", typed(command)));
+    silently(command)
+}
+
+/// The same without saying the command, for one of hundreds.
+pub(crate) fn silently(command: &mut Command) -> bool {
     match command.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => true,
         Ok(output) => {
@@ -65,7 +70,8 @@ pub(crate) fn quietly(command: &mut Command) -> bool {
     }
 }
 
-fn is_root() -> bool {
+/// Whether this is the system's administrator.
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

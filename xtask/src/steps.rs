@@ -14,7 +14,8 @@ use crate::fuzz;
 use crate::marker;
 use crate::outcome::Outcome;
 use crate::packages::{self, Package};
-use crate::workspace::{Workspace, typed};
+use crate::swift;
+use crate::workspace::{Workspace, succeeds};
 
 /// External vectors that tests read below `ATTEST_SHARED`, with the number of cases each holds. A test that reads a
 /// folder adds its line here.
@@ -54,18 +55,6 @@ impl Run<'_> {
     fn build_binaries(&self) -> bool {
         let build = ["build", "--workspace", "--tests", "--bins"];
         succeeds(self.workspace.cargo(build).args(self.features()))
-    }
-}
-
-/// Runs a command with its output passed through.
-fn succeeds(command: &mut Command) -> bool {
-    say(format!("  $ {}", typed(command)));
-    match command.stdin(Stdio::null()).status() {
-        Ok(status) => status.success(),
-        Err(error) => {
-            say(format!("  cannot start it: {error}"));
-            false
-        }
     }
 }
 
@@ -271,6 +260,11 @@ fn holds(workspace: &Workspace, binary: &Path, markers: &[String], expect: bool)
 /// Unit, Dockerfile and compose file.
 pub(crate) fn deploy(run: &mut Run<'_>) -> Outcome {
     deploy::run(run.workspace)
+}
+
+/// The Swift package and its sample.
+pub(crate) fn swift(run: &mut Run<'_>) -> Outcome {
+    swift::run(run.workspace, run.features())
 }
 
 /// Licences, bans, sources and advisories.

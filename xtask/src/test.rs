@@ -18,101 +18,123 @@ pub(crate) struct Arguments {
     /// Formatting, lints and the libraries' own tests only.
     #[arg(long)]
     quick: bool,
+    /// The Swift package, too: Debian's Swift in a root of its own, 580 MB fetched once and 2.6 GB below the target directory.
+    #[arg(long, conflicts_with = "quick")]
+    swift: bool,
     /// One step only; repeat it for more.
     #[arg(long, value_name = "STEP", value_parser = STEPS.map(|step| step.name), conflicts_with = "quick")]
     only: Vec<String>,
+}
+
+/// When a step runs that nobody named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum When {
+    Always,
+    /// Unless `--quick`.
+    NotQuick,
+    /// With `--swift`.
+    Swift,
 }
 
 /// One row of the run.
 struct Step {
     name: &'static str,
     what: &'static str,
-    /// Part of `--quick`.
-    quick: bool,
+    when: When,
     run: fn(&mut Run<'_>) -> Outcome,
 }
 
 /// All steps, in the order in which they run.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "fmt",
         what: "formatting",
-        quick: true,
+        when: When::Always,
         run: steps::fmt,
     },
     Step {
         name: "clippy",
         what: "lints of every target, warnings are errors",
-        quick: true,
+        when: When::Always,
         run: steps::clippy,
     },
     Step {
         name: "tests",
         what: "all tests, with the fuzz seeds' replay",
-        quick: true,
+        when: When::Always,
         run: steps::tests,
     },
     Step {
         name: "clients",
         what: "curl, h2load, gRPC, WebSocket and sslyze against a running gateway; python-tuf both ways",
-        quick: false,
+        when: When::NotQuick,
         run: steps::clients,
     },
     Step {
         name: "apps",
         what: "tools that make and sign apps for the tests",
-        quick: false,
+        when: When::NotQuick,
         run: steps::apps,
     },
     Step {
         name: "android",
         what: "the native library under a virtual machine with Android's framework classes",
-        quick: false,
+        when: When::NotQuick,
         run: steps::android,
     },
     Step {
         name: "corpus",
         what: "external test vectors",
-        quick: false,
+        when: When::NotQuick,
         run: steps::corpus,
     },
     Step {
         name: "docs",
         what: "rustdoc, warnings are errors",
-        quick: false,
+        when: When::NotQuick,
         run: steps::docs,
     },
     Step {
         name: "libfuzzer",
         what: "each libFuzzer target links and runs",
-        quick: false,
+        when: When::NotQuick,
         run: steps::libfuzzer,
     },
     Step {
         name: "deployable",
         what: "the deployable holds no testkit",
-        quick: false,
+        when: When::NotQuick,
         run: steps::deployable,
     },
     Step {
         name: "deploy",
         what: "systemd unit, Dockerfile, compose file",
-        quick: false,
+        when: When::NotQuick,
         run: steps::deploy,
     },
     Step {
         name: "deny",
         what: "licences, bans, sources, advisories",
-        quick: false,
+        when: When::NotQuick,
         run: steps::deny,
+    },
+    Step {
+        name: "swift",
+        what: "the Swift package and the sample app with Debian's Swift, in a root of its own",
+        when: When::Swift,
+        run: steps::swift,
     },
 ];
 
 /// Runs the steps and prints the table; whether everything held.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> bool {
     let asked = |step: &Step| match arguments.only.as_slice() {
-        [] => !arguments.quick || step.quick,
-        only => only.iter().any(|name| name == step.name),
+        [] => match step.when {
+            When::Always => true,
+            When::NotQuick => !arguments.quick,
+            When::Swift => arguments.swift,
+        },
+        only => only.iter().any(|name| name == step.name) || (arguments.swift && step.when == When::Swift),
     };
     let total = STEPS.iter().filter(|step| asked(step)).count();
     let deny = STEPS
@@ -163,11 +185,11 @@ mod tests {
     use super::STEPS;
 
     #[test]
-    fn names_are_unique_and_the_quick_steps_come_first() {
+    fn names_are_unique_and_what_always_runs_comes_first() {
         let mut names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), STEPS.len());
-        assert!(STEPS.iter().is_sorted_by_key(|step| !step.quick));
+        assert!(STEPS.iter().is_sorted_by_key(|step| step.when));
     }
 }

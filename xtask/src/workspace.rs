@@ -3,7 +3,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use crate::console::say;
 
 /// The project's folders, and whether a missing tool is a failure.
 #[derive(Debug)]
@@ -84,6 +86,18 @@ pub(crate) fn typed(command: &Command) -> String {
         .map(|word| word.to_string_lossy())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// Runs a command with its output passed through.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    say(format!("  $ {}", typed(command)));
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            say(format!("  cannot start it: {error}"));
+            false
+        }
+    }
 }
 
 /// The names of the files with this extension directly inside `folder`, without the extension, sorted.

@@ -16,9 +16,9 @@ use super::symbols::{self, Symbols, Undefined, unused};
 use super::table::{Row, table};
 use super::target::{IOS, Product, TARGETS, Target};
 use super::tools::{self, Tools};
-use crate::android::ENTRIES;
 use crate::console::say;
 use crate::marker;
+use crate::native::ENTRIES;
 use crate::stopwatch::{Stopwatch, words};
 use crate::workspace::Workspace;
 

@@ -1,6 +1,5 @@
 //! `cargo xtask mobile`: the phone's library on a machine without NDK, Xcode or phone.
 
-mod apt;
 mod archive;
 mod build;
 mod check;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::apt::Apt;
+use crate::apt::Apt;
 use crate::console::say;
 use crate::packages::quietly;
 use crate::workspace::Workspace;
@@ -79,7 +79,7 @@ pub(crate) fn source(workspace: &Workspace, compiler: &Compiler, tools: &Path) -
     let fresh = tools.join("unpacking");
     drop(fs::remove_dir_all(&fresh));
     let debian = || {
-        let apt = Apt::prepare(workspace, tools.join("apt"))?;
+        let apt = Apt::for_this_system(workspace, tools.join("apt"))?;
         apt.unpack_part("rust-src", version, &part, &fresh)
             .then(|| fresh.join(&part))
     };

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::apt::Apt;
 use super::standard::{self, Compiler};
+use crate::apt::Apt;
 use crate::console::say;
 use crate::packages::answers;
 use crate::workspace::Workspace;
@@ -85,8 +85,8 @@ fn clang(workspace: &Workspace, kept: &Path) -> Option<PathBuf> {
     let (package, program) = CLANG;
     say(format!("  clang: {package} is fetched once, 50 MB"));
     let root = kept.join("debian");
-    let apt = Apt::prepare(workspace, kept.join("apt"))?;
-    if !apt.unpack(package, &root) {
+    let apt = Apt::for_this_system(workspace, kept.join("apt"))?;
+    if !apt.unpack(&[package], &root) {
         return None;
     }
     start_script(&own, &root, program).ok()?;

@@ -6,30 +6,52 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::console::say;
-use crate::packages::{answers, quietly};
+use crate::packages::{answers, quietly, silently};
 use crate::workspace::Workspace;
 
 /// Where Debian keeps newer compilers for its stable release.
 const NEWER: &str = "trixie-backports";
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// What holds a root's folders together; everything else is unpacked into it.
+const BASE: &str = "base-files_";
 
 /// A private state of apt.
 #[derive(Debug)]
 pub(crate) struct Apt<'a> {
     workspace: &'a Workspace,
     folder: PathBuf,
+    /// What is installed, where that is not what this system has.
+    status: Option<PathBuf>,
 }
 
 impl<'a> Apt<'a> {
-    /// One with fresh lists in `folder`; `None` where this is no Debian, or the lists cannot be had.
-    pub(crate) fn prepare(workspace: &'a Workspace, folder: PathBuf) -> Option<Self> {
+    /// One for this system, with fresh lists of its release and of newer compilers in `folder`: what it has is not fetched again. `None`
+    /// where this is no Debian, or the lists cannot be had.
+    pub(crate) fn for_this_system(workspace: &'a Workspace, folder: PathBuf) -> Option<Self> {
         let release = fs::read_to_string("/etc/os-release").ok()?;
         let codename = codename(&release)?;
+        Self::prepare(workspace, folder, &[codename, NEWER], None)
+    }
+
+    /// One for a root of this release in which there is nothing yet. `None` where apt is not there, or the lists cannot be had.
+    pub(crate) fn for_a_new_root(workspace: &'a Workspace, folder: PathBuf, release: &str) -> Option<Self> {
+        let status = folder.join("status");
+        fs::create_dir_all(&folder).ok()?;
+        fs::write(&status, "").ok()?;
+        Self::prepare(workspace, folder, &[release], Some(status))
+    }
+
+    fn prepare(
+        workspace: &'a Workspace,
+        folder: PathBuf,
+        suites: &[&str],
+        status: Option<PathBuf>,
+    ) -> Option<Self> {
         if !Path::new(KEYRING).is_file() || !answers("apt-get", "--version") {
             return None;
         }
-        let lists: Vec<String> = [codename, NEWER]
+        let lists: Vec<String> = suites
             .iter()
             .map(|suite| format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n"))
             .collect();
@@ -37,36 +59,40 @@ impl<'a> Apt<'a> {
             fs::create_dir_all(folder.join(part)).ok()?;
         }
         fs::write(folder.join("sources.list"), lists.concat()).ok()?;
-        let apt = Self { workspace, folder };
+        let apt = Self {
+            workspace,
+            folder,
+            status,
+        };
         say(format!(
-            "  package lists of {codename} and {NEWER}, for this folder only"
+            "  package lists of {}, for this folder only",
+            suites.join(" and ")
         ));
         quietly(apt.get().arg("update")).then_some(apt)
     }
 
-    /// Unpacks a package, and what of its dependencies the system does not have, into `root`; whether that went well.
-    pub(crate) fn unpack(&self, package: &str, root: &Path) -> bool {
+    /// Unpacks packages, and what of their dependencies is not installed, into `root`; whether that went well.
+    pub(crate) fn unpack(&self, packages: &[&str], root: &Path) -> bool {
         let mut install = self.get();
-        install.args([
-            "install",
-            "--download-only",
-            "--yes",
-            "--no-install-recommends",
-            package,
-        ]);
+        install.args(["install", "--download-only", "--yes", "--no-install-recommends"]);
+        install.args(packages);
         let archives = self.folder.join("cache/archives");
         if fs::create_dir_all(root).is_err() || !quietly(&mut install) {
             return false;
         }
-        let packages = archives_in(&archives);
-        let unpacked = !packages.is_empty()
-            && packages
-                .iter()
-                .all(|archive| quietly(self.workspace.command("dpkg").arg("-x").arg(archive).arg(root)));
-        for archive in packages {
+        let mut found = archives_in(&archives);
+        found.sort_by_key(|archive| !named(archive).starts_with(BASE));
+        say(format!("  unpacking {} packages", found.len()));
+        let unpacked = !found.is_empty() && found.iter().all(|archive| self.extract(archive, root));
+        for archive in found {
             drop(fs::remove_file(archive));
         }
         unpacked
+    }
+
+    fn extract(&self, archive: &Path, root: &Path) -> bool {
+        let mut extract = self.workspace.command("dpkg");
+        silently(extract.arg("-x").arg(archive).arg(root))
     }
 
     /// Unpacks `part`, a folder, out of the newest `package` whose version begins with `version` into `root`; whether it is there.
@@ -129,8 +155,20 @@ impl<'a> Apt<'a> {
         ] {
             command.arg("-o").arg(format!("{option}={}", path.display()));
         }
+        if let Some(status) = &self.status {
+            command
+                .arg("-o")
+                .arg(format!("Dir::State::status={}", status.display()));
+        }
         command
     }
+}
+
+fn named(archive: &Path) -> &str {
+    archive
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 fn archives_in(folder: &Path) -> Vec<PathBuf> {
