@@ -278,7 +278,7 @@ facts! {
     PATH_LINK_TARGET "path.link_target" ("path") Text [Libc Syscall] Both Device "The target of a symbolic link.";
     PATH_ENTRIES "path.entries" ("directory") List [Java Libc Syscall] Both Device "The names in a directory, at most 1,024.";
     PATH_LINES "path.lines" ("file") List [Java Libc Syscall] Both Device "The lines of a text file, at most 64 KiB.";
-    PATH_MOUNT_FLAGS "path.mount_flags" ("path") Integer [Libc Syscall] Both Device "The flags of `statfs`.";
+    PATH_MOUNT_FLAGS "path.mount_flags" ("path") Integer [Libc Syscall] Both Device "The flags of the mount: of `statfs`, on iOS of `getfsstat`.";
     PATH_CAN_CREATE "path.can_create" ("directory") Boolean [Libc Syscall] Both Device "Whether the app can make a file in this directory: it tries, and removes what it made. At most 8 in one scan.";
     APP_DATA_DIR "app.data_dir" Text [Java Libc Syscall] Both Device "The app's data directory.";
     APP_APK_PATH "app.apk_path" Text [Java Libc Syscall] Android Device "The path of the app's base APK.";

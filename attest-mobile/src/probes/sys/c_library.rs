@@ -86,6 +86,17 @@ impl Calls for CLibrary {
         outcome(unsafe { libc::access(path.as_ptr(), c_int::from(bits)) }).map(drop)
     }
 
+    #[cfg(target_vendor = "apple")]
+    fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
+        super::mounts::flags_at(path, |room| {
+            let bytes = c_int::try_from(size_of_val(room)).unwrap_or_default();
+            // SAFETY: it is writable for that many bytes.
+            let count = outcome(unsafe { libc::getfsstat(room.as_mut_ptr(), bytes, libc::MNT_NOWAIT) })?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        })
+    }
+
+    #[cfg(not(target_vendor = "apple"))]
     fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
         // SAFETY: the path ends in zero; there is room for one.
         flags_of(|room| outcome(unsafe { statfs(path.as_ptr(), room) }))
@@ -325,7 +336,7 @@ pub(super) const OWNER_ONLY: u16 = 0o600;
 pub(super) const OPEN: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | LARGE;
 
 // The same function; the crate names the flags in this structure only.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 use libc::statfs;
 #[cfg(target_os = "linux")]
 use libc::statfs64 as statfs;
@@ -374,6 +385,7 @@ pub(super) fn stat_of<T>(call: impl FnOnce(*mut libc::stat) -> Result<T, Errno>)
 }
 
 /// The flags that a call that writes such a structure tells.
+#[cfg(not(target_vendor = "apple"))]
 pub(super) fn flags_of<T>(call: impl FnOnce(*mut statfs) -> Result<T, Errno>) -> Result<u64, Errno> {
     let mut room = MaybeUninit::<statfs>::zeroed();
     call(room.as_mut_ptr())?;

@@ -25,7 +25,7 @@ pub(super) trait Calls {
     fn read_link(&self, path: &CStr, into: &mut [u8]) -> Result<usize, Errno>;
     /// `Ok` if this process's real uid may do all of `bits` (4 read, 2 write, 1 execute, 0 for being there).
     fn access(&self, path: &CStr, bits: u8) -> Result<(), Errno>;
-    /// The flags of `statfs`, without the one by which the kernel tells the C library that they are there.
+    /// The flags of the mount, without the one by which the kernel tells the C library that they are there.
     fn mount_flags(&self, path: &CStr) -> Result<u64, Errno>;
     fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno>;
     /// How many bytes from `address` on were copied out of the memory of process `pid`. What cannot be read is an error, never

@@ -51,6 +51,12 @@ mod files;
 mod images;
 #[expect(unsafe_code, reason = "the C library makes the list")]
 mod interfaces;
+#[cfg(any(target_vendor = "apple", test))]
+#[cfg_attr(
+    target_vendor = "apple",
+    expect(unsafe_code, reason = "the kernel writes structures")
+)]
+mod mounts;
 #[cfg(target_os = "android")]
 #[expect(unsafe_code, reason = "functions of the C library are foreign")]
 mod properties;

@@ -9,10 +9,10 @@ mod trap;
 use std::ffi::{CStr, c_int, c_uint};
 
 use self::trap::{Argument, call};
-use super::c_library::{CREATE, OPEN, OWNER_ONLY, flags_of, loopback, process_name, stat_of};
+use super::c_library::{CREATE, OPEN, OWNER_ONLY, loopback, process_name, stat_of};
 use super::calls::{Calls, Directory, MAX_PATH};
 use super::dirents::Dirents;
-use super::{Errno, Stat};
+use super::{Errno, Stat, mounts};
 
 pub(super) const CALLS: Option<&'static dyn Calls> = Some(&Direct);
 
@@ -78,7 +78,10 @@ impl Calls for Direct {
     }
 
     fn mount_flags(&self, path: &CStr) -> Result<u64, Errno> {
-        flags_of(|room| call(number::STATFS64, [Argument::Path(path), Argument::Statfs(room)]))
+        mounts::flags_at(path, |room| {
+            let now = Argument::Number(libc::MNT_NOWAIT);
+            call(number::GETFSSTAT64, [Argument::Mounts(room), now])
+        })
     }
 
     fn directory(&self, path: &CStr) -> Result<Box<dyn Directory>, Errno> {
@@ -286,5 +289,5 @@ mod number {
     pub(super) const FSTAT64: Call = Call(339);
     pub(super) const LSTAT64: Call = Call(340);
     pub(super) const GETDIRENTRIES64: Call = Call(344);
-    pub(super) const STATFS64: Call = Call(345);
+    pub(super) const GETFSSTAT64: Call = Call(347);
 }

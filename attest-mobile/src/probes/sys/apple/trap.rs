@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_int};
 use super::number::Call;
 use crate::probes::sys::Errno;
 use crate::probes::sys::calls::MAX_PATH;
+use crate::probes::sys::mounts::Room as Mounts;
 
 /// What a call is given.
 pub(super) enum Argument<'a> {
@@ -21,13 +22,14 @@ pub(super) enum Argument<'a> {
     Room(&'a mut [u8]),
     /// Address of what the call may write into, and of its length, of which the call makes how much it wrote.
     Counted(&'a mut [u8], &'a mut usize),
+    /// Address and length of a room for mounts.
+    Mounts(&'a mut Mounts),
     /// A place in a file.
     Offset(u64),
     /// Where a directory was read up to.
     Position(&'a mut i64),
     /// The address alone: the call writes a structure of this kind, or the longest path.
     Stat(*mut libc::stat),
-    Statfs(*mut libc::statfs),
     Poll(&'a mut libc::pollfd),
     LongestPath(&'a mut [u8; MAX_PATH]),
 }
@@ -66,10 +68,13 @@ pub(super) fn call<const N: usize>(number: Call, mut arguments: [Argument<'_>; N
                 push(room.as_mut_ptr().expose_provenance());
                 push((&raw mut **length).expose_provenance());
             }
+            Argument::Mounts(room) => {
+                push(room.as_mut_ptr().expose_provenance());
+                push(size_of_val(*room));
+            }
             Argument::Offset(offset) => push(usize::try_from(*offset).unwrap_or(usize::MAX)),
             Argument::Position(position) => push((&raw mut **position).expose_provenance()),
             Argument::Stat(room) => push(room.expose_provenance()),
-            Argument::Statfs(room) => push(room.expose_provenance()),
             Argument::Poll(one) => push((&raw mut **one).expose_provenance()),
             Argument::LongestPath(room) => push(room.as_mut_ptr().expose_provenance()),
         }
