@@ -1,6 +1,8 @@
 package com.example.bank
 
+import android.util.Log
 import attest.mobile.Attest
+import attest.mobile.AttestIOException
 import attest.mobile.attestRefusal
 import java.io.IOException
 import java.util.concurrent.Executor
@@ -64,7 +66,10 @@ class BankClient(private val api: HttpUrl, http: OkHttpClient.Builder, attest: A
 
   private fun <T> send(request: Request, then: (Answer<T>) -> Unit, read: (JSONObject) -> T) {
     http.newCall(request).enqueue(object : Callback {
-      override fun onFailure(call: Call, e: IOException) = deliver.execute { then(Answer.Not(Notice.of(e))) }
+      override fun onFailure(call: Call, e: IOException) {
+        if (e is AttestIOException) Log.w("bank", "no token: ${e.attest.code}")
+        deliver.execute { then(Answer.Not(Notice.of(e))) }
+      }
 
       override fun onResponse(call: Call, response: Response) {
         val answer = response.use { answer(it, read) }
