@@ -65,18 +65,37 @@ impl BanSet {
         session_issued_at_s: u64,
         now_s: u64,
     ) -> Option<BanHit> {
-        let device = if self.devices.is_empty() {
-            None
-        } else {
-            self.devices.get(&device())
-        };
-        let against = [Some(&self.all), self.apps.get(app), device];
+        let against = self.against(device, app);
         let standing = |pick: fn(&Verdict) -> Option<&Sentence>| {
             let mut sentences = against.iter().copied().flatten().filter_map(pick);
             sentences.find(|sentence| sentence.stands(session_issued_at_s, now_s))
         };
         let sentence = standing(|of| of.banned.as_ref()).or_else(|| standing(|of| of.cut.as_ref()))?;
         Some(sentence.hit.clone())
+    }
+
+    /// When a session that is made at `now_s` begins: then, or where sessions are cut up to a moment that is yet to come (a second's rest,
+    /// or what another clock calls now), at that moment. Made in knowledge of the cut, it is none of those that were to be cut, and a
+    /// phone that has just renewed is not sent to renew again.
+    #[must_use]
+    pub fn session_begins_s(&self, device: impl FnOnce() -> String, app: &str, now_s: u64) -> u64 {
+        let against = self.against(device, app);
+        let cuts = against.iter().flatten().filter_map(|of| of.cut.as_ref());
+        cuts.filter(|cut| cut.stands(now_s, now_s))
+            .map(|cut| match cut.hit.kind {
+                BanKind::SessionsNotBefore(not_before_s) => not_before_s,
+                BanKind::Banned => now_s,
+            })
+            .fold(now_s, u64::max)
+    }
+
+    fn against(&self, device: impl FnOnce() -> String, app: &str) -> [Option<&Verdict>; 3] {
+        let device = if self.devices.is_empty() {
+            None
+        } else {
+            self.devices.get(&device())
+        };
+        [Some(&self.all), self.apps.get(app), device]
     }
 
     /// How many bans and cut sessions it holds, those that expired since they were read included.
@@ -284,6 +303,31 @@ mod tests {
             ("d1", "bank", 1, NOW + 1),
             Some((device(), cut)),
         );
+    }
+
+    #[test]
+    fn a_session_begins_after_the_cut_that_it_was_made_in_knowledge_of() {
+        use BanKind::{Banned, SessionsNotBefore};
+        let begins = |bans: Vec<Ban>| {
+            let set = BanSet::new(bans);
+            let at_s = set.session_begins_s(|| "d1".to_owned(), "bank", NOW);
+            let hit = set.refusal(|| "d1".to_owned(), "bank", at_s, NOW);
+            assert!(!matches!(hit.map(|hit| hit.kind), Some(SessionsNotBefore(_))));
+            at_s
+        };
+        let app = || BanScope::App("bank".to_owned());
+        let other = BanScope::App("shop".to_owned());
+        assert_eq!(begins(vec![]), NOW);
+        assert_eq!(begins(vec![ban(device(), Banned, None)]), NOW);
+        assert_eq!(begins(vec![ban(device(), SessionsNotBefore(NOW), None)]), NOW);
+        assert_eq!(begins(vec![ban(other, SessionsNotBefore(NOW + 9), None)]), NOW);
+        let both = vec![
+            ban(device(), SessionsNotBefore(NOW + 1), None),
+            ban(app(), SessionsNotBefore(NOW + 3), None),
+        ];
+        assert_eq!(begins(both), NOW + 3);
+        let over = ban(device(), SessionsNotBefore(NOW + 1), Some(NOW - 1));
+        assert_eq!(begins(vec![over]), NOW);
     }
 
     #[tokio::test]

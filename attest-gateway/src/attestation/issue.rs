@@ -65,7 +65,7 @@ pub(super) fn session(
         enrolled_at_s: registration.enrolled_at_s,
         policy_version: claims.policy_version,
         findings: claims.findings.clone().compact(),
-        issued_at_s: now_s,
+        issued_at_s: begins_s(gateway, registration, now_s),
         expires_at_s: now_s.saturating_add(limits.session_lifetime_s),
     };
     let session_key = Redacted::new(random_array::<32>(&gateway.rng).map_err(|_| unavailable("random"))?);
@@ -125,6 +125,14 @@ pub(super) fn session(
         response: sign(gateway, signing, response)?,
     };
     serde_json::to_vec(&response).map_err(|_| unavailable("json"))
+}
+
+fn begins_s(gateway: &Gateway, registration: &Registration, now_s: u64) -> u64 {
+    let device = || registration.device.to_text();
+    gateway
+        .bans
+        .current()
+        .session_begins_s(device, &registration.app, now_s)
 }
 
 fn sign(gateway: &Gateway, signing: &NamedKey, unsigned: Unsigned) -> Result<String, Refusal> {

@@ -182,7 +182,12 @@ async fn a_banned_device_gets_no_further_with_any_call() {
 
 #[tokio::test]
 async fn cut_sessions_end_at_once_and_phones_renew_by_themselves() {
-    for scope in [BanScope::All, BanScope::App(ANDROID_APP.to_owned())] {
+    // A cut takes whatever began in its own second, too, but not what renews in it.
+    for (scope, ahead_s) in [
+        (BanScope::All, 0),
+        (BanScope::App(ANDROID_APP.to_owned()), 1),
+        (BanScope::All, 1),
+    ] {
         let scene = Scene::open().await;
         let (attacker, phone) = (scene.attacker(), scene.phone());
         let session = attacker.session(None).await;
@@ -191,7 +196,7 @@ async fn cut_sessions_end_at_once_and_phones_renew_by_themselves() {
         assert_eq!(send().await.unwrap().reply.status, 200);
         scene.backend.only();
         scene.clock.advance_s(10);
-        let cut = ban(scope, BanKind::SessionsNotBefore(START_S + 10));
+        let cut = ban(scope, BanKind::SessionsNotBefore(START_S + 10 + ahead_s));
         scene.gateway().bans().ban(cut).await.unwrap();
         let token = attacker.session_token(&session, &attacker.claims(&login, START_S + 10));
         let reply = login.send(&scene.client(), &token).await;
