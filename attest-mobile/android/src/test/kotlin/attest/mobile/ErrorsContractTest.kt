@@ -31,6 +31,25 @@ class ErrorsContractTest : Contract() {
   }
 
   @Test
+  fun `error-update-app`() {
+    val gateway = gateway()
+    fun offering(engine: Int) = phone(gateway) {
+      rideOutMs = 1
+      transport.received = { request, reply ->
+        if ("/policy/bundle" !in request.url) reply else reply.copy(body = gateway.owner.changed(reply.body) { put("engine_min", engine) })
+      }
+    }
+    val updating = offering(engine = 2).apply { start() }
+    assertThrows(AttestException.UpdateApp::class.java) { updating.ready() }
+    assertThrows(AttestException.UpdateApp::class.java) { updating.sent(balance(updating)) }
+    assertEquals(0, updating.key.generated.get())
+    closeOthers()
+    // It is for the engine, and not for the signature.
+    val current = offering(engine = 1).apply { start() }
+    assertEquals(200, current.sent(balance(current)).status)
+  }
+
+  @Test
   fun `error-refused`() {
     val phone = phone(gateway()) { appVersion = "1.0.0" }.apply { start() }
     val refused = fails<AttestException.Refused> { phone.ready() }

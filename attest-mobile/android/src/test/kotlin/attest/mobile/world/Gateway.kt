@@ -31,6 +31,9 @@ internal class Gateway(private val settings: String = "", var policy: Policy = P
   val service get() = "$origin/.attest/v1"
   val root: ByteArray get() = File(folder, if (production) "gateway/policy/root.json" else "gateway/keys/policy-root.json").readBytes()
 
+  /** By whom the policy of a development gateway is signed. */
+  val owner: PolicyOwner get() = PolicyOwner(File(folder, "gateway/keys/policy-root.pem").readText())
+
   /** Starts it again where it was, with what it kept. */
   fun start(): Boolean {
     val started = attest("gateway", "run", "--config", "attest.toml").start()

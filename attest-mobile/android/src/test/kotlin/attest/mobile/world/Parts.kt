@@ -52,9 +52,12 @@ internal class TestTransport(private val calls: Calls, deadlineMs: Long = 10_000
   @Volatile var reply: ((ServiceRequest) -> Reply)? = null
   @Volatile var change: (ServiceRequest) -> ServiceRequest = { it }
 
+  /** What becomes of the service's own replies. */
+  @Volatile var received: (ServiceRequest, Reply) -> Reply = { _, reply -> reply }
+
   override fun send(request: ServiceRequest): Reply {
     calls.of("transport.send")
-    return reply?.invoke(request) ?: real.send(change(request))
+    return reply?.invoke(request) ?: received(request, real.send(change(request)))
   }
 }
 
