@@ -13,6 +13,8 @@ public enum Advice: Equatable, Sendable {
     case callUs(support: String)
     /// The user did not confirm; nothing has happened.
     case notConfirmed
+    /// The code that the user typed is not the one that was sent.
+    case wrongCode
     /// A mistake of ours, about which the user can do nothing. What it is stands in the log.
     case sorry
 
@@ -24,6 +26,7 @@ public enum Advice: Equatable, Sendable {
         case .updateApp: return "Please update the app in the App Store."
         case .callUs(let support): return "This does not work on this device. Please call us and say this code: \(support)"
         case .notConfirmed: return "You did not confirm. Nothing was done."
+        case .wrongCode: return "That is not the code that we sent you."
         case .sorry: return "Something went wrong on our side. We are sorry."
         }
     }
@@ -36,7 +39,7 @@ extension Advice {
             self.init(refused.refusal)
         } else if let error = AttestError(error) {
             self.init(error)
-        } else if error is URLError {
+        } else if (error as NSError).domain == NSURLErrorDomain {
             self = .goOnline
         } else {
             self = .sorry

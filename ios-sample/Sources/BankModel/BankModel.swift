@@ -13,7 +13,11 @@ public final class BankModel {
     /// What is shown.
     public private(set) var state = BankState() {
         willSet { announce() }
+        didSet { changed?(state) }
     }
+
+    /// Hears of every change, for screens without SwiftUI.
+    public var changed: ((BankState) -> Void)?
 
     let attest: Attest
     private let bank: Bank
@@ -77,7 +81,7 @@ public final class BankModel {
     /// The user answers the step-up screen with the code that the issuer sent.
     public func confirm(code: String) async {
         do {
-            try await confirmation?.confirm(code: code)
+            state.advice = try await confirmation?.confirm(code: code) == false ? .wrongCode : nil
         } catch {
             state.advice = Advice(error)
         }

@@ -28,11 +28,12 @@ final class Confirmation {
         }
     }
 
-    /// The user typed a code. Throws what the issuer throws, and the question stays.
-    func confirm(code: String) async throws {
-        guard let stepUp = asked?.stepUp else { return }
-        let signed = try await issuer(stepUp, code)
+    /// The user typed a code; `false` if it is wrong. Then, and if the issuer throws, the question stays.
+    func confirm(code: String) async throws -> Bool {
+        guard let stepUp = asked?.stepUp else { return true }
+        guard let signed = try await issuer(stepUp, code) else { return false }
         if asked?.stepUp == stepUp { answer(signed) }
+        return true
     }
 
     func decline() { answer(nil) }
@@ -45,5 +46,5 @@ final class Confirmation {
     }
 }
 
-/// Who confirms: gives what it signed (a compact JWS) for a step-up and the code that the user typed.
-public typealias StepUpIssuer = @Sendable (AttestStepUp, String) async throws -> String
+/// Who confirms: gives what it signed (a compact JWS) for a step-up and the code that the user typed; `nil` for a wrong code.
+public typealias StepUpIssuer = @Sendable (AttestStepUp, String) async throws -> String?

@@ -1,5 +1,6 @@
 import Attest
 import Foundation
+import FoundationNetworking
 import XCTest
 
 @testable import BankModel
@@ -9,19 +10,30 @@ import XCTest
 final class Story {
     let gateway: Gateway
     let transcript = Transcript()
-    private(set) var model: BankModel
+    let model: BankModel
+    /// What the gateway calls the device towards the bank, whose issuer knows it by that name.
+    private let device = DeviceName()
     private static var told: [Story] = []
 
+    /// What the issuer sends to the customer, and wants to be typed.
+    nonisolated static let code = "2468"
+
     /// The app runs where `home` is its own folder, as far as it can see.
-    init(home: String = "Containers/Data/Application/0F1E2D3C") throws {
-        gateway = try Gateway()
+    init(
+        _ gateway: Gateway, home: String = "Containers/Data/Application/0F1E2D3C",
+        _ change: (inout AttestSettings) -> Void = { _ in }
+    ) throws {
+        self.gateway = gateway
         let folder = try freshFolder().appendingPathComponent(home)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         setenv("HOME", folder.path, 1)
+        var settings = Self.settings(gateway, folder)
+        change(&settings)
         let bank = try XCTUnwrap(URL(string: gateway.origin))
-        model = try BankModel(Self.settings(gateway, folder), bank: bank) { [gateway] stepUp, code in
-            // The issuer knows the device by the name that the gateway gave to the bank.
-            try gateway.policy.completion(of: stepUp.id, device: code)
+        let device = device
+        model = try BankModel(settings, bank: bank) { [policy = gateway.policy] stepUp, code in
+            guard code == Self.code else { return nil }
+            return try policy.completion(of: stepUp.id, device: device.name)
         }
         // Foundation on Linux crashes when it frees a session that has sent anything.
         Self.told.append(self)
@@ -44,6 +56,13 @@ final class Story {
         transcript.say("app", shown)
     }
 
+    /// The bank sends a code to the customer.
+    func customerIsKnown() async throws {
+        let bank = URLRequest(url: try XCTUnwrap(URL(string: gateway.origin + "/v1/balance")))
+        let sent = try await model.attest.sent(bank)
+        device.name = try XCTUnwrap(sent.header("attest-device"))
+    }
+
     /// The operator asks what is behind the code that the app shows.
     func explanation() throws -> String {
         guard case .callUs(let support) = model.state.advice else { return "" }
@@ -57,8 +76,18 @@ final class Story {
         case .onboarding: return "onboarding"
         case .login(let name): return "Hello \(name)"
         case .payments:
-            return model.state.paid.last.map { "\(model.state.paid.count) paid, the last to the \($0.recipient)" }
-                ?? "nothing paid yet"
+            return "\(model.state.paid.count) payments, \(model.state.payees.count) payees"
         }
+    }
+}
+
+/// What the issuer has learnt since the story began.
+private final class DeviceName: @unchecked Sendable {
+    private let lock = NSLock()
+    private var known = ""
+
+    var name: String {
+        get { lock.withLock { known } }
+        set { lock.withLock { known = newValue } }
     }
 }

@@ -7,14 +7,20 @@ import XCTest
 @MainActor
 final class StoryTests: XCTestCase {
     private var story: Story?
+    private var guardian: Guardian?
+
+    override func setUp() async throws {
+        guardian = Guardian(name)
+    }
 
     override func tearDown() async throws {
-        await MainActor.run { story?.model.close() }
+        story?.model.close()
+        guardian?.rest()
     }
 
     func testACustomerPaysAndAClonerDoesNot() async throws {
         let inAnotherApp = "Containers/Data/Application/0F1E2D3C/Documents/Data/Application/4B5A6978"
-        let story = try Story(home: inAnotherApp)
+        let story = try Story(Gateway(), home: inAnotherApp)
         self.story = story
         let model = story.model
         let payment = Payment(cents: 1250, to: "baker")
@@ -26,6 +32,17 @@ final class StoryTests: XCTestCase {
         XCTAssertEqual(model.state.screen, .payments)
         await story.customer("pays the baker") { await $0.pay(payment) }
         XCTAssertEqual(model.state.paid, [payment])
+
+        try await story.customerIsKnown()
+        model.changed = { [weak model] state in
+            guard state.confirmation != nil else { return }
+            story.transcript.say("app", "Please confirm with the code that we sent you.")
+            story.transcript.say("customer", "types the code")
+            Task { await model?.confirm(code: Story.code) }
+        }
+        await story.customer("adds a payee") { await $0.add(payee: "DE02") }
+        XCTAssertEqual(model.state.payees, ["DE02"])
+        model.changed = nil
 
         try story.gateway.publish {
             $0.more = Policies.detector
