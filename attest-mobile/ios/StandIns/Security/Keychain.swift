@@ -36,10 +36,15 @@ public final class StandInKeychain: @unchecked Sendable {
         lock.withLock { (items.count, keys.count) }
     }
 
-    /// Replaces the content of every item.
-    public func spoil(with content: Data) {
+    /// Replaces the content of each item by what `work` makes of its account and content; without an answer the item is gone.
+    public func change(_ work: (String, Data) -> Data?) {
         lock.withLock {
-            for index in items.indices { items[index][kSecValueData] = content }
+            items = items.compactMap { item in
+                guard let account = item[kSecAttrAccount] as? String, let content = item[kSecValueData] as? Data,
+                    let changed = work(account, content)
+                else { return nil }
+                return item.merging([kSecValueData: changed]) { _, new in new }
+            }
         }
     }
 

@@ -19,8 +19,9 @@ final class SessionTransport: Transport, @unchecked Sendable {
         configuration.urlCache = nil
         configuration.urlCredentialStorage = nil
         configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
-        configuration.timeoutIntervalForRequest = timeout
-        configuration.timeoutIntervalForResource = timeout
+        // `send` waits for `timeout`, exactly; Foundation on Linux takes less than a second for none.
+        configuration.timeoutIntervalForRequest = timeout.rounded(.up)
+        configuration.timeoutIntervalForResource = timeout.rounded(.up)
         // A session of the app's must not lead the library's own requests through the library.
         configuration.protocolClasses = configuration.protocolClasses?.filter { $0 != AttestURLProtocol.self }
         session = RoutedSession(configuration, trust: trust)

@@ -23,8 +23,7 @@ final class EnrolTests: PhoneTestCase {
 
     func testStartsWithoutWaiting() async throws {
         let phone = try phone()
-        let gate = Gate()
-        phone.hooks.before = { if $0.hasPrefix("transport") { gate.pass() } }
+        let gate = phone.hooks.hold("transport")
         let attest = try phone.start()
         XCTAssertFalse(attest.status().isEnrolled)
         let asked = Task { try await attest.authorize(phone.request("login", body: "{}")) }
@@ -53,8 +52,7 @@ final class EnrolTests: PhoneTestCase {
     func testLeavesOtherOriginsAlone() async throws {
         let phone = try phone()
         phone.settings.origins = [phone.gateway.origin]
-        let gate = Gate()
-        phone.hooks.before = { if $0.hasPrefix("transport") { gate.pass() } }
+        let gate = phone.hooks.hold("transport")
         defer { gate.open() }
         let attest = try phone.start()
         let foreign = URLRequest(url: URL(string: "https://elsewhere.example/v1/login")!)
@@ -104,8 +102,7 @@ final class EnrolTests: PhoneTestCase {
 
     func testCancelledInTheMiddle() async throws {
         let phone = try phone()
-        let gate = Gate()
-        phone.hooks.before = { if $0.hasPrefix("transport") { gate.pass() } }
+        let gate = phone.hooks.hold("transport")
         let attest = try phone.start()
         let session = URLSession(configuration: .protected(by: attest))
         let cancelled = session.dataTask(with: phone.request("login", body: "{}"))
@@ -121,8 +118,7 @@ final class EnrolTests: PhoneTestCase {
 
     func testStops() async throws {
         let phone = try phone()
-        let gate = Gate()
-        phone.hooks.before = { if $0.hasPrefix("transport") { gate.pass() } }
+        let gate = phone.hooks.hold("transport")
         defer { gate.open() }
         let attest = try phone.start()
         let waiting = Task { await self.error { try await attest.ready() } }

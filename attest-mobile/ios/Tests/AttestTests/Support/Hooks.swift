@@ -10,6 +10,7 @@ final class Hooks: @unchecked Sendable {
     private var onMain: [String] = []
     private var instead: (@Sendable (String) throws -> Void)?
     private var changed: (@Sendable (ServiceRequest, Reply) throws -> Reply)?
+    private var elsewhere: (@Sendable (String) -> String)?
     private var replied: (@Sendable (ServiceRequest) throws -> Reply?)?
 
     /// Called before each call with its name; what it throws is what the call throws.
@@ -24,10 +25,33 @@ final class Hooks: @unchecked Sendable {
         set { lock.withLock { replied = newValue } }
     }
 
+    /// Leads requests to another address.
+    var routed: (@Sendable (String) -> String)? {
+        get { lock.withLock { elsewhere } }
+        set { lock.withLock { elsewhere = newValue } }
+    }
+
     /// Changes what the service answered.
     var answered: (@Sendable (ServiceRequest, Reply) throws -> Reply)? {
         get { lock.withLock { changed } }
         set { lock.withLock { changed = newValue } }
+    }
+
+    /// Lets every call whose name begins with `part` fail with `error` from now on.
+    func spoil(_ part: String, with error: any Error) {
+        before = { if $0.hasPrefix(part) { throw error } }
+    }
+
+    /// Holds every call whose name begins with `part` back from now on.
+    func hold(_ part: String) -> Gate {
+        let gate = Gate()
+        before = { if $0.hasPrefix(part) { gate.pass() } }
+        return gate
+    }
+
+    /// All goes well again.
+    func heal() {
+        (before, reply, routed, answered) = (nil, nil, nil, nil)
     }
 
     /// Names of all calls so far, such as `transport.send enroll`.
@@ -71,7 +95,9 @@ private final class HookedTransport: Transport, @unchecked Sendable {
         let call = request.url.components(separatedBy: "/").last?.components(separatedBy: "?").first ?? ""
         return try hooks.call("transport.send " + call) {
             if let reply = try hooks.reply?(request) { return reply }
-            let reply = try inner.send(request: request)
+            var sent = request
+            sent.url = hooks.routed?(sent.url) ?? sent.url
+            let reply = try inner.send(request: sent)
             return try hooks.answered?(request, reply) ?? reply
         }
     }

@@ -47,6 +47,12 @@ class PhoneTestCase: XCTestCase {
         }
     }
 
+    /// A request reaches the bank.
+    func passes(_ attest: Library, _ phone: Phone, file: StaticString = #filePath, line: UInt = #line) async throws {
+        let sent = try await attest.sent(phone.request("login", body: "{}"))
+        XCTAssertEqual(sent.status, 200, file: file, line: line)
+    }
+
     /// Waits for what another thread or process does. The guardian ends the run if it never comes.
     func eventually(_ holds: () async throws -> Bool) async throws {
         while try await !holds() { try await Task.sleep(nanoseconds: 5_000_000) }

@@ -72,6 +72,17 @@ class Reply(http.server.BaseHTTPRequestHandler):
     def redirect(self):
         self.send(302, b"", location="/echo", set_cookie="a=b; Path=/")
 
+    def empty(self):
+        self.send(200, b"", content_type="application/json")
+
+    def deep(self):
+        self.send(200, b"[" * 200_000, content_type="application/json")
+
+    def later(self):
+        problem = {"type": "urn:attest:problem:unavailable", "title": "x", "status": 503, "retry": "later", "support": "x"}
+        body = json.dumps(problem | {"retry_after_s": 4294967295}).encode()
+        self.send(503, body, content_type="application/problem+json")
+
     def long_refusal(self):
         self.send(403, b"x" * 200_000, content_type="text/plain")
 
