@@ -16,8 +16,9 @@ sealed class Notice(val text: String) {
 
   data object UpdateApp : Notice("Please update the app to go on.")
 
-  class CallUs(val supportCode: String) :
-    Notice("We cannot do this on this phone. Call us on 0800 123 456 and read this support code to us: $supportCode")
+  /** In groups, as people read aloud; `attest explain` takes it so. */
+  class CallUs(supportCode: String) :
+    Notice("We cannot do this on this phone. Call us on 0800 123 456 and read this support code to us: ${supportCode.chunked(4).joinToString(" ")}")
 
   data object NotConfirmed : Notice("You did not confirm. Nothing was done.")
 

@@ -21,6 +21,7 @@ abstract class Screen : Activity() {
   protected abstract fun build()
 
   override fun onCreate(saved: Bundle?) {
+    setTheme(android.R.style.Theme_Material_Light_NoActionBar)
     super.onCreate(saved)
     val space = (SPACE_DP * resources.displayMetrics.density).toInt()
     column = LinearLayout(this).apply {

@@ -11,7 +11,7 @@ import org.junit.Test
 class NoticeTest {
   private fun told(failure: AttestException) = Notice.of(AttestIOException(failure)).text
 
-  private fun told(retry: String, retryAfterS: Long? = null) = Notice.of(Refusal("denied", "t", 403, retry, "AB12"), retryAfterS).text
+  private fun told(retry: String, retryAfterS: Long? = null) = Notice.of(Refusal("denied", "t", 403, retry, "ab12cd34"), retryAfterS).text
 
   @Test
   fun failuresSayWhatToDo() {
@@ -22,8 +22,8 @@ class NoticeTest {
     assertEquals("Please update the app to go on.", told(AttestException.UpdateApp()))
     assertEquals("You did not confirm. Nothing was done.", told(AttestException.StepUpDeclined()))
     assertEquals("Something in this app is wrong. Please tell us.", told(AttestException.Misconfigured("app-unknown")))
-    val refused = "We cannot do this on this phone. Call us on 0800 123 456 and read this support code to us: AB12"
-    assertEquals(refused, told(AttestException.Refused("evidence-refused", "AB12")))
+    val refused = "We cannot do this on this phone. Call us on 0800 123 456 and read this support code to us: ab12 cd34"
+    assertEquals(refused, told(AttestException.Refused("evidence-refused", "ab12cd34")))
     assertEquals(refused, told("none"))
   }
 

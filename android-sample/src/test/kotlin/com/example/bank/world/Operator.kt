@@ -2,8 +2,6 @@ package com.example.bank.world
 
 import java.io.Closeable
 import java.io.File
-import java.net.InetAddress
-import java.net.ServerSocket
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
 
@@ -19,7 +17,7 @@ class Operator(private val bank: BankServer, private val told: Transcript) : Clo
 
   /** Makes and starts it all; the transcript has what is typed for that. */
   fun open() {
-    port = freePort()
+    port = Ports.two()
     bank.audience = origin
     told.placeholder("127.0.0.1:$port", "127.0.0.1:8080")
     told.placeholder(admin, "http://127.0.0.1:8081")
@@ -68,8 +66,8 @@ class Operator(private val bank: BankServer, private val told: Transcript) : Clo
   /** Takes the last policy back. */
   fun undo() = told.printed(pushed("undo"))
 
-  /** What a support code says. */
-  fun explain(code: String) = told.printed(type("explain", code, "--config", "gateway/attest.toml"))
+  /** What a support code says, in the groups that it is read in. */
+  fun explain(code: String) = told.printed(type("explain", *code.split(" ").toTypedArray(), "--config", "gateway/attest.toml"))
 
   private fun pushed(what: String) = type("policy", what, "policy", "--keys", "owners", "--admin", admin, "--token-file", "gateway/admin.token")
 
@@ -89,17 +87,6 @@ class Operator(private val bank: BankServer, private val told: Transcript) : Clo
 
   private fun log() = File(folder, "log").takeIf { it.exists() }?.readText().orEmpty()
 
-  /** The listener for operators takes the port above. */
-  private fun freePort(): Int {
-    val loopback = InetAddress.getLoopbackAddress()
-    repeat(ATTEMPTS) {
-      ServerSocket(0, 1, loopback).use { first ->
-        if (runCatching { ServerSocket(first.localPort + 1, 1, loopback).close() }.isSuccess) return first.localPort
-      }
-    }
-    error("no two free ports")
-  }
-
   override fun close() {
     stop()
     folder.deleteRecursively()
@@ -109,7 +96,6 @@ class Operator(private val bank: BankServer, private val told: Transcript) : Clo
   class Change(val from: String, val to: String)
 
   private companion object {
-    const val ATTEMPTS = 50
     const val PATIENCE_S = 60L
   }
 }

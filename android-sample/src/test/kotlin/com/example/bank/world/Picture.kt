@@ -19,5 +19,5 @@ object Picture {
   private fun exactly(px: Int) = View.MeasureSpec.makeMeasureSpec(px, View.MeasureSpec.EXACTLY)
 
   private const val WIDTH_PX = 320
-  private const val HEIGHT_PX = 400
+  private const val HEIGHT_PX = 440
 }
