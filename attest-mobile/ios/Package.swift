@@ -1,7 +1,7 @@
 // swift-tools-version:5.9
 import PackageDescription
 
-// On a Mac the native library comes as one prebuilt binary, made by a script that is not written yet. On Linux, where only tests run, it is the
+// On a Mac the native library comes as one prebuilt binary, made by scripts/xcframework.sh. On Linux, where only tests run, it is the
 // library built for this machine, and modules of Apple's names stand in for the frameworks: they prove that this code fits their
 // shape, and nothing about how Apple's behave.
 #if os(Linux)

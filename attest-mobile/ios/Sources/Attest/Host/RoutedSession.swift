@@ -41,12 +41,8 @@ final class RoutedSession: NSObject, URLSessionDataDelegate, @unchecked Sendable
 
     /// Starts a task; `nil` once the session was ended.
     func start(_ request: URLRequest, _ listener: any TaskListener) -> URLSessionTask? {
+        guard let task = lock.withLock({ session })?.dataTask(with: request) else { return nil }
         lock.lock()
-        guard let session else {
-            lock.unlock()
-            return nil
-        }
-        let task = session.dataTask(with: request)
         listeners[task.taskIdentifier] = listener
         lock.unlock()
         task.resume()

@@ -47,11 +47,17 @@ final class ProtectedLoad: TaskListener, @unchecked Sendable {
     private func send(_ outgoing: Outgoing, _ authorization: Authorization) {
         sent = authorization
         held = nil
+        if lock.withLock({ isStopped }) { return }
+        // Without the lock: Foundation on Linux makes tasks on the queue that it starts loads on.
+        guard let started = attest.outwards()?.start(outgoing.carrying(authorization), self) else {
+            client.end(AttestError.misconfigured(code: "stopped"))
+            return
+        }
         lock.lock()
-        defer { lock.unlock() }
-        if isStopped { return }
-        task = attest.outwards()?.start(outgoing.carrying(authorization), self)
-        if task == nil { client.end(AttestError.misconfigured(code: "stopped")) }
+        task = started
+        let late = isStopped
+        lock.unlock()
+        if late { started.cancel() }
     }
 
     func head(_ response: HTTPURLResponse) -> Bool {

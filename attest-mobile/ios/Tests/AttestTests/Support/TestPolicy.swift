@@ -59,7 +59,7 @@ struct TestPolicy {
             \(route("onboarding", "POST", "require: enforce, apps: [bank-ios], bind: [body, query], single_use: true"))
             \(route("login", "POST", "require: enforce, apps: [bank-ios], bind: [body]"))
             \(route("balance", "GET", "require: enforce, apps: [bank-ios], bind: [query, authorization]"))
-            \(route("payments", "POST", "require: enforce, apps: [bank-ios], token: proof, bind: [body, query], single_use: true"))
+            \(route("payments", "POST", "require: enforce, apps: [bank-ios], token: proof, bind: [body, query], single_use: true, min_policy: \(minPolicy)"))
             \(route("payees", "POST", "require: enforce, apps: [bank-ios], bind: [body], step_up_valid_s: 120"))
             \(route("refused", "GET", "require: enforce, apps: [bank-ios]"))
             \(route("careful", "GET", "require: enforce, apps: [bank-ios], min_policy: \(minPolicy)"))
