@@ -13,9 +13,9 @@ import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 
-/** What Android 8.1 has another API for. */
+/** What Android 7.0 has another API for. */
 @RunWith(RobolectricTestRunner.class)
-@Config(sdk = 27, manifest = Config.NONE)
+@Config(sdk = 24, manifest = Config.NONE)
 public class OldFrameworkTest {
   private final Application app = RuntimeEnvironment.getApplication();
   private final String own = app.getPackageName();
@@ -28,7 +28,7 @@ public class OldFrameworkTest {
     shadowOf(manager).installPackage(info);
     manager.setInstallerPackageName(own, "com.android.vending");
     Asked asked = Asked.of(app, "build.sdk", "pm.signers", "pm.installer", "build.security_patch");
-    asked.says("build.sdk", 27L);
+    asked.says("build.sdk", 24L);
     asked.says("pm.signers", List.of("039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81"));
     asked.says("pm.installer", "com.android.vending");
   }

@@ -1,5 +1,6 @@
 package attest.mobile.world
 
+import android.os.Build
 import android.security.keystore.KeyGenParameterSpec
 import java.io.InputStream
 import java.io.OutputStream
@@ -66,7 +67,7 @@ internal class PlayedKeystore(private val attestation: PlayedAttestation = Playe
       specs += spec
       generating(spec)
       val pair = KeyPairGenerator.getInstance("EC").apply { initialize(ECGenParameterSpec("secp256r1")) }.generateKeyPair()
-      val level = if (spec.isStrongBoxBacked) STRONG_BOX else TRUSTED_ENVIRONMENT
+      val level = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P && spec.isStrongBoxBacked) STRONG_BOX else TRUSTED_ENVIRONMENT
       entries[spec.keystoreAlias] = Entry(pair.private, attestation.chain(pair.public, spec.attestationChallenge, level))
       return pair
     }
