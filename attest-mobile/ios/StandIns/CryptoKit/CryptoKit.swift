@@ -32,7 +32,7 @@ public enum P256 {
             public var publicKey: PublicKey {
                 var point = [UInt8](repeating: 0, count: Int(STAND_IN_POINT))
                 precondition(stand_in_point([UInt8](rawRepresentation), &point) == 1)
-                return PublicKey(x963Representation: Data(point))
+                return PublicKey(point: Data(point))
             }
 
             public func signature<D: DataProtocol>(for data: D) throws -> ECDSASignature {
@@ -48,6 +48,16 @@ public enum P256 {
 
         public struct PublicKey: Sendable {
             public let x963Representation: Data
+
+            init(point: Data) {
+                x963Representation = point
+            }
+
+            public init<D: ContiguousBytes>(x963Representation: D) throws {
+                let point = x963Representation.withUnsafeBytes { Data($0) }
+                guard point.count == Int(STAND_IN_POINT) else { throw CryptoKitError.incorrectKeySize }
+                self.init(point: point)
+            }
 
             public func isValidSignature<D: DataProtocol>(_ signature: ECDSASignature, for data: D) -> Bool {
                 let message = [UInt8](data)

@@ -30,6 +30,7 @@ class PhoneTestCase: XCTestCase {
         Opened.one.attest?.close()
         StandInKeychain.shared.reset()
         guardian?.rest()
+        XCTAssertEqual(Hooks.offences.all, [], "called on the main thread")
     }
 
     func phone() throws -> Phone { try Phone(Self.gateway()) }
