@@ -8,7 +8,9 @@ let package = Package(
     products: [.library(name: "BankApp", targets: ["BankApp"])],
     dependencies: [
         // attest, line 1 of 3: the dependency.
+        // page: dependency
         .package(path: "../attest-mobile/ios"),
+        // page ends
     ],
     targets: [
         .target(name: "BankModel", dependencies: [.product(name: "Attest", package: "ios")]),
