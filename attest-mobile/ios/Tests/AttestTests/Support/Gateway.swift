@@ -52,6 +52,9 @@ final class Gateway: @unchecked Sendable {
         program = nil
     }
 
+    /// What it said at last, if it ended by itself.
+    var epitaph: String? { program?.epitaph }
+
     /// Publishes a policy with a higher version, and returns once it is in force.
     func publish(_ change: (inout TestPolicy) -> Void) throws {
         change(&policy)

@@ -30,6 +30,7 @@ class PhoneTestCase: XCTestCase {
         Opened.one.attest?.close()
         StandInKeychain.shared.reset()
         guardian?.rest()
+        XCTAssertNil(Self.shared?.epitaph, "the gateway ended")
         XCTAssertEqual(Hooks.offences.all, [], "called on the main thread")
     }
 

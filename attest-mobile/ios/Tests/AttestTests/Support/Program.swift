@@ -29,6 +29,9 @@ final class Program: @unchecked Sendable {
     /// How many lines it has said.
     var position: Int { condition.withLock { lines.count } }
 
+    /// What it said at last, if it ended by itself.
+    var epitaph: String? { condition.withLock { status.map { "\($0): " + silence("").said } } }
+
     /// Ends it, at once.
     func stop() {
         condition.withLock { if status == nil { child.kill() } }

@@ -19,6 +19,11 @@ final class Server: Sendable {
 
     func url(_ path: String) -> String { "\(scheme)://\(host):\(port)\(path)" }
 
+    /// Returns once it was asked for `path`.
+    func waits(for path: String) throws {
+        try program.line(with: "asked for " + path)
+    }
+
     func stop() {
         program.stop()
     }

@@ -62,6 +62,8 @@ struct TestPolicy {
             \(route("payments", "POST", "require: enforce, apps: [bank-ios], token: proof, bind: [body, query], single_use: true, min_policy: \(minPolicy)"))
             \(route("payees", "POST", "require: enforce, apps: [bank-ios], bind: [body], step_up_valid_s: 120"))
             \(route("refused", "GET", "require: enforce, apps: [bank-ios]"))
+            \(route("redirect", "GET", "require: enforce, apps: [bank-ios]"))
+            \(route("long-refusal", "GET", "require: enforce, apps: [bank-ios]"))
             \(route("careful", "GET", "require: enforce, apps: [bank-ios], min_policy: \(minPolicy)"))
             limits: {session_lifetime_s: 900}
             step_up_issuers:

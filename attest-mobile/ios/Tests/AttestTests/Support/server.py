@@ -12,8 +12,9 @@ class Reply(http.server.BaseHTTPRequestHandler):
     def answer(self):
         length = int(self.headers.get("content-length", 0))
         self.body = self.rfile.read(length).decode("utf-8", "replace")
-        name = self.path.split("?")[0].strip("/")
-        getattr(self, name.replace("-", "_"), self.echo)()
+        path, _, self.query = self.path.partition("?")
+        print("asked for", self.path, flush=True)
+        getattr(self, path.strip("/").removeprefix("v1/").replace("-", "_"), self.echo)()
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
@@ -70,7 +71,13 @@ class Reply(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def redirect(self):
-        self.send(302, b"", location="/echo", set_cookie="a=b; Path=/")
+        self.send(302, b"", location="/v1/balance?redirected", set_cookie="a=b; Path=/")
+
+    def sized(self):
+        self.send(200, b"x" * int(self.query))
+
+    def status(self):
+        self.send(int(self.query), b"")
 
     def empty(self):
         self.send(200, b"", content_type="application/json")
