@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "BankSample",
     platforms: [.iOS(.v15), .macOS(.v12)],
-    products: [.library(name: "BankApp", targets: ["BankApp"])],
+    products: [.library(name: "BankApp", targets: ["BankApp", "BankModel"])],
     dependencies: [
         // attest, line 1 of 3: the dependency.
         // page: dependency

@@ -4,6 +4,7 @@
     import SwiftUI
 
     /// The app's screens.
+    @MainActor
     public struct BankScreens: View {
         @ObservedObject private var model: BankModel
         @State private var name = ""

@@ -36,8 +36,8 @@ final class StoryTests: XCTestCase {
         try await story.customerIsKnown()
         model.changed = { [weak model] state in
             guard state.confirmation != nil else { return }
-            story.transcript.say("app", "Please confirm with the code that we sent you.")
-            story.transcript.say("customer", "types the code")
+            story.transcript.say("app", "asks for the code that was sent")
+            story.transcript.say("customer", "types it")
             Task { await model?.confirm(code: Story.code) }
         }
         await story.customer("adds a payee") { await $0.add(payee: "DE02") }
@@ -49,7 +49,7 @@ final class StoryTests: XCTestCase {
             $0.rules = Policies.rule
             $0.minPolicy = 2
         }
-        story.transcript.say("operator", "publishes policy 2: who runs inside another app does not pay")
+        story.transcript.say("operator", "publishes policy 2, which payments need from now on, with\n" + Policies.detector + "\nrules:\n" + Policies.rule)
         await story.customer("pays the baker again") { await $0.pay(payment) }
         guard case .callUs(let support) = model.state.advice else {
             return XCTFail("\(String(describing: model.state.advice)); \(model.attest.diagnostics())")
