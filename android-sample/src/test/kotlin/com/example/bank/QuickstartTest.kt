@@ -52,10 +52,7 @@ class QuickstartTest {
     Here.origin = "http://127.0.0.1:${Ports.two()}"
     val (init, copy, run) = commands
     assertEquals(0, command(init).start().waitFor())
-    val policy = File(folder, document.substringAfter("```diff ").substringBefore("\n"))
-    val (removed, added) = document.substringAfter("```diff ").substringBefore("```").lines().drop(1)
-    // No phone has code in /tmp; this virtual machine has, and is taken for one that is hooked.
-    policy.writeText(changed(changed(policy.readText(), removed.drop(1), added.drop(1)), "- use: android/hook", "- {use: android/hook, off: [hook.code_from_tmp]}"))
+    edit(document.substringAfter("```diff ").substringBefore("\n```").lines())
     gateway = command(run).start().also { checkNotNull(it.inputStream.bufferedReader().readLine()) }
     val started = started(root = File(folder, copy.split(" ")[1]).readBytes())
     val status = elsewhere { balance(started) }
@@ -71,15 +68,27 @@ class QuickstartTest {
   /** As far as they do not depend on the machine. */
   private fun String.anyNumbers() = replace(Regex("\\d+"), "N")
 
-  private fun changed(text: String, from: String, to: String): String {
-    assertTrue("it does not say: $from", from in text)
-    return text.replace(from, to)
+  /** The file's name, then lines that go, and lines that come in place of the one before. */
+  private fun edit(diff: List<String>) {
+    val file = File(folder, diff.first())
+    // No phone has code in /tmp; this virtual machine has, and is taken for one that is hooked.
+    var text = replaced(file.readText(), "- use: android/hook", "- {use: android/hook, off: [hook.code_from_tmp]}")
+    for ((gone, come) in diff.drop(1).filter { it != "@@" }.chunked(2)) {
+      assertTrue("a line that goes, and one that comes: $gone", gone.startsWith("-") && come.startsWith("+"))
+      text = replaced(text, gone.drop(1), come.drop(1))
+    }
+    file.writeText(text)
+  }
+
+  private fun replaced(text: String, gone: String, come: String): String {
+    assertTrue("it does not say: $gone", gone in text)
+    return text.replace(gone, come)
   }
 
   /** As Android starts it, with the root among its resources. */
   private fun started(root: ByteArray): App {
     val base = RuntimeEnvironment.getApplication()
-    shadowOf(base.packageManager).getInternalMutablePackageInfo(base.packageName).versionName = "2.4.0"
+    shadowOf(base.packageManager).getInternalMutablePackageInfo(base.packageName).versionName = "1.0"
     val app = App().also { this.app = it }
     val context = object : ContextWrapper(base) {
       override fun getApplicationContext(): Context = app
