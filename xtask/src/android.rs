@@ -1,5 +1,5 @@
-//! The Java side, tested by Maven on a virtual machine of this computer: Android's framework classes, and the native library built for
-//! this machine with its entries for tests.
+//! Android's library and the sample app, tested by Maven on a virtual machine of this computer: Android's framework classes, and the native
+//! library built for this machine with its entries for tests.
 //!
 //! Maven gets what it needs once, from Maven Central by its ordinary client, and keeps it where it always does; when that is complete the
 //! network is not asked again.
@@ -14,7 +14,9 @@ use crate::workspace::{Workspace, succeeds};
 const TOOLS: [Package; 2] = [("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")];
 /// The Java that the tests are written for and Robolectric runs this Android on.
 const JAVA: u32 = 17;
-const PROJECT: &str = "attest-mobile/android/pom.xml";
+const LIBRARY: &str = "attest-mobile/android/pom.xml";
+/// The library, and the sample app that links it.
+const BOTH: &str = "android-sample/reactor.xml";
 
 /// Builds the library with these features, among them that of its entries for tests, and runs Maven's tests.
 pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
@@ -29,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
         Ok(native) => native,
         Err(problem) => return Outcome::Failed(problem),
     };
-    let mut fetch = maven(workspace, &native);
+    let mut fetch = maven(workspace, LIBRARY, &native);
     fetch.args([
         "dependency:properties",
         "dependency:get@framework",
@@ -41,18 +43,18 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
             enable: "let Maven reach Maven Central once".into(),
         };
     }
-    if succeeds(maven(workspace, &native).arg("verify")) {
+    if succeeds(maven(workspace, BOTH, &native).arg("verify")) {
         Outcome::Passed(
-            "Android 15 and 8.1 by Robolectric; its classes by the boot loader; -Xcheck:jni".into(),
+            "library and sample app on Android 15 by Robolectric, probes on 8.1, too; -Xcheck:jni".into(),
         )
     } else {
         Outcome::Failed("see its output above".into())
     }
 }
 
-fn maven(workspace: &Workspace, native: &Native) -> Command {
+fn maven(workspace: &Workspace, project: &str, native: &Native) -> Command {
     let mut command = workspace.command("mvn");
-    command.args(["--batch-mode", "--quiet", "--file", PROJECT]);
+    command.args(["--batch-mode", "--quiet", "--file", project]);
     command.arg(format!("-Dattest.target={}", workspace.target.display()));
     command.arg(format!("-Dattest.library={}", native.library.display()));
     command.arg(format!("-Dattest.bindings={}", native.bindings.kotlin.display()));

@@ -78,7 +78,7 @@ const STEPS: [Step; 13] = [
     },
     Step {
         name: "android",
-        what: "the native library under a virtual machine with Android's framework classes",
+        what: "Android's library and the sample app under a virtual machine with Android's framework classes",
         when: When::NotQuick,
         run: steps::android,
     },
