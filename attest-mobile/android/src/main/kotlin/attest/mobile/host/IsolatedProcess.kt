@@ -48,8 +48,10 @@ internal class IsolatedProcess(
   private fun offer(binder: IBinder) {
     try {
       val (own, other) = ParcelFileDescriptor.createSocketPair()
-      other.use { IsolatedService.give(binder, it) }
-      if (!connect(own.detachFd())) notice("isolated-refused", "the native side did not take the socket")
+      own.use {
+        other.use { IsolatedService.give(binder, it) }
+        if (!connect(own.detachFd())) notice("isolated-refused", "the native side did not take the socket")
+      }
     } catch (failure: Exception) {
       notice("isolated-refused", "the isolated process was not reached: ${failure.javaClass.simpleName}")
     }

@@ -83,12 +83,11 @@ internal class KeystoreKey(private val context: Context, private val notice: (co
   @TargetApi(Build.VERSION_CODES.P)
   private fun KeyGenParameterSpec.Builder.inStrongBox() = setIsStrongBoxBacked(true)
 
+  @TargetApi(Build.VERSION_CODES.P)
   private fun fellBack(failure: Exception) {
-    val why = if (failure.isStrongBoxAway()) "is not available" else "failed (${failure.javaClass.simpleName})"
+    val why = if (failure is StrongBoxUnavailableException) "is not available" else "failed (${failure.javaClass.simpleName})"
     notice("key-strongbox-failed", "StrongBox $why; the key is made in the trusted environment")
   }
-
-  private fun Exception.isStrongBoxAway() = Build.VERSION.SDK_INT >= Build.VERSION_CODES.P && this is StrongBoxUnavailableException
 
   /** Runs [call]; what it throws is [HostFailure.Gone] if the key can never be used again, else a failure of this time. */
   private inline fun <T> failing(what: String, call: () -> T): T =

@@ -41,6 +41,7 @@ internal class Phone(private val gateway: Gateway?, private val root: ByteArray 
 
   /** By the computer's own clocks, as in production. */
   var hasOwnClock = false
+  var isolatedProcess = false
   var origins: List<String> = emptyList()
   var callTimeoutMs = 15_000L
   var patienceMs = 60_000L
@@ -63,7 +64,7 @@ internal class Phone(private val gateway: Gateway?, private val root: ByteArray 
       notices += "$code: $text"
       calls.of("observer.notice")
     },
-    isolatedProcess = false,
+    isolatedProcess = isolatedProcess,
     callTimeoutMs = callTimeoutMs,
     patienceMs = patienceMs,
     rideOutMs = rideOutMs,
