@@ -81,7 +81,7 @@ internal class Engine private constructor(val native: NativeAttest, private val 
         Environment.Production -> NativeEnvironment.PRODUCTION
         Environment.Development -> NativeEnvironment.DEVELOPMENT
       },
-      policyRoot = config.policyRoot.read(context),
+      policyRoot = policyRoot(),
       origins = config.origins,
       tokenByDefault = config.tokenByDefault,
       callTimeoutMs = config.callTimeoutMs.toULong(),
@@ -89,6 +89,15 @@ internal class Engine private constructor(val native: NativeAttest, private val 
       rideOutMs = config.rideOutMs.toULong(),
       variables = Variables.of(context),
     )
+
+    /** The app's own code, or a resource that is not there. */
+    private fun policyRoot(): ByteArray =
+      try {
+        config.policyRoot.read(context)
+      } catch (failure: Exception) {
+        journal.note("policy-root-unread", "it cannot be read: ${failure.javaClass.simpleName}")
+        throw AttestException.Misconfigured("config-policy-root")
+      }
 
     private fun ownVersion() = context.packageManager.getPackageInfo(context.packageName, 0).versionName.orEmpty()
 

@@ -1,10 +1,12 @@
 package attest.mobile
 
 import attest.mobile.world.Policy
+import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.RuntimeEnvironment
 
 /** Each of the errors, where it comes from, and that it passes. */
 class ErrorsContractTest : Contract() {
@@ -107,6 +109,11 @@ class ErrorsContractTest : Contract() {
     val rootless = phone("{}".toByteArray()) { service = gateway.service }.apply { start() }
     assertEquals("config-policy-root", fails<AttestException.Misconfigured> { rootless.ready() }.code)
     assertTrue("${rootless.notices}", rootless.notices.any { it.startsWith("start-failed: config-policy-root") })
+    closeOthers()
+    val missing = PolicyRoot.raw(0x7f010001)
+    Attest.start(RuntimeEnvironment.getApplication(), AttestConfig(gateway.service, "bank-android", missing, environment = Environment.Development)).use {
+      assertEquals("config-policy-root", fails<AttestException.Misconfigured> { runBlocking { it.ready() } }.code)
+    }
   }
 
   @Test
@@ -117,7 +124,7 @@ class ErrorsContractTest : Contract() {
     assertEquals(0, phone.key.generated.get())
     val config = AttestConfig(gateway.service, "bank-android", PolicyRoot.of(gateway.root), environment = Environment.Production, qaIdentity = true)
     closeOthers()
-    val context = org.robolectric.RuntimeEnvironment.getApplication()
+    val context = RuntimeEnvironment.getApplication()
     assertEquals("config-qa-identity", fails<AttestException.Misconfigured> { Attest.start(context, config) }.code)
   }
 

@@ -64,8 +64,12 @@ internal class PlatformEvents(
   }
 
   private fun connectivity(): ConnectivityManager? {
-    val granted = application.checkSelfPermission(Manifest.permission.ACCESS_NETWORK_STATE) == PackageManager.PERMISSION_GRANTED
-    return if (granted) application.getSystemService(Context.CONNECTIVITY_SERVICE) as? ConnectivityManager else null
+    var service: ConnectivityManager? = null
+    quietly {
+      val granted = application.checkSelfPermission(Manifest.permission.ACCESS_NETWORK_STATE) == PackageManager.PERMISSION_GRANTED
+      if (granted) service = application.getSystemService(Context.CONNECTIVITY_SERVICE) as? ConnectivityManager
+    }
+    return service
   }
 
   /** Some makers' systems throw here what no documentation names. */

@@ -7,12 +7,16 @@ import java.io.RandomAccessFile
 import java.nio.channels.FileChannel
 import java.nio.channels.OverlappingFileLockException
 
-/** Keeps a second process of the app from using the same key and registration: two would undo each other's enrolments. */
-internal class ProcessLock private constructor(private val channel: FileChannel) : Closeable {
+/**
+ * Keeps a second process of the app from using the same key and registration: two would undo each other's enrolments.
+ *
+ * @param channel null: nothing is held.
+ */
+internal class ProcessLock private constructor(private val channel: FileChannel?) : Closeable {
   /** The system gives the lock back also when the process is killed. */
   override fun close() {
     try {
-      channel.close()
+      channel?.close()
     } catch (_: IOException) {
       return
     }
@@ -25,17 +29,18 @@ internal class ProcessLock private constructor(private val channel: FileChannel)
       val channel = try {
         RandomAccessFile(File(folder, "lock"), "rw").channel
       } catch (_: IOException) {
-        return null
+        return ProcessLock(null)
       }
-      val held = try {
+      val isOurs = try {
         channel.tryLock() != null
       } catch (_: OverlappingFileLockException) {
         false
       } catch (_: IOException) {
         true
       }
-      if (!held) channel.close()
-      return if (held) ProcessLock(channel) else null
+      if (isOurs) return ProcessLock(channel)
+      channel.close()
+      return null
     }
   }
 }
