@@ -76,7 +76,7 @@ final class Story {
         case .onboarding: return "onboarding"
         case .login(let name): return "Hello \(name)"
         case .payments:
-            return "\(model.state.paid.count) payments, \(model.state.payees.count) payees"
+            return "paid: \(model.state.paid.count), payees: \(model.state.payees.count)"
         }
     }
 }
