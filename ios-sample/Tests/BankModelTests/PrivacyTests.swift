@@ -10,7 +10,9 @@ final class PrivacyTests: XCTestCase {
             "stat", "fstat", "fstatat", "lstat", "getattrlist", "fgetattrlist", "getattrlistat", "getattrlistbulk",
         ],
         "NSPrivacyAccessedAPICategorySystemBootTime": ["mach_absolute_time"],
-        "NSPrivacyAccessedAPICategoryDiskSpace": ["statfs", "fstatfs", "statvfs", "fstatvfs"],
+        "NSPrivacyAccessedAPICategoryDiskSpace": [
+            "statfs", "fstatfs", "statvfs", "fstatvfs", "getattrlist", "fgetattrlist", "getattrlistat",
+        ],
     ]
 
     func testNamesTheCategoryOfEveryFunctionOfApplesList() throws {
