@@ -29,6 +29,9 @@ final class RoutedSession: NSObject, URLSessionDataDelegate, @unchecked Sendable
     private let lock = NSLock()
     private var listeners: [Int: any TaskListener] = [:]
     private var session: URLSession?
+    private var isStopped = false
+    /// Tasks that are being made.
+    private var starting = 0
 
     init(_ configuration: URLSessionConfiguration, trust: TrustDecision?) {
         self.trust = trust
@@ -41,24 +44,48 @@ final class RoutedSession: NSObject, URLSessionDataDelegate, @unchecked Sendable
 
     /// Starts a task; `nil` once the session was ended.
     func start(_ request: URLRequest, _ listener: any TaskListener) -> URLSessionTask? {
-        guard let task = lock.withLock({ session })?.dataTask(with: request) else { return nil }
-        lock.lock()
-        listeners[task.taskIdentifier] = listener
-        lock.unlock()
+        guard let session = enter() else { return nil }
+        // Without the lock: Foundation on Linux makes tasks on the queue that it starts loads on.
+        let task = session.dataTask(with: request)
+        lock.withLock { listeners[task.taskIdentifier] = listener }
         task.resume()
+        leave()
         return task
     }
 
     /// Ends all tasks. The session holds this object until then.
     func stop() {
         lock.lock()
-        let ended = session
-        session = nil
+        let ended = starting == 0 ? session : nil
+        if ended != nil { session = nil }
+        isStopped = true
         lock.unlock()
+        if let ended { Self.end(ended) }
+    }
+
+    /// The session, which lasts until `leave`: asked for a task after its end, Apple's raises an exception that Swift cannot catch.
+    private func enter() -> URLSession? {
+        lock.lock()
+        defer { lock.unlock() }
+        if isStopped { return nil }
+        starting += 1
+        return session
+    }
+
+    private func leave() {
+        lock.lock()
+        starting -= 1
+        let ended = isStopped && starting == 0 ? session : nil
+        if ended != nil { session = nil }
+        lock.unlock()
+        if let ended { Self.end(ended) }
+    }
+
+    private static func end(_ session: URLSession) {
         #if canImport(ObjectiveC)
-            ended?.invalidateAndCancel()
+            session.invalidateAndCancel()
         #else
-            if let ended { Self.retire(ended) }
+            retire(session)
         #endif
     }
 

@@ -10,6 +10,7 @@ import Foundation
 /// request. Requests leave by a session of the library's own, made from `AttestSettings.sessionConfiguration`.
 public final class AttestURLProtocol: URLProtocol, @unchecked Sendable {
     private var load: ProtectedLoad?
+    private var told: ClientOf?
 
     public override class func canInit(with request: URLRequest) -> Bool {
         guard let attest = Opened.one.attest, let url = request.url, let scheme = url.scheme?.lowercased() else { return false }
@@ -26,12 +27,15 @@ public final class AttestURLProtocol: URLProtocol, @unchecked Sendable {
             client?.urlProtocol(self, didFailWithError: AttestError.misconfigured(code: "stopped") as NSError)
             return
         }
-        let load = ProtectedLoad(Self.marked(request), by: attest, to: ClientOf(self))
+        let told = ClientOf(self)
+        self.told = told
+        let load = ProtectedLoad(Self.marked(request), by: attest, to: told)
         self.load = load
         load.start()
     }
 
     public override func stopLoading() {
+        told?.mute()
         load?.stop()
         load = nil
     }

@@ -11,17 +11,21 @@ protocol LoadClient: Sendable {
     func end(_ error: Error?)
 }
 
-/// The session behind a `URLProtocol`. Apple wants it to be told on the thread that the loading began on, in its run loop's mode.
-final class ClientOf: NSObject, LoadClient, @unchecked Sendable {
+/// The session behind a `URLProtocol`, told where the loading began, and nothing any more once it has stopped it.
+final class ClientOf: LoadClient, @unchecked Sendable {
     private weak var loading: URLProtocol?
-    #if canImport(ObjectiveC)
-        private let thread = Thread.current
-        private let modes: [String] = [RunLoop.Mode.default.rawValue]
-            + (RunLoop.current.currentMode.map { $0 == .default ? [] : [$0.rawValue] } ?? [])
-    #endif
+    private let place = LoadPlace()
+    private let lock = NSLock()
+    private var isMuted = false
 
+    /// To be made where the loading begins.
     init(_ loading: URLProtocol) {
         self.loading = loading
+    }
+
+    /// To be called where the loading is stopped, which is where it began: what is on its way there will not arrive.
+    func mute() {
+        lock.withLock { isMuted = true }
     }
 
     func redirected(to request: URLRequest, by response: HTTPURLResponse) {
@@ -46,26 +50,9 @@ final class ClientOf: NSObject, LoadClient, @unchecked Sendable {
         }
     }
 
-    #if canImport(ObjectiveC)
-        private func tell(_ what: @escaping (URLProtocol) -> Void) {
-            let call = Call { [weak self] in
-                if let loading = self?.loading { what(loading) }
-            }
-            call.perform(#selector(Call.run), on: thread, with: nil, waitUntilDone: false, modes: modes)
+    private func tell(_ what: @escaping @Sendable (URLProtocol) -> Void) {
+        place.run { [self] in
+            if !lock.withLock({ isMuted }), let loading { what(loading) }
         }
-
-        private final class Call: NSObject {
-            private let what: () -> Void
-
-            init(_ what: @escaping () -> Void) {
-                self.what = what
-            }
-
-            @objc func run() { what() }
-        }
-    #else
-        private func tell(_ what: @escaping (URLProtocol) -> Void) {
-            if let loading { what(loading) }
-        }
-    #endif
+    }
 }

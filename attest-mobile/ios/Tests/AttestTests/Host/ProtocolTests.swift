@@ -126,6 +126,35 @@ final class ProtocolTests: PhoneTestCase {
         XCTAssertEqual(sent.status, 200)
     }
 
+    /// The system starts loads on a queue that it makes tasks on, too: nothing here may wait for that one.
+    func testManyAreSentAtOnce() async throws {
+        let (phone, session) = try await protected()
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<64 {
+                group.addTask { try await session.sent(phone.request("login", body: "{\"number\":\(number)}")).status }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        XCTAssertEqual(statuses, [Int](repeating: 200, count: 64))
+    }
+
+    func testManyEndWithTheLibrary() async throws {
+        let (phone, session) = try await protected()
+        let attest = try XCTUnwrap(opened.last)
+        try await attest.ready()
+        let ended = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<64 {
+                group.addTask { (try? await session.sent(phone.request("login", body: "{\"number\":\(number)}"))) != nil }
+            }
+            group.addTask {
+                attest.close()
+                return false
+            }
+            return await group.reduce(into: 0) { count, _ in count += 1 }
+        }
+        XCTAssertEqual(ended, 65)
+    }
+
     func testOtherOriginsGetNoToken() async throws {
         let other = try Server(certificate: Authority.trusted.certificate(for: "localhost"))
         let (_, session) = try await protected()
