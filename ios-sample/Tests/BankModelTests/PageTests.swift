@@ -78,12 +78,12 @@ final class PageTests: XCTestCase {
     }
 
     /// Somebody may take the port between its choice and its use; then there is another try.
-    private func quickstart(bank: String) throws -> (Backend, api: String) {
-        for attempt in 1... {
-            let api = "http://127.0.0.1:\(freePort())"
-            do {
-                return (try quickstart(freshFolder(), api: api, bank: bank), api)
-            } catch let silence as Program.Silence where attempt < 5 && silence.said.contains("in use") {}
+    private func quickstart(bank: String, tries: Int = 5) throws -> (Backend, api: String) {
+        let api = "http://127.0.0.1:\(freePort())"
+        do {
+            return (try quickstart(freshFolder(), api: api, bank: bank), api)
+        } catch let silence as Program.Silence where tries > 1 && silence.said.contains("in use") {
+            return try quickstart(bank: bank, tries: tries - 1)
         }
     }
 
