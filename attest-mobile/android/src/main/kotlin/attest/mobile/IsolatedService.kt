@@ -23,8 +23,18 @@ class IsolatedService : Service() {
       if (code != GIVE) return super.onTransact(code, data, reply, flags)
       data.enforceInterface(DESCRIPTOR)
       val end = data.readFileDescriptor() ?: return true
-      if (free.tryAcquire()) Thread({ serve(end) }, "attest-isolated").start() else end.close()
+      if (free.tryAcquire()) begin(end) else end.close()
       return true
+    }
+
+    private fun begin(end: ParcelFileDescriptor) {
+      try {
+        Thread({ serve(end) }, "attest-isolated").start()
+      } catch (_: OutOfMemoryError) {
+        // The system gives no more threads.
+        free.release()
+        end.close()
+      }
     }
 
     private fun serve(end: ParcelFileDescriptor) {

@@ -1,5 +1,6 @@
 package attest.mobile
 
+import android.os.Looper
 import attest.mobile.ffi.HostFailure
 import attest.mobile.world.Phone
 import attest.mobile.world.Policy
@@ -114,9 +115,14 @@ class LivesContractTest : Contract() {
 
   @Test
   fun `asks-nothing-on-the-main-thread`() {
-    val detector = "{id: app.other, platform: android, category: app, severity: info, mode: shadow, why: Asks Java., " +
-      "when: {fact: pm.package_exists(com.example.other), op: eq, value: true}}"
-    val phone = phone(gateway(policy = Policy(detectors = detector)))
+    val asking = listOf(
+      "{fact: pm.package_exists(com.example.other), op: eq, value: true}", "{fact: sensors.name, op: any_eq, value: x}",
+      "{fact: app.data_dir@java, op: eq, value: x}", "{fact: path.exists(/no/such)@java, op: eq, value: true}",
+    )
+    val detectors = asking.mapIndexed { index, fact ->
+      "{id: app.asks-$index, platform: android, category: app, severity: info, mode: shadow, why: Asks Java., when: $fact}"
+    }
+    val phone = phone(gateway(policy = Policy(detectors = detectors.joinToString())))
     phone.stepUp = StepUpHandler {
       phone.calls.of("stepUp.complete")
       null
@@ -128,9 +134,11 @@ class LivesContractTest : Contract() {
     val asked = phone.calls.all.toSet()
     val expected = setOf(
       "transport.send", "key.generate", "key.publicKey", "key.sign", "key.vouch", "key.delete", "storage.get", "storage.put", "storage.delete",
-      "observer.notice", "stepUp.complete", "probe.packageManager",
+      "observer.notice", "stepUp.complete", "probe.packageManager", "probe.systemService",
+      "probe.applicationInfo",
     )
     assertEquals(expected, asked intersect expected)
+    assertTrue("the app's own calls come from the main thread", Looper.getMainLooper().isCurrentThread)
     assertEquals(emptyList<String>(), phone.calls.onMain)
   }
 }

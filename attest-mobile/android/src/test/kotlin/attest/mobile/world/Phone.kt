@@ -2,6 +2,7 @@ package attest.mobile.world
 
 import android.content.Context
 import android.content.ContextWrapper
+import android.content.pm.ApplicationInfo
 import android.content.pm.PackageManager
 import attest.mobile.Attest
 import attest.mobile.AttestConfig
@@ -129,6 +130,16 @@ internal class WatchedContext(private val app: Context, private val calls: Calls
   override fun getPackageManager(): PackageManager {
     current.of("probe.packageManager")
     return super.getPackageManager()
+  }
+
+  override fun getApplicationInfo(): ApplicationInfo {
+    current.of("probe.applicationInfo")
+    return super.getApplicationInfo()
+  }
+
+  override fun getSystemService(name: String): Any? {
+    current.of("probe.systemService")
+    return super.getSystemService(name)
   }
 
   init {

@@ -1,13 +1,14 @@
 package attest.mobile.world
 
 import android.os.ParcelFileDescriptor
+import android.util.CloseGuard
 import com.sun.jna.Library
 import com.sun.jna.Native
-import dalvik.system.CloseGuard
 import java.io.FileDescriptor
 import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.annotation.RealObject
+import org.robolectric.util.ReflectionHelpers
 
 /**
  * Real socket pairs of the computer, where Robolectric has files for descriptors. A phone's parcel takes a copy of a descriptor, Robolectric's the
@@ -18,18 +19,20 @@ class SocketPairs {
   @RealObject private lateinit var real: ParcelFileDescriptor
 
   @Implementation
-  fun detachFd(): Int = number.getInt(real.fileDescriptor)
+  fun detachFd(): Int {
+    close()
+    return number.getInt(real.fileDescriptor)
+  }
 
+  /** Otherwise it would be missed. */
   @Implementation
-  fun close() = Unit
+  fun close() = ReflectionHelpers.getField<CloseGuard>(real, "mGuard").close()
 
   @Suppress("unused")
   companion object {
     @Implementation
     @JvmStatic
     fun createSocketPair(): Array<ParcelFileDescriptor> {
-      // It would miss the ends that are not closed.
-      CloseGuard.setEnabled(false)
       val ends = IntArray(2)
       check(libc.socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0) { "no socket pair" }
       return Array(2) { ParcelFileDescriptor(described(ends[it])) }
