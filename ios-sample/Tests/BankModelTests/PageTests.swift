@@ -36,6 +36,23 @@ final class PageTests: XCTestCase {
         XCTAssertEqual(shown.sorted(), try Source.all().sorted())
     }
 
+    func testTellsEverySettingAndEveryError() throws {
+        let page = try Checkout.text("docs/ios.md")
+        let told = { (file: String, pattern: String, row: (String) -> String) in
+            let source = try Checkout.text("attest-mobile/ios/Sources/Attest/" + file)
+            let names = source.components(separatedBy: "\n").compactMap { line in
+                line.range(of: pattern, options: .regularExpression).map { String(line[$0]).split(whereSeparator: { " :=(".contains($0) }) }
+            }
+            XCTAssertGreaterThan(names.count, 5, file)
+            for name in names {
+                let name = String(try XCTUnwrap(name.last))
+                XCTAssertTrue(page.contains(row(name)), "\(file): \(name)")
+            }
+        }
+        try told("AttestSettings.swift", "^    public var [a-zA-Z]+") { "\n| `\($0)` |" }
+        try told("AttestError.swift", "^    case [a-zA-Z]+") { "\n| `\($0)" }
+    }
+
     /// Its commands, its app and its request; only the ports are others.
     func testWorksAsItSays() async throws {
         let bank = try Server(as: "127.0.0.1")

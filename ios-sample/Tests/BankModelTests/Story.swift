@@ -40,9 +40,9 @@ final class Story {
     }
 
     static func settings(_ gateway: Gateway, _ folder: URL) -> AttestSettings {
-        var settings = AttestSettings(serviceUrl: gateway.serviceUrl, app: "bank-ios", policyRoot: gateway.root)
-        settings.environment = .development
-        settings.qaIdentity = true
+        var settings = AttestSettings.bank(policyRoot: gateway.root)
+        settings.serviceUrl = gateway.serviceUrl
+        settings.debugLog = nil
         settings.appVersion = "1.0"
         settings.folder = folder.appendingPathComponent("Library/attest")
         settings.patience = 60
