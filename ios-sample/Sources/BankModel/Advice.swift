@@ -36,7 +36,7 @@ extension Advice {
     /// Whatever a request failed with.
     init(_ error: Error) {
         if let refused = error as? Refused {
-            self.init(refused.refusal)
+            self.init(refused)
         } else if let error = AttestError(error) {
             self.init(error)
         } else if (error as NSError).domain == NSURLErrorDomain {
@@ -59,11 +59,11 @@ extension Advice {
     }
 
     /// The gateway's reply, after the library has done what it could about it.
-    init(_ refusal: AttestRefusal) {
-        switch refusal.retry {
-        case "later": self = .tryLater(seconds: 30)
+    init(_ refused: Refused) {
+        switch refused.refusal.retry {
+        case "later": self = .tryLater(seconds: refused.after ?? 30)
         case "step-up": self = .notConfirmed
-        default: self = .callUs(support: refusal.support)
+        default: self = .callUs(support: refused.refusal.support)
         }
     }
 }

@@ -25,14 +25,19 @@ struct Bank: Sendable {
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         request.httpBody = try JSONEncoder().encode(members)
         let (data, response) = try await session.data(for: request)
-        if let refusal = AttestRefusal(data: data, response: response) { throw Refused(refusal: refusal) }
-        guard let status = (response as? HTTPURLResponse)?.statusCode, status < 400 else { throw Unanswered() }
+        let reply = response as? HTTPURLResponse
+        if let refusal = AttestRefusal(data: data, response: response) {
+            throw Refused(refusal: refusal, after: reply?.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init))
+        }
+        guard let reply, reply.statusCode < 400 else { throw Unanswered() }
     }
 }
 
 /// The gateway before the bank refused the request.
 struct Refused: Error {
     let refusal: AttestRefusal
+    /// When it makes sense to try again, seconds; `nil` where the gateway did not say.
+    let after: Double?
 }
 
 /// The bank itself could not do it.

@@ -23,15 +23,16 @@ final class AdviceTests: XCTestCase {
     }
 
     func testSaysWhatToDoAboutEachRefusal() throws {
-        func check(_ retry: String, _ expect: Advice, line: UInt = #line) throws {
+        func check(_ retry: String, after: Double? = nil, _ expect: Advice, line: UInt = #line) throws {
             let problem = #"{"type":"urn:attest:problem:x","title":"X.","status":403,"retry":"\#(retry)","support":"abc"}"#
             let kind = ["Content-Type": "application/problem+json"]
             let url = try XCTUnwrap(URL(string: "https://api.bank.example/"))
             let response = HTTPURLResponse(url: url, statusCode: 403, httpVersion: nil, headerFields: kind)
             let refusal = try XCTUnwrap(AttestRefusal(data: Data(problem.utf8), response: response))
-            XCTAssertEqual(Advice(Refused(refusal: refusal)), expect, line: line)
+            XCTAssertEqual(Advice(Refused(refusal: refusal, after: after) as Error), expect, line: line)
         }
         try check("later", .tryLater(seconds: 30))
+        try check("later", after: 7, .tryLater(seconds: 7))
         try check("step-up", .notConfirmed)
         try check("none", .callUs(support: "abc"))
         try check("renew", .callUs(support: "abc"))
