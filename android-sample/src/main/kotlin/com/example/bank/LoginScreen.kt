@@ -5,7 +5,7 @@ import android.content.Intent
 /** Logs the customer in. */
 class LoginScreen : Screen() {
   override fun build() {
-    val customer = app.session.customer.orEmpty()
+    val customer = app.session.customer ?: return beginAgain()
     title("Log in")
     text("Your customer number is $customer.")
     val pin = field("PIN", isSecret = true)

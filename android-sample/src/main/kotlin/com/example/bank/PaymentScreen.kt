@@ -3,7 +3,7 @@ package com.example.bank
 /** Pays, and adds payees, which the customer confirms by a code. */
 class PaymentScreen : Screen() {
   override fun build() {
-    val token = app.session.accessToken.orEmpty()
+    val token = app.session.accessToken ?: return beginAgain()
     title("Pay")
     val balance = text("")
     val to = field("To")

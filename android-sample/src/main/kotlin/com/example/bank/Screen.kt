@@ -1,6 +1,7 @@
 package com.example.bank
 
 import android.app.Activity
+import android.content.Intent
 import android.os.Bundle
 import android.text.InputType
 import android.view.View
@@ -32,6 +33,12 @@ abstract class Screen : Activity() {
     line = text("", TEXT_SP)
     show(ScreenState.Ready)
     setContentView(ScrollView(this).apply { addView(column) })
+  }
+
+  /** The system brought the screen back after it had ended the app, whose memory is gone. */
+  protected fun beginAgain() {
+    startActivity(Intent(this, OnboardingScreen::class.java))
+    finish()
   }
 
   protected fun title(words: String) = text(words, TITLE_SP)

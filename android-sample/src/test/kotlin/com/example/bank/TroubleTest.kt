@@ -41,6 +41,12 @@ class TroubleTest {
   }
 
   @Test
+  fun afterTheSystemEndedTheApp() {
+    hands.launch(PaymentScreen::class.java)
+    hands.sees("Open an account in a minute.")
+  }
+
+  @Test
   @Config(application = OldApplication::class)
   fun withAVersionThatIsTooOld() {
     hands.launch(OnboardingScreen::class.java)
