@@ -1,4 +1,4 @@
-// Stands in for Apple's CryptoKit on Linux: P-256 signatures by OpenSSL, in CryptoKit's shape.
+// Stands in for Apple's CryptoKit on Linux: P-256 signatures and SHA-256 by OpenSSL, in CryptoKit's shape.
 
 import Foundation
 import StandInCrypto
@@ -6,6 +6,21 @@ import StandInCrypto
 public enum CryptoKitError: Error {
     case incorrectKeySize
     case underlyingCoreCryptoError(error: Int32)
+}
+
+public struct SHA256Digest: Sequence, Sendable {
+    let bytes: [UInt8]
+
+    public func makeIterator() -> Array<UInt8>.Iterator { bytes.makeIterator() }
+}
+
+public enum SHA256 {
+    public static func hash<D: DataProtocol>(data: D) -> SHA256Digest {
+        let message = [UInt8](data)
+        var digest = [UInt8](repeating: 0, count: Int(STAND_IN_SHA256))
+        precondition(stand_in_sha256(message, message.count, &digest) == 1)
+        return SHA256Digest(bytes: digest)
+    }
 }
 
 public enum P256 {

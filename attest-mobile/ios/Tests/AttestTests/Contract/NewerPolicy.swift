@@ -73,5 +73,5 @@ final class NewerPolicy: @unchecked Sendable {
 }
 
 extension Data {
-    fileprivate var hex: String { map { String(format: "%02x", $0) }.joined() }
+    var hex: String { map { String(format: "%02x", $0) }.joined() }
 }

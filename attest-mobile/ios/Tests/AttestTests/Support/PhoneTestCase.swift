@@ -10,12 +10,15 @@ class PhoneTestCase: XCTestCase {
     private var guardian: Guardian?
 
     /// One gateway for all tests of a class that do not change it.
-    static func gateway() throws -> Gateway {
+    class func gateway() throws -> Gateway {
         if let shared { return shared }
-        let made = try Gateway()
+        let made = try makeGateway()
         shared = made
         return made
     }
+
+    /// The gateway that a class's phones know.
+    class func makeGateway() throws -> Gateway { try Gateway() }
 
     override class func tearDown() {
         shared = nil
