@@ -1,5 +1,5 @@
-// The AAR that apps link: `gradle assembleRelease`, with the Android SDK and NDK, Rust, its targets aarch64-linux-android and
-// x86_64-linux-android, and cargo-ndk.
+// The AAR that apps link: `gradle assembleRelease`, with Gradle 8.13, the Android SDK and NDK, Rust, its targets
+// aarch64-linux-android and x86_64-linux-android, and cargo-ndk.
 //
 // Nobody has run this build where the project is tested, see settings.gradle.kts. There, the same sources are compiled against Android's
 // framework and tested by pom.xml.
@@ -70,7 +70,10 @@ abstract class WriteBindings @Inject constructor(private val commands: ExecOpera
     )
   }
 
-  private fun cargo(vararg arguments: String) = commands.exec { workingDir(workspace).commandLine(listOf("cargo") + arguments) }
+  private fun cargo(vararg arguments: String) = commands.exec {
+    workingDir(workspace)
+    commandLine(listOf("cargo") + arguments)
+  }
 }
 
 /** Compiles the library for phones, and links it so that it shows no names but the reviewed ones. */
