@@ -15,6 +15,7 @@ import Foundation
 public final class Attest: @unchecked Sendable {
     let native: AttestNative.Attest
     let settings: AttestSettings
+    let attempts = Attempts()
     private let host: PhoneHost
     private let lifecycle: Lifecycle
     private let lock = NSLock()
@@ -57,16 +58,6 @@ public final class Attest: @unchecked Sendable {
     /// - Throws: `AttestError`.
     public func ready() async throws {
         try await translated { try await native.ready() }
-    }
-
-    /// The request with the headers that the policy asks for: none for other origins. For apps that send by themselves; each result is
-    /// good for one sending. A body stream is read into memory.
-    ///
-    /// - Throws: `AttestError`.
-    public func authorize(_ request: URLRequest) async throws -> URLRequest {
-        let outgoing = try Outgoing(request, bodyBytesMax: settings.bodyBytesMax)
-        let authorization = try await translated { try await native.authorize(request: outgoing.native) }
-        return outgoing.carrying(authorization)
     }
 
     /// Where the library stands.

@@ -85,9 +85,7 @@ final class ProtectedLoad: TaskListener, @unchecked Sendable {
     func redirected(_ response: HTTPURLResponse, to request: URLRequest) {
         hasRedirected = true
         hear(response)
-        var next = request
-        for header in sent?.headers ?? [] { next.setValue(nil, forHTTPHeaderField: header.name) }
-        client.redirected(to: next, by: response)
+        client.redirected(to: request.without(sent?.headers ?? []), by: response)
     }
 
     func end(_ error: Error?) {

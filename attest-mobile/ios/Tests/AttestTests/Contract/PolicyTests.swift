@@ -47,11 +47,13 @@ final class PolicyTests: PhoneTestCase {
 
     /// The phone asks, is attacked, ends the request in a typed way, and keeps what it has.
     private func resists(_ name: String, _ attest: Library, _ phone: Phone, keeping version: UInt64) async throws {
+        FileHandle.standardError.write(Data("ZZ \(name) \(Date())\n".utf8))
         let before = phone.hooks.count(Self.asks)
         try await eventually {
             phone.clock.pass(seconds: 61)
             do {
                 let sent = try await attest.sent(phone.request("careful"))
+                FileHandle.standardError.write(Data("ZZ \(sent.status)\n".utf8))
                 XCTAssertGreaterThanOrEqual(sent.status, 400, name)
             } catch {
                 XCTAssertNotNil(LibraryError(error), "\(name): \(error)")
@@ -65,7 +67,7 @@ final class PolicyTests: PhoneTestCase {
         phone.hooks.heal()
         try await eventually {
             phone.clock.pass(seconds: 61)
-            return (try? await attest.sent(phone.request("careful")))?.status == 200
+            do { let r = try await attest.sent(phone.request("careful")); FileHandle.standardError.write(Data("ZZ r \(r.status) \(r.refusal?.code ?? "")\n".utf8)); return r.status == 200 } catch { FileHandle.standardError.write(Data("ZZ \(error)\n\(attest.diagnostics())\n".utf8)); return false }
         }
         XCTAssertEqual(attest.status().policyVersion, version)
     }
