@@ -12,6 +12,7 @@ import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowProcess
 
 /**
  * The isolated process from the manifest's service to a detector's finding: bound, given a real socket's end, and asked through it by the native
@@ -56,6 +57,16 @@ class IsolatedContractTest : Contract() {
       assertEquals(200, phone.sent(balance(phone)).status)
       phone.close()
     }
+  }
+
+  /** Android runs the app's `onCreate` in the isolated process too, which has neither files nor keys nor a network. */
+  @Test
+  fun inItNothingStarts() {
+    val phone = phone(gateway()) { isolatedProcess = true }
+    ShadowProcess.setUid(99_123)
+    phone.start()
+    assertEquals("isolated-process", fails<AttestException.Misconfigured> { phone.ready() }.code)
+    assertEquals(emptyList<String>(), phone.calls.all.filterNot { it == "observer.notice" })
   }
 
   private fun threads(name: String) = Thread.getAllStackTraces().filterKeys { it.name == name }.values

@@ -15,6 +15,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowProcess
 
 /**
  * The whole SDK on the framework of Android 7.0: its own transport, key, storage, events and variables, which ask for the version where a later one
@@ -46,6 +47,13 @@ class OldContractTest : Contract() {
     }
     val failures = listOf("java-refused", "start-failed", "not-stored", "key-failed", "internal")
     assertEquals("$notices", emptyList<String>(), notices.filter { notice -> failures.any(notice::startsWith) })
+  }
+
+  @Test
+  fun inTheIsolatedProcessNothingStarts() {
+    ShadowProcess.setUid(1_099_001)
+    val phone = phone(gateway()).apply { start() }
+    assertEquals("isolated-process", fails<AttestException.Misconfigured> { phone.ready() }.code)
   }
 
   private fun paid(attest: Attest, url: String): Int {
