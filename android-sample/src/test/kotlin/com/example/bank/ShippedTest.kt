@@ -17,7 +17,9 @@ class ShippedTest {
 
   private fun names(element: String) = elements(element).map { it.getAttribute("android:name") }
 
-  private fun version(property: String) = pom.substringAfter("<$property.version>").substringBefore("<")
+  private val library = File("../attest-mobile/android/pom.xml").readText()
+
+  private fun version(property: String, pom: String = this.pom) = pom.substringAfter("<$property.version>").substringBefore("<")
 
   @Test
   fun everyScreenIsDeclared() {
@@ -39,8 +41,10 @@ class ShippedTest {
   fun versionsAreThoseThatAreTested() {
     assertTrue("\"org.jetbrains.kotlin.android\") version \"${version("kotlin")}\"" in gradle)
     assertTrue("\"com.squareup.okhttp3:okhttp:${version("okhttp")}\"" in gradle)
-    val library = File("../attest-mobile/android/pom.xml").readText().substringAfter("<artifactId>attest-mobile-android</artifactId>")
-    assertTrue("\"attest:attest-mobile-android:${library.substringAfter("<version>").substringBefore("<")}\"" in gradle)
+    assertTrue("\"org.jetbrains.kotlinx:kotlinx-coroutines-core:${version("coroutines", library)}\"" in gradle)
+    val own = library.substringAfter("<artifactId>attest-mobile-android</artifactId>").substringAfter("<version>").substringBefore("<")
+    assertTrue("\"attest:attest-mobile-android:$own\"" in gradle)
+    for (property in listOf("kotlin", "okhttp", "robolectric", "android")) assertEquals(version(property, library), version(property))
   }
 
   @Test

@@ -1,5 +1,6 @@
 package com.example.bank
 
+import android.Manifest
 import android.content.ComponentName
 import attest.mobile.IsolatedService
 import attest.mobile.PolicyRoot
@@ -15,6 +16,7 @@ open class TestApplication : BankApplication() {
 
   override fun onCreate() {
     shadowOf(packageManager).getInternalMutablePackageInfo(packageName).versionName = version
+    shadowOf(this).grantPermissions(Manifest.permission.ACCESS_NETWORK_STATE)
     // There are no other processes here.
     shadowOf(this).declareComponentUnbindable(ComponentName(this, IsolatedService::class.java))
     // A cloner app shows its guest a directory of this shape; nothing that the first policy looks for.
