@@ -43,6 +43,7 @@ class IsolatedServiceFrameworkTest {
     ends.forEach { IsolatedService.give(door, it) }
     assertEquals(ends.take(2).map { it.detachFd() }.toSet(), setOf(nextServed(), nextServed()))
     assertNull("a third one", served.poll())
+    ends.last().close()
     goOn.countDown()
     // Whoever goes makes room.
     val next = end()
