@@ -1,15 +1,15 @@
 //! A copy of folders in which only what changed is written, so that what was built from it stays valid.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the package manager writes beside a manifest, in this copy and in a developer's checkout.
 const BUILT: [&str; 2] = [".build", "Package.resolved"];
 
-/// The files that belong into the copy.
+/// The files that belong into the copy, each with what it is a copy of.
 #[derive(Debug, Default)]
-pub(crate) struct Copied(BTreeSet<PathBuf>);
+pub(crate) struct Copied(BTreeMap<PathBuf, PathBuf>);
 
 /// Copies `from` and all below it to `to`; a link is followed. A folder that is not there is nothing to copy.
 pub(crate) fn mirror(from: &Path, to: &Path, copied: &mut Copied) -> Result<(), String> {
@@ -35,7 +35,7 @@ impl Copied {
             }
             fs::copy(from, to).map_err(|error| told(to, error))?;
         }
-        self.0.insert(to.to_path_buf());
+        self.0.insert(to.to_path_buf(), from.to_path_buf());
         Ok(())
     }
 
@@ -44,11 +44,25 @@ impl Copied {
         for path in inside(folder)? {
             if path.is_dir() {
                 self.forget_others(&path)?;
-            } else if !self.0.contains(&path) {
+            } else if !self.0.contains_key(&path) {
                 fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             }
         }
         Ok(())
+    }
+
+    /// Copies what was written in the copy back to where it came from; the names.
+    pub(crate) fn bring_back(&self) -> Result<Vec<&Path>, String> {
+        let mut changed = Vec::new();
+        for (to, from) in &self.0 {
+            let told = |error: std::io::Error| format!("{}: {error}", from.display());
+            let written = fs::read(to).map_err(told)?;
+            if written != fs::read(from).map_err(told)? {
+                fs::write(from, written).map_err(told)?;
+                changed.push(from.as_path());
+            }
+        }
+        Ok(changed)
     }
 }
 
@@ -96,6 +110,22 @@ mod tests {
         assert_eq!(written("a/one"), one);
         assert!(to.join("a/.build/built").exists() && to.join("a/three").exists());
         assert!(!to.join("a/two").exists());
+    }
+
+    #[test]
+    fn what_was_written_in_the_copy_is_brought_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(&from).unwrap();
+        for name in ["kept", "written"] {
+            fs::write(from.join(name), "before").unwrap();
+        }
+        let mut copied = Copied::default();
+        mirror(&from, &to, &mut copied).unwrap();
+        assert_eq!(copied.bring_back().unwrap(), Vec::<&std::path::Path>::new());
+        fs::write(to.join("written"), "after").unwrap();
+        assert_eq!(copied.bring_back().unwrap(), [from.join("written").as_path()]);
+        assert_eq!(fs::read(from.join("written")).unwrap(), b"after");
     }
 
     #[test]

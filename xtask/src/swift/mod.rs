@@ -35,6 +35,8 @@ const GENERATED: [(&str, &str); 2] = [
 ];
 /// What has tests, in the order in which one needs the other.
 const PACKAGES: [&str; 2] = ["attest-mobile/ios", "ios-sample"];
+/// Set, tests write what they recorded, and it is brought back into the project.
+const BLESS: &str = "ATTEST_BLESS";
 /// The bound of one package's build and tests, in seconds.
 const BOUND_S: &str = "900";
 
@@ -50,12 +52,21 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
         Err(problem) => return Outcome::Failed(problem),
     };
     let work = folder.join("work");
-    if let Err(problem) = lay_out(workspace, &native, &work) {
-        return Outcome::Failed(problem);
-    }
+    let copied = match lay_out(workspace, &native, &work) {
+        Ok(copied) => copied,
+        Err(problem) => return Outcome::Failed(problem),
+    };
     for package in PACKAGES {
         if !tested(workspace, &root, &work, package) {
             return Outcome::Failed(format!("{package}: see its output above"));
+        }
+    }
+    if std::env::var_os(BLESS).is_some() {
+        match copied.bring_back() {
+            Ok(written) => written
+                .iter()
+                .for_each(|path| say(format!("  written: {}", workspace.shown(path)))),
+            Err(problem) => return Outcome::Failed(problem),
         }
     }
     Outcome::Passed(format!(
@@ -64,7 +75,7 @@ pub(crate) fn run(workspace: &Workspace, features: &[&str]) -> Outcome {
     ))
 }
 
-fn lay_out(workspace: &Workspace, native: &Native, work: &Path) -> Result<(), String> {
+fn lay_out(workspace: &Workspace, native: &Native, work: &Path) -> Result<Copied, String> {
     let mut copied = Copied::default();
     for folder in FOLDERS {
         mirror(&workspace.root.join(folder), &work.join(folder), &mut copied)?;
@@ -72,7 +83,8 @@ fn lay_out(workspace: &Workspace, native: &Native, work: &Path) -> Result<(), St
     for (written, place) in GENERATED {
         copied.file(&native.bindings.swift.join(written), &work.join(place))?;
     }
-    copied.forget_others(work)
+    copied.forget_others(work)?;
+    Ok(copied)
 }
 
 fn tested(workspace: &Workspace, root: &Root, work: &Path, package: &str) -> bool {
@@ -80,6 +92,9 @@ fn tested(workspace: &Workspace, root: &Root, work: &Path, package: &str) -> boo
     // Beside the library lies the command `attest`, whose gateway the tests start.
     let beside = workspace.target.join("debug");
     let mut command = root.command(workspace, work, &beside);
+    if std::env::var_os(BLESS).is_some() {
+        command.arg(format!("{BLESS}=1"));
+    }
     command.args(["timeout", "--kill-after", "10", BOUND_S]);
     command.args(["swift", "test", "--disable-sandbox", "--package-path"]);
     command.arg(format!("{}/{package}", root::WORK));
