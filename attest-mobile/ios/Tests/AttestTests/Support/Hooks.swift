@@ -8,6 +8,9 @@ final class Hooks: @unchecked Sendable {
     /// Calls of any phone on the main thread.
     static let offences = Seen<String>()
 
+    /// Those of the phone that was made last.
+    private(set) nonisolated(unsafe) static var latest: Hooks?
+
     private let lock = NSLock()
     private var made: [String] = []
     private var onMain: [String] = []
@@ -15,6 +18,10 @@ final class Hooks: @unchecked Sendable {
     private var changed: (@Sendable (ServiceRequest, Reply) throws -> Reply)?
     private var elsewhere: (@Sendable (String) -> String)?
     private var replied: (@Sendable (ServiceRequest) throws -> Reply?)?
+
+    init() {
+        Self.latest = self
+    }
 
     /// Called before each call with its name; what it throws is what the call throws.
     var before: (@Sendable (String) throws -> Void)? {
@@ -56,6 +63,9 @@ final class Hooks: @unchecked Sendable {
     func heal() {
         (before, reply, routed, answered) = (nil, nil, nil, nil)
     }
+
+    /// What the observer was told.
+    let heard = Seen<String>()
 
     /// Names of all calls so far, such as `transport.send enroll`.
     var calls: [String] { lock.withLock { made } }
@@ -156,6 +166,7 @@ private final class HookedObserver: Observer, @unchecked Sendable {
     }
 
     func notice(code: String, text: String) throws {
+        hooks.heard.add("\(code): \(text)")
         try hooks.call("observer.notice") { try inner.notice(code: code, text: text) }
     }
 }

@@ -71,7 +71,8 @@ final class Guardian {
     init(_ test: String) {
         timer = DispatchSource.makeTimerSource(queue: Self.queue)
         timer.setEventHandler {
-            FileHandle.standardError.write(Data("\(test) hangs\n".utf8))
+            let heard = Hooks.latest?.heard.all.suffix(10).joined(separator: "; ") ?? "nothing"
+            FileHandle.standardError.write(Data("\(test) hangs; the library said at last: \(heard)\n".utf8))
             _exit(70)
         }
         timer.schedule(deadline: .now() + Self.patience)
