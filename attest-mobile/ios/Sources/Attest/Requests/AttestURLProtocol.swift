@@ -5,6 +5,8 @@ import Foundation
 #endif
 
 /// Gives the requests of a `URLSession` their tokens without a change where they are made: it is named in the session's configuration.
+/// A failure of the library's fails the task, and `AttestError(error)` reads it; a refusal that stands is the reply. While no library is
+/// open, requests leave as they are, and protected routes refuse them.
 ///
 /// Bodies are read into memory; replies are passed on as they come. Redirections go back to the session, which asks again for the new
 /// request. Requests leave by a session of the library's own, made from `AttestSettings.sessionConfiguration`.

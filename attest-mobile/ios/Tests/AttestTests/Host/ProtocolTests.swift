@@ -155,6 +155,15 @@ final class ProtocolTests: PhoneTestCase {
         XCTAssertEqual(ended, 65)
     }
 
+    func testWithoutTheLibraryRequestsLeaveAsTheyAre() async throws {
+        let (phone, session) = try await protected()
+        opened.last?.close()
+        let sent = try await session.sent(phone.request("balance"))
+        XCTAssertEqual(sent.status, 401)
+        XCTAssertNotNil(sent.refusal)
+        XCTAssertEqual(phone.hooks.count("transport.send enroll"), 0)
+    }
+
     func testOtherOriginsGetNoToken() async throws {
         let other = try Server(certificate: Authority.trusted.certificate(for: "localhost"))
         let (_, session) = try await protected()
