@@ -123,9 +123,15 @@ fn shown_commands_exist() {
 #[test]
 fn ci_runs_what_the_readme_says() {
     let script = fs::read_to_string(root().join(".ci/run")).unwrap();
-    let command = script.lines().find(|line| line.starts_with("cargo xtask test")).unwrap();
+    let command = script
+        .lines()
+        .find(|line| line.starts_with("cargo xtask test"))
+        .unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    assert!(shown_commands(&readme).iter().any(|shown| shown == command), "{command}");
+    assert!(
+        shown_commands(&readme).iter().any(|shown| shown == command),
+        "{command}"
+    );
     assert!(script.contains("set -eu"), "{script}");
 }
 
