@@ -155,6 +155,24 @@ final class ProtocolTests: PhoneTestCase {
         XCTAssertEqual(ended, 65)
     }
 
+    /// No session expects to be told of a load that it stopped.
+    func testASessionHearsNothingOfALoadThatItStopped() async throws {
+        let (phone, _) = try await protected()
+        let (stopped, other) = (PlayedSession(), PlayedSession())
+        let silent = AttestURLProtocol(request: phone.request("silent"), cachedResponse: nil, client: stopped)
+        let spoken = AttestURLProtocol(request: phone.request("balance"), cachedResponse: nil, client: other)
+        let queue = DispatchQueue(label: "a session")
+        queue.sync { silent.startLoading() }
+        try phone.gateway.waits(for: "/v1/silent")
+        queue.sync { silent.stopLoading() }
+        // Both are told of by the same queue, this one later.
+        queue.sync { spoken.startLoading() }
+        try await eventually { other.heard.all.last == "end" }
+        queue.sync {}
+        XCTAssertEqual(stopped.heard.all, [])
+        XCTAssertEqual(other.heard.all.first, "head")
+    }
+
     func testWithoutTheLibraryRequestsLeaveAsTheyAre() async throws {
         let (phone, session) = try await protected()
         opened.last?.close()
@@ -214,4 +232,29 @@ private final class PlayedClient: LoadClient {
     func part(_ part: Data) { heard.add("part") }
 
     func end(_ error: Error?) { heard.add("end") }
+}
+
+/// Stands where a session does behind a `URLProtocol`.
+private final class PlayedSession: NSObject, URLProtocolClient, @unchecked Sendable {
+    let heard = Seen<String>()
+
+    func urlProtocol(_ load: URLProtocol, wasRedirectedTo request: URLRequest, redirectResponse: URLResponse) {
+        heard.add("redirected")
+    }
+
+    func urlProtocol(_ load: URLProtocol, didReceive response: URLResponse, cacheStoragePolicy: URLCache.StoragePolicy) {
+        heard.add("head")
+    }
+
+    func urlProtocol(_ load: URLProtocol, didLoad data: Data) { heard.add("part") }
+
+    func urlProtocolDidFinishLoading(_ load: URLProtocol) { heard.add("end") }
+
+    func urlProtocol(_ load: URLProtocol, didFailWithError error: Error) { heard.add("failed") }
+
+    func urlProtocol(_ load: URLProtocol, cachedResponseIsValid cachedResponse: CachedURLResponse) {}
+
+    func urlProtocol(_ load: URLProtocol, didReceive challenge: URLAuthenticationChallenge) {}
+
+    func urlProtocol(_ load: URLProtocol, didCancel challenge: URLAuthenticationChallenge) {}
 }

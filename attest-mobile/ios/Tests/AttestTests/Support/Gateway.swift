@@ -52,6 +52,11 @@ final class Gateway: @unchecked Sendable {
         program = nil
     }
 
+    /// Returns once the bank was asked for `path`.
+    func waits(for path: String) throws {
+        try bank.waits(for: path)
+    }
+
     /// What it said at last, if it ended by itself.
     var epitaph: String? { program?.epitaph }
 

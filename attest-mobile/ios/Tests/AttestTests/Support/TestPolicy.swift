@@ -63,6 +63,7 @@ struct TestPolicy {
             \(route("payees", "POST", "require: enforce, apps: [bank-ios], bind: [body], step_up_valid_s: 120"))
             \(route("refused", "GET", "require: enforce, apps: [bank-ios]"))
             \(route("redirect", "GET", "require: enforce, apps: [bank-ios]"))
+            \(route("silent", "GET", "require: enforce, apps: [bank-ios]"))
             \(route("long-refusal", "GET", "require: enforce, apps: [bank-ios]"))
             \(route("careful", "GET", "require: enforce, apps: [bank-ios], min_policy: \(minPolicy)"))
             limits: {session_lifetime_s: 900}
