@@ -98,8 +98,15 @@ func pay(_ order: Data, by session: URLSession, and attest: Attest) async throws
 
 // page: authorize
 /// `client` is yours: it sends exactly this request, with these headers, and follows no redirect.
-func send(_ request: URLRequest, with attest: Attest, client: (URLRequest) async throws -> Data) async throws -> Data {
-    try await client(attest.authorize(request))
+func send(
+    _ request: URLRequest, with attest: Attest, client: (URLRequest) async throws -> (Data, URLResponse)
+) async throws -> (Data, URLResponse) {
+    var sent = try await attest.authorize(request)
+    while true {
+        let (data, response) = try await client(sent)
+        guard let again = try await attest.follow(sent, data: data, response: response) else { return (data, response) }
+        sent = again
+    }
 }
 // page ends
 

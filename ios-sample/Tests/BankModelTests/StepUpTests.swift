@@ -6,19 +6,7 @@ import XCTest
 
 /// The step-up screen: it is in front while the library waits for the user.
 @MainActor
-final class StepUpTests: XCTestCase {
-    private var story: Story?
-    private var guardian: Guardian?
-
-    override func setUp() async throws {
-        guardian = Guardian(name)
-    }
-
-    override func tearDown() async throws {
-        story?.model.close()
-        guardian?.rest()
-    }
-
+final class StepUpTests: StoryTestCase {
     func testAWrongCodeMayBeTypedAgain() async throws {
         let model = try await loggedIn()
         var codes = ["1111", Story.code]

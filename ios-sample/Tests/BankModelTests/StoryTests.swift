@@ -5,19 +5,7 @@ import XCTest
 
 /// The app from its first start to a payment, against a real gateway; then the policy turns against where it runs, and back.
 @MainActor
-final class StoryTests: XCTestCase {
-    private var story: Story?
-    private var guardian: Guardian?
-
-    override func setUp() async throws {
-        guardian = Guardian(name)
-    }
-
-    override func tearDown() async throws {
-        story?.model.close()
-        guardian?.rest()
-    }
-
+final class StoryTests: StoryTestCase {
     func testACustomerPaysAndAClonerDoesNot() async throws {
         let inAnotherApp = "Containers/Data/Application/0F1E2D3C/Documents/Data/Application/4B5A6978"
         let story = try Story(Gateway(), home: inAnotherApp)

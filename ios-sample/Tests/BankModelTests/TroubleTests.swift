@@ -6,19 +6,7 @@ import XCTest
 
 /// What the app shows when gateway, policy or app are not as they should be.
 @MainActor
-final class TroubleTests: XCTestCase {
-    private var story: Story?
-    private var guardian: Guardian?
-
-    override func setUp() async throws {
-        guardian = Guardian(name)
-    }
-
-    override func tearDown() async throws {
-        story?.model.close()
-        guardian?.rest()
-    }
-
+final class TroubleTests: StoryTestCase {
     func testGoesOnWhenTheGatewayIsBack() async throws {
         let story = try started(Gateway())
         await story.model.onboard(name: "Anna")
