@@ -26,7 +26,7 @@ class WeatherContractTest : Contract() {
 
   private fun restless() = phone(gateway) {
     rideOutMs = 1
-    callTimeoutMs = 500
+    callTimeoutMs = 2_000
   }
 
   @Test
