@@ -28,6 +28,7 @@ macro_rules! pack {
 pub const SHIPPED: &[(&str, &str)] = &[
     pack!("android/cloner"),
     pack!("android/debugger"),
+    pack!("android/device-key"),
     pack!("android/emulator"),
     pack!("android/hook"),
     pack!("android/repackaging"),

@@ -9,6 +9,7 @@ import attest.mobile.ffi.DeviceKey
 import attest.mobile.ffi.HostFailure
 import attest.mobile.ffi.PlatformProof
 import attest.mobile.ffi.Purpose
+import attest.mobile.ffi.Storage
 import attest.mobile.host.KeystoreKey
 import attest.mobile.host.Signatures
 import attest.mobile.host.SoftwareKey
@@ -45,7 +46,8 @@ class KeystoreKeyFrameworkTest {
   private val app: Application = RuntimeEnvironment.getApplication()
   private val notices = mutableListOf<String>()
   private val keystore = PlayedKeystore()
-  private val key = KeystoreKey(app) { code, text -> notices += "$code: $text" }
+  private val storage = TestStorage(Calls())
+  private val key = KeystoreKey(app, storage) { code, text -> notices += "$code: $text" }
   private val challenge = ByteArray(32) { it.toByte() }
 
   @After
@@ -94,6 +96,29 @@ class KeystoreKeyFrameworkTest {
     }
     assertEquals(listOf(true, false, true, false), keystore.specs.map { it.isStrongBoxBacked })
     assertEquals(listOf("key-strongbox-failed", "key-strongbox-failed"), notices.map { it.substringBefore(':') })
+    assertEquals(setOf(KeystoreKey.FELL_BACK), storage.blobs.keys)
+    keystore.generating = {}
+    key.generate(challenge)
+    assertEquals(emptySet<String>(), storage.blobs.keys)
+  }
+
+  @Test
+  fun theMarkOfAFailedStrongBoxGoesWithTheKey() {
+    hasStrongBox()
+    keystore.generating = { if (it.isStrongBoxBacked) throw ProviderException("broken") }
+    key.generate(challenge)
+    key.delete()
+    assertEquals(emptySet<String>(), storage.blobs.keys)
+  }
+
+  @Test
+  fun aFullDiskCostsTheMarkAndNotTheKey() {
+    hasStrongBox()
+    keystore.generating = { if (it.isStrongBoxBacked) throw ProviderException("broken") }
+    val full = object : Storage by storage {
+      override fun put(name: String, blob: ByteArray): Unit = throw HostFailure.Failed()
+    }
+    signsWith(key, KeystoreKey(app, full) { _, _ -> }.generate(challenge))
   }
 
   @Test
@@ -127,7 +152,6 @@ class KeystoreKeyFrameworkTest {
 
   @Test
   fun theQaIdentityKeepsItsKeyInStorage() {
-    val storage = TestStorage(Calls())
     val point = SoftwareKey(storage).generate(challenge)
     signsWith(SoftwareKey(storage), point)
     assertEquals(PlatformProof.Software, SoftwareKey(storage).vouch(Purpose.ENROLL, ByteArray(32)).platform)

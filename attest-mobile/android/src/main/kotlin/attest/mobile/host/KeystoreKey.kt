@@ -12,6 +12,7 @@ import attest.mobile.ffi.DeviceKey
 import attest.mobile.ffi.HostFailure
 import attest.mobile.ffi.PlatformProof
 import attest.mobile.ffi.Purpose
+import attest.mobile.ffi.Storage
 import attest.mobile.ffi.Vouched
 import java.security.GeneralSecurityException
 import java.security.KeyPairGenerator
@@ -27,13 +28,18 @@ import java.security.spec.ECGenParameterSpec
  * The P-256 key in Android's key store: in StrongBox where there is one and it works, else in the trusted environment. The service's challenge is
  * bound into its attestation, which is asked for once, when the key is made. Calls block for as long as the hardware takes.
  *
+ * @param storage keeps a mark where StrongBox failed.
  * @param notice hears of fall-backs and failures: a stable code, and text without secrets.
  */
-internal class KeystoreKey(private val context: Context, private val notice: (code: String, text: String) -> Unit) : DeviceKey {
+internal class KeystoreKey(
+  private val context: Context,
+  private val storage: Storage,
+  private val notice: (code: String, text: String) -> Unit,
+) : DeviceKey {
   override fun generate(challenge: ByteArray): ByteArray {
     if (hasStrongBox()) {
       try {
-        return make(spec(challenge).inStrongBox())
+        return make(spec(challenge).inStrongBox()).also { forgetFallBack() }
       } catch (failure: GeneralSecurityException) {
         fellBack(failure)
       } catch (failure: ProviderException) {
@@ -58,7 +64,10 @@ internal class KeystoreKey(private val context: Context, private val notice: (co
     Purpose.RENEW -> Vouched(null, null)
   }
 
-  override fun delete() = failing("removed") { store().deleteEntry(ALIAS) }
+  override fun delete() {
+    failing("removed") { store().deleteEntry(ALIAS) }
+    forgetFallBack()
+  }
 
   private fun store() = KeyStore.getInstance(PROVIDER).apply { load(null) }
 
@@ -87,6 +96,18 @@ internal class KeystoreKey(private val context: Context, private val notice: (co
   private fun fellBack(failure: Exception) {
     val why = if (failure is StrongBoxUnavailableException) "is not available" else "failed (${failure.javaClass.simpleName})"
     notice("key-strongbox-failed", "StrongBox $why; the key is made in the trusted environment")
+    quietly { storage.put(FELL_BACK, ByteArray(0)) }
+  }
+
+  private fun forgetFallBack() = quietly { storage.delete(FELL_BACK) }
+
+  /** A key is worth more than the mark beside it. */
+  private inline fun quietly(call: () -> Unit) {
+    try {
+      call()
+    } catch (_: HostFailure) {
+      return
+    }
   }
 
   /** Runs [call]; what it throws is [HostFailure.Gone] if the key can never be used again, else a failure of this time. */
@@ -117,6 +138,9 @@ internal class KeystoreKey(private val context: Context, private val notice: (co
   internal companion object {
     const val PROVIDER = "AndroidKeyStore"
     const val ALIAS = "attest.device"
+
+    /** There while the key is one that StrongBox should have made: the detector `key.strongbox_failed` looks for the file. */
+    const val FELL_BACK = "strongbox-failed"
     private const val CAUSES_MAX = 8
   }
 }

@@ -21,7 +21,7 @@ internal open class Platform(protected val context: Context, protected val confi
   open fun storage(): Storage = FileStorage(folder())
 
   open fun key(storage: Storage): DeviceKey {
-    val key = if (config.qaIdentity) SoftwareKey(storage) else KeystoreKey(context, journal::note)
+    val key = if (config.qaIdentity) SoftwareKey(storage) else KeystoreKey(context, storage, journal::note)
     return config.playIntegrity?.let { IntegrityKey(key, it, withinCall(), journal::note) } ?: key
   }
 
