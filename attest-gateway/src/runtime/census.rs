@@ -12,8 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::task::AbortHandle;
+use tokio::time::{Duration, Instant};
 
 use super::facts::Proven;
+
+/// Whoever came within this time may not have been able to say anything yet.
+const NEWCOMER: Duration = Duration::from_secs(1);
 
 /// Who is counted as one: an IPv4 address, or an IPv6 /64, because a subscriber owns at least that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +47,8 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Crowds {
     next: u64,
+    /// When the last one came.
+    entered: Option<Instant>,
     /// Each source's connections, the oldest first.
     by_source: HashMap<Source, BTreeMap<u64, Entry>>,
     /// The most crowded source is last.
@@ -81,6 +87,7 @@ impl Census {
         let mut crowds = self.crowds.borrow_mut();
         let number = crowds.next;
         crowds.next += 1;
+        crowds.entered = Some(Instant::now());
         let entry = Entry { proven, abort: None };
         crowds.change(source, |crowd| crowd.insert(number, entry));
         while crowds
@@ -101,8 +108,25 @@ impl Census {
 
     /// Closes the oldest connection of the most crowded source; whether there was one.
     pub(super) fn evict(&self) -> bool {
+        self.close_one(None)
+    }
+
+    /// Closes the oldest half of all, at most so many; how many. Spared is the one that has only just come: the system may refuse to accept
+    /// connections when nobody waits, and whoever was accepted last would be closed before a word of theirs was read.
+    pub(super) fn thin(&self, at_most: usize, now: Instant) -> usize {
+        let (half, newcomer) = {
+            let crowds = self.crowds.borrow();
+            let all: usize = crowds.by_source.values().map(BTreeMap::len).sum();
+            let is_new = crowds.entered.is_some_and(|entered| now < entered + NEWCOMER);
+            (all.div_ceil(2), crowds.next.checked_sub(1).filter(|_| is_new))
+        };
+        let closed = (0..at_most.min(half)).take_while(|_| self.close_one(newcomer));
+        closed.count()
+    }
+
+    fn close_one(&self, spared: Option<u64>) -> bool {
         let mut crowds = self.crowds.borrow_mut();
-        while let Some((_, source)) = crowds.ranking.last().copied() {
+        while let Some(source) = crowds.most_crowded(spared) {
             if crowds.close_oldest(source) {
                 self.evicted.fetch_add(1, Relaxed);
                 return true;
@@ -137,6 +161,15 @@ impl Drop for Seat {
 }
 
 impl Crowds {
+    /// The most crowded source whose oldest connection is not the spared one.
+    fn most_crowded(&self, spared: Option<u64>) -> Option<Source> {
+        let mut sources = self.ranking.iter().rev().map(|(_, source)| *source);
+        sources.find(|source| {
+            let oldest = self.by_source.get(source).and_then(|crowd| crowd.keys().next());
+            spared.is_none() || oldest.copied() != spared
+        })
+    }
+
     /// Changes the crowd of `source` and ranks it anew.
     fn change<T>(&mut self, source: Source, change: impl FnOnce(&mut BTreeMap<u64, Entry>) -> T) -> T {
         let crowd = self.by_source.entry(source).or_default();
@@ -239,6 +272,24 @@ mod tests {
             connections.push(open(&census, "10.0.0.1"));
         }
         assert_eq!(closed(&connections).await, [2, 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_want_of_room_the_older_half_goes_and_never_who_has_only_just_come() {
+        let evicted = Arc::new(AtomicU64::new(0));
+        let census = Census::new(100, Arc::clone(&evicted));
+        let peers = ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3"];
+        let open: Vec<_> = peers.into_iter().map(|peer| open(&census, peer)).collect();
+        assert_eq!(census.thin(1, Instant::now()), 1);
+        assert_eq!(closed(&open).await, [0]);
+        assert_eq!(census.thin(8, Instant::now()), 2);
+        assert_eq!(closed(&open).await, [0, 1, 2]);
+        assert_eq!(census.thin(8, Instant::now()), 0);
+        tokio::time::advance(NEWCOMER).await;
+        assert_eq!(census.thin(8, Instant::now()), 1);
+        assert_eq!(closed(&open).await, [0, 1, 2, 3]);
+        assert_eq!(census.thin(8, Instant::now()), 0);
+        assert_eq!(evicted.load(Relaxed), 4);
     }
 
     #[tokio::test]

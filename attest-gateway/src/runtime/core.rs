@@ -294,8 +294,8 @@ impl Pause {
     /// Makes room and waits a moment. The log hears of it once in a while.
     fn begin(&mut self, error: &io::Error, census: &Census) {
         self.failures += 1;
-        self.evicted += (0..EVICTED_FOR_WANT).take_while(|_| census.evict()).count();
         let now = Instant::now();
+        self.evicted += census.thin(EVICTED_FOR_WANT, now);
         if self.logged.is_none_or(|logged| logged + LOG_PAUSE <= now) {
             self.logged = Some(now);
             let failures = std::mem::take(&mut self.failures);
